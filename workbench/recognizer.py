@@ -1,0 +1,185 @@
+"""Which steps or acts a message carries, judged from its words alone.
+
+Sentence vectors and small classifiers, fitted on labelled conversations. They never see the
+flowchart's routes, the message before, or where the talk is believed to stand: a decoder that
+trusts the flowchart hides the very faults a measurement looks for.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from workbench.conversation import Conversation, Label
+from workbench.domain import Domain
+from workbench.encoder import load_encoder
+
+ABSTAIN_BELOW = 0.2
+"""A reading less likely than this is none."""
+
+CONTRADICTS = 0.8
+"""A reading at least this likely speaks against a label that is less likely than 0.05."""
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a message was read as."""
+
+    labels: tuple[str, ...]
+    """Steps or acts, sorted; empty if it carries none, or if the reader abstains."""
+
+    chance: float
+    """How likely the classifier holds it to be, 0 to 1."""
+
+
+class Classifier:
+    """Softmax over the sets of labels that were seen together, on vectors of messages."""
+
+    def fit(self, vectors: np.ndarray, labels: Sequence[tuple[str, ...]]) -> "Classifier":
+        """Learn from vectors of shape (messages, width) and one set of labels per message."""
+        from sklearn.linear_model import LogisticRegression
+
+        self.sets = sorted(set(labels))
+        numbers = [self.sets.index(found) for found in labels]
+        self.model = None
+        if len(self.sets) > 1:
+            self.model = LogisticRegression(C=10.0, max_iter=300).fit(vectors, numbers)
+        return self
+
+    def chances(self, vectors: np.ndarray) -> np.ndarray:
+        """Chance of each set of labels, of shape (messages, sets)."""
+        if self.model is None:
+            return np.ones((len(vectors), 1))
+        return self.model.predict_proba(vectors)
+
+
+class Recognizer:
+    """Reads messages of one role. `fit` it on (text, labels); several heads read several things.
+
+    A head is a name and a function that says which of a message's labels it is about, e.g. steps
+    on the walk, side trips, slots asked for.
+    """
+
+    def __init__(self, domain: Domain, heads: Sequence[str]):
+        self.domain = domain
+        self.heads = {head: Classifier() for head in heads}
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of the texts with names and numbers masked, of shape (messages, width)."""
+        return load_encoder().encode_messages([self.domain.mask(text) for text in texts])
+
+    def fit(self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]) -> None:
+        """Learn each head's labels. Both have one item per message."""
+        rows = {
+            (self.domain.mask(text), tuple(sorted(found.items()))): (text, found)
+            for text, found in zip(texts, labels, strict=True)
+        }
+        vectors = self.vectors([text for text, _ in rows.values()])
+        for head, classifier in self.heads.items():
+            classifier.fit(vectors, [found[head] for _, found in rows.values()])
+
+    def read(self, texts: Sequence[str]) -> list[dict[str, Reading]]:
+        """For each message, what each head reads in it."""
+        if not texts:
+            return []
+        vectors = self.vectors(texts)
+        readings: list[dict[str, Reading]] = [{} for _ in texts]
+        for head, classifier in self.heads.items():
+            for i, row in enumerate(classifier.chances(vectors)):
+                best = int(row.argmax())
+                labels = classifier.sets[best] if row[best] >= ABSTAIN_BELOW else ()
+                readings[i][head] = Reading(labels, float(row[best]))
+        return readings
+
+    def contradicts(self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]):
+        """For each message the readings that speak against its labels, by head; {} if none.
+
+        A hesitant reader does not contradict: what it cannot read is counted, not rejected.
+        """
+        vectors = self.vectors(texts) if texts else []
+        against: list[dict[str, Reading]] = [{} for _ in texts]
+        for head, classifier in self.heads.items():
+            if not texts:
+                break
+            for i, row in enumerate(classifier.chances(vectors)):
+                best, wanted = int(row.argmax()), labels[i][head]
+                own = row[classifier.sets.index(wanted)] if wanted in classifier.sets else 0.0
+                if row[best] >= CONTRADICTS and own < 0.05:
+                    against[i][head] = Reading(classifier.sets[best], float(row[best]))
+        return against
+
+
+class AgentRecognizer(Recognizer):
+    """Reads the agent's messages: steps on the walk, side trips, and slots asked for."""
+
+    def __init__(self, domain: Domain):
+        super().__init__(domain, ["steps", "trips", *domain.flowchart.slots])
+        self._known: dict[str, Label] = {}
+
+    def learn(self, conversations: Iterable[Conversation]) -> "AgentRecognizer":
+        """Fit on what the agent says in labelled conversations."""
+        texts, labels = split_pairs("assistant", conversations)
+        self.fit(texts, [self.expected(label) for label in labels])
+        return self
+
+    def expected(self, label: Label) -> dict[str, tuple[str, ...]]:
+        """What each head should read in a message so labelled."""
+        shared = self.domain.shared_steps
+        steps = {shared.get(step, step) for step in label.steps}
+        trips = {step for step in steps if step.startswith("anywhere.")}
+        asks = {s: (s,) if s in label.asks else () for s in self.domain.flowchart.slots}
+        return {"steps": tuple(sorted(steps - trips)), "trips": tuple(sorted(trips)), **asks}
+
+    def label(self, texts: Sequence[str]) -> list[Label]:
+        """Labels read off the words; steps that cannot be told apart are joined by "|"."""
+        new = [text for text in dict.fromkeys(texts) if text not in self._known]
+        for text, found in zip(new, self.read(new), strict=True):
+            steps = [*found["trips"].labels, *self._ordered(found["steps"].labels)]
+            asks = [slot for slot in self.domain.flowchart.slots if found[slot].labels]
+            self._known[text] = Label(steps=steps, asks=asks)
+        return [self._known[text] for text in texts]
+
+    def _ordered(self, steps: Iterable[str]) -> list[str]:
+        """The order in which one message can carry them: each before the one it leads to."""
+        chart, left, ordered = self.domain.flowchart, list(steps), []
+        while left:
+            led_to = {chart.step_target(step.split("|")[0]) for step in left}
+            first = [step for step in left if step.partition(".")[0] not in led_to] or left
+            ordered.append(first[0])
+            left.remove(first[0])
+        return ordered
+
+
+class CustomerRecognizer(Recognizer):
+    """Reads the customer's messages: acts by their words; details are looked for as values."""
+
+    def __init__(self, domain: Domain):
+        super().__init__(domain, ["acts"])
+
+    def learn(self, conversations: Iterable[Conversation]) -> "CustomerRecognizer":
+        """Fit on what the customer says in labelled conversations."""
+        texts, labels = split_pairs("user", conversations)
+        self.fit(texts, [self.expected(label) for label in labels])
+        return self
+
+    def expected(self, label: Label) -> dict[str, tuple[str, ...]]:
+        """Acts other than giving, without values; which offer is chosen does not matter."""
+        acts = {
+            act.kind if act.kind == "choose" else act.name
+            for act in label.parsed_acts()
+            if act.kind != "give"
+        }
+        return {"acts": tuple(sorted(acts))}
+
+
+def split_pairs(
+    role: str, conversations: Iterable[Conversation]
+) -> tuple[list[str], list[Label]]:
+    """Texts and labels of all messages of one role."""
+    pairs = [
+        (message.content, label)
+        for talk in conversations
+        for message, label in zip(talk.messages, talk.labels, strict=True)
+        if message.role == role
+    ]
+    return [text for text, _ in pairs], [label for _, label in pairs]

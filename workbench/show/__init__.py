@@ -1,0 +1,28 @@
+"""Pictures for notebooks and reports; each shows live, reopened, exported and in a log."""
+
+from workbench.show.charts import Interval, bars, histogram, intervals, line
+from workbench.show.escape import escape
+from workbench.show.flow import draw_flowchart, render_svg
+from workbench.show.page import page
+from workbench.show.picture import Panel, Picture
+from workbench.show.table import table
+from workbench.show.talk import draw_conversation, draw_conversations
+from workbench.show.tokens import draw_tokens
+
+__all__ = [
+    "Interval",
+    "Panel",
+    "Picture",
+    "bars",
+    "draw_conversation",
+    "draw_conversations",
+    "draw_flowchart",
+    "draw_tokens",
+    "escape",
+    "histogram",
+    "intervals",
+    "line",
+    "page",
+    "render_svg",
+    "table",
+]

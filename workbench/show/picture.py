@@ -1,0 +1,82 @@
+"""What a notebook, a report and a log can all show."""
+
+import base64
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from workbench.show.escape import escape, reveal
+
+# a trusted page runs the script and gets searchable SVG with tooltips; any other keeps the image
+_IMAGE = Template(
+    '<img data-picture="$key" alt="$alt" style="max-width:100%;height:auto" '
+    'src="data:image/svg+xml;base64,$data"><script>'
+    "document.querySelectorAll('img[data-picture=\"$key\"]').forEach(function (image) {"
+    "var bytes = Uint8Array.from(atob(image.src.split(',')[1]), function (c) {"
+    "return c.charCodeAt(0)});"
+    "var drawn = new DOMParser().parseFromString("
+    "new TextDecoder().decode(bytes), 'image/svg+xml').documentElement;"
+    "if (drawn.nodeName !== 'svg') return;"
+    "drawn.style.maxWidth = '100%'; drawn.style.height = 'auto';"
+    "image.replaceWith(document.importNode(drawn, true))})</script>"
+)
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A piece of HTML with styles of its own, and the same in plain text."""
+
+    html: str
+    """Safe to embed: whoever makes a panel escapes what goes in."""
+
+    text: str
+    """For logs and terminals."""
+
+    markdown: str = ""
+    """For a report in Markdown. Empty: the plain text, as a code block."""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": str(self)}
+
+    def __str__(self) -> str:
+        return reveal(self.text)
+
+    __repr__ = __str__
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing that shows wherever its notebook goes: live, reopened, exported, without `dot`."""
+
+    svg: str
+    """One `<svg>` element, all text in it escaped."""
+
+    text: str
+    """What the drawing says, in words and numbers; its first line is its title."""
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        data = self.svg.encode()
+        image = _IMAGE.substitute(
+            key=hashlib.sha256(data).hexdigest()[:16],
+            alt=escape(str(self).split("\n")[0]),
+            data=base64.b64encode(data).decode(),
+        )
+        return {"text/html": image, "text/plain": str(self)}
+
+    def __str__(self) -> str:
+        return reveal(self.text)
+
+    __repr__ = __str__
+
+    def save(self, file: Path | str) -> Path:
+        """Write the drawing as an SVG file and return where it is.
+
+        Raises:
+            ValueError: the name does not end in .svg.
+        """
+        file = Path(file)
+        if file.suffix != ".svg":
+            raise ValueError(f'{file}: a picture is saved as SVG; end the name in ".svg"')
+        file.write_text(self.svg, encoding="utf-8")
+        return file

@@ -1,0 +1,102 @@
+"""Conversations as people know them: bubbles, with what each message does beside it."""
+
+from collections.abc import Iterable, Mapping
+
+from workbench.conversation import Conversation, Label
+from workbench.flowchart import Flowchart
+from workbench.show.escape import escape
+from workbench.show.picture import Panel
+
+_BUBBLE = (
+    "display:inline-block;max-width:70%;padding:8px 13px;border-radius:14px;text-align:left;"
+    "white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px;line-height:1.4;"
+)
+_LOOK = {
+    "assistant": ("left", "background-color:#E6F0FA;color:#14304D;border:1px solid #B9D2EA;"),
+    "user": ("right", "background-color:#FFF3D9;color:#4A3508;border:1px solid #EBCF94;"),
+}
+_WRONG = "border:2px solid #C8102E;"
+_SMALL = "font-size:11px;color:#767D87;margin:2px 6px 0 6px;"
+_NAMES = {"assistant": "agent", "user": "customer", "system": "system"}
+
+
+def draw_conversation(
+    conversation: Conversation,
+    flowchart: Flowchart | None = None,
+    wrong: Mapping[int, str] | None = None,
+) -> Panel:
+    """One conversation: the agent on the left, the customer on the right, steps and acts below.
+
+    `wrong` marks messages by their index in `conversation.messages` (the system's is 0) and says
+    what is wrong, e.g. {3: "asks again for the dates"}. With `flowchart`, a step under the pointer
+    tells what the node or route is meant to say.
+    """
+    wrong = wrong or {}
+    head = f"conversation {conversation.conversation_id} ({conversation.split})"
+    drawn, said = [], [head]
+    for index, (message, label) in enumerate(
+        zip(conversation.messages, conversation.labels, strict=True)
+    ):
+        drawn.append(_draw_message(message.role, message.content, label, flowchart, index, wrong))
+        does = f" [{', '.join(label.steps + label.acts)}]" if label.steps or label.acts else ""
+        fault = f" WRONG: {wrong[index]}" if index in wrong else ""
+        said.append(f"{_NAMES[message.role]}{does}{fault}: {message.content}")
+    html = (
+        '<div style="max-width:760px;font-family:Helvetica,Arial,sans-serif">'
+        f'<div style="{_SMALL}">{escape(head)}</div>{"".join(drawn)}</div>'
+    )
+    return Panel(html, "\n".join(said))
+
+
+def draw_conversations(
+    conversations: Iterable[Conversation], flowchart: Flowchart | None = None
+) -> Panel:
+    """Several conversations to unfold one by one; the first is open."""
+    panels = [(talk, draw_conversation(talk, flowchart)) for talk in conversations]
+    folds = [
+        f'<details{" open" * (not index)} style="margin:6px 0"><summary '
+        'style="cursor:pointer;font-family:Helvetica,Arial,sans-serif;font-size:13px">'
+        f"{escape(_sum_up(talk))}</summary>{panel.html}</details>"
+        for index, (talk, panel) in enumerate(panels)
+    ]
+    return Panel("".join(folds), "\n\n".join(panel.text for _, panel in panels))
+
+
+def _sum_up(talk: Conversation) -> str:
+    steps = [step for label in talk.labels for step in label.steps]
+    last = f", ends with {steps[-1]}" if steps else ""
+    return f"{talk.conversation_id}: {len(talk.messages) - 1} messages{last}"
+
+
+def _draw_message(
+    role: str,
+    content: str,
+    label: Label,
+    flowchart: Flowchart | None,
+    index: int,
+    wrong: Mapping[int, str],
+) -> str:
+    if role == "system":
+        return f'<div style="{_SMALL}font-style:italic;margin:6px">system: {escape(content)}</div>'
+    side, look = _LOOK[role]
+    below = [_draw_step(step, flowchart) for step in label.steps] + [*map(escape, label.acts)]
+    if index in wrong:
+        look += _WRONG
+        below.insert(0, f'<b style="color:#C8102E">✗ {escape(wrong[index])}</b>')
+    return (
+        f'<div style="text-align:{side};margin:8px 0"><div style="{_BUBBLE}{look}" dir="auto">'
+        f'{escape(content)}</div><div style="{_SMALL}">{" · ".join(below)}</div></div>'
+    )
+
+
+def _draw_step(step: str, flowchart: Flowchart | None) -> str:
+    if flowchart is None:
+        return escape(step)
+    node_id, _, name = step.partition(".")
+    if node_id == "anywhere":
+        place = flowchart.anywhere.get(name)
+    else:
+        node = flowchart.nodes.get(node_id)
+        place = node.routes.get(name) if node and name else node
+    meant = place.say if place else "not in the flowchart"
+    return f'<span title="{escape(meant)}">{escape(step)}</span>'

@@ -1,0 +1,112 @@
+"""The `size` dial: one word that sets the numbers of all stages."""
+
+from dataclasses import dataclass, replace
+from difflib import get_close_matches
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much each stage does. Any number can be set by itself: see `size_of`."""
+
+    name: str
+    """smoke (a minute, for tests), demo (minutes on a CPU) or full (paper-sized, a GPU)."""
+
+    conversations: int
+    """Conversations written for training, validation included."""
+
+    base_model: str
+    """What `train.base_model.resolve_base_model` takes, e.g. "smollm2"."""
+
+    epochs: int
+    """Times that training goes over all rows."""
+
+    batch_size: int
+    """Rows a training step sees."""
+
+    learning_rate: float
+    """The highest of the schedule."""
+
+    seen_scenarios: int
+    """Test scenarios with a path that training took, told in other words."""
+
+    unseen_scenarios: int
+    """Test scenarios with a path that training never took."""
+
+    difficult_scenarios: int
+    """Test scenarios with a customer who hedges, changes its mind or asks back."""
+
+    adversarial_scenarios: int
+    """Test scenarios with a customer who tries to take over."""
+
+    floor_scenarios: int
+    """Scenarios of each kind on which the untuned base model and the baselines are measured."""
+
+
+SIZES = {
+    size.name: size
+    for size in (
+        Size(
+            name="smoke",
+            conversations=40,
+            base_model="tiny-random",
+            epochs=1,
+            batch_size=8,
+            learning_rate=5e-4,
+            seen_scenarios=2,
+            unseen_scenarios=2,
+            difficult_scenarios=1,
+            adversarial_scenarios=1,
+            floor_scenarios=2,
+        ),
+        Size(
+            name="demo",
+            conversations=600,
+            base_model="smollm2",
+            epochs=2,
+            batch_size=8,
+            learning_rate=5e-4,
+            seen_scenarios=100,
+            unseen_scenarios=100,
+            difficult_scenarios=20,
+            adversarial_scenarios=20,
+            floor_scenarios=20,
+        ),
+        Size(
+            name="full",
+            conversations=2000,
+            base_model="smollm2",
+            epochs=3,
+            batch_size=16,
+            learning_rate=5e-4,
+            seen_scenarios=200,
+            unseen_scenarios=200,
+            difficult_scenarios=50,
+            adversarial_scenarios=50,
+            floor_scenarios=100,
+        ),
+    )
+}
+
+
+def size_of(name: str, /, **overrides: int | float | str) -> Size:
+    """The numbers of a size, with some set by hand; 0 or "" means: as the size says.
+
+    Example: size_of("demo", epochs=3, base_model="") is demo with three epochs
+
+    Raises:
+        ValueError: no such size, no such number, or a number below 0.
+    """
+    if name not in SIZES:
+        raise ValueError(f'size "{name}" does not exist; choose one of {", ".join(SIZES)}')
+    size = SIZES[name]
+    for field, value in overrides.items():
+        known = getattr(size, field, None)
+        if known is None or field == "name":
+            near = get_close_matches(field, vars(size), n=1)
+            hint = f'. Did you mean "{near[0]}"?' if near else ""
+            raise ValueError(f'a size has no number called "{field}"{hint}')
+        if isinstance(known, str) != isinstance(value, str) or isinstance(value, bool):
+            raise ValueError(f"{field} is {value!r}, but must be like {known!r}")
+        if not isinstance(value, str) and not value >= 0:
+            raise ValueError(f"{field} is {value}, but cannot be below 0; 0 means as the size says")
+    return replace(size, **{field: value for field, value in overrides.items() if value})

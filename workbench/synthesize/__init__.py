@@ -1,0 +1,1 @@
+"""Scenarios, and the conversations written from them."""

@@ -1,0 +1,84 @@
+"""Every conversation is read before it is kept: do its words do what its path asks for?
+
+The reading starts from the words, not from the labels they were made from: recognizers fitted on
+other wordings name steps and acts, slot values and facts are found in the text. So a bad phrase
+in the phrase book is caught and cannot reach a row.
+"""
+
+from workbench.conversation import Conversation
+from workbench.domain import Domain
+from workbench.facts import check_facts
+from workbench.recognizer import AgentRecognizer, CustomerRecognizer, Reading, split_pairs
+from workbench.synthesize.scenarios import Scenario
+
+
+class Checker:
+    """Reads conversations of one fold of wordings, having learnt from the other folds."""
+
+    def __init__(self, domain: Domain, others: list[Conversation]):
+        self.domain = domain
+        self.agent = AgentRecognizer(domain).learn(others)
+        self.customer = CustomerRecognizer(domain).learn(others)
+
+    def problems(self, talk: Conversation, scenario: Scenario) -> list[tuple[str, str]]:
+        """Reasons to reject a conversation, as (step it happened at, reason); [] to keep it."""
+        return [
+            *self._form(talk),
+            *self._walk(talk, scenario),
+            *self._agent(talk),
+            *self._customer(talk),
+            *((self._step_at(talk, i), f"fact: {text}") for i, text in check_facts(talk, self.domain)),
+        ]
+
+    def _form(self, talk: Conversation) -> list[tuple[str, str]]:
+        roles = [message.role for message in talk.messages]
+        expected = ["system", *["assistant", "user"] * len(roles)][: len(roles)]
+        problems = []
+        if roles != expected or roles[-1] != "assistant":
+            problems.append(("", "speakers do not alternate from agent to agent"))
+        if roles.count("user") == 0:
+            problems.append(("", "the customer never speaks"))
+        empty = [m for m in talk.messages if not m.content.strip()]
+        return problems + [("", "a message is empty") for _ in empty]
+
+    def _walk(self, talk: Conversation, scenario: Scenario) -> list[tuple[str, str]]:
+        taken = [
+            [step for step in label.steps if not step.startswith("anywhere.")]
+            for label in talk.agent_labels()
+        ]
+        if [steps for steps in taken if steps] != scenario.steps:
+            return [("", "the conversation took another path than its scenario's")]
+        return []
+
+    def _agent(self, talk: Conversation) -> list[tuple[str, str]]:
+        texts, labels = split_pairs("assistant", [talk])
+        against = self.agent.contradicts(texts, [self.agent.expected(label) for label in labels])
+        return [
+            (label.steps[-1] if label.steps else "", f"agent reads as {_list(reading)}")
+            for label, readings in zip(labels, against, strict=True)
+            for reading in readings.values()
+        ]
+
+    def _customer(self, talk: Conversation) -> list[tuple[str, str]]:
+        said = [i for i, message in enumerate(talk.messages) if message.role == "user"]
+        texts, labels = split_pairs("user", [talk])
+        against = self.customer.contradicts(texts, [self.customer.expected(label) for label in labels])
+        problems = [
+            (self._step_at(talk, i + 1), f"customer reads as {_list(reading)}")
+            for i, readings in zip(said, against, strict=True)
+            for reading in readings.values()
+        ]
+        for i, text, label in zip(said, texts, labels, strict=True):
+            acts = [act for act in label.parsed_acts() if act.kind in {"give", "revise"}]
+            found = self.domain.find_values(text)
+            if found != {act.target: [act.value] for act in acts}:
+                problems.append((self._step_at(talk, i + 1), f"details read as {found}"))
+        return problems
+
+    def _step_at(self, talk: Conversation, i: int) -> str:
+        steps = talk.labels[i].steps if i < len(talk.labels) else []
+        return steps[0] if steps else ""
+
+
+def _list(reading: Reading) -> str:
+    return f"{', '.join(reading.labels) or 'nothing of the kind'} ({reading.chance:.2f})"

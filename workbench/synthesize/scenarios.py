@@ -1,0 +1,187 @@
+"""Scenarios: the hidden truth of each conversation, fixed before any text exists."""
+
+import random
+from collections import Counter
+from typing import Literal
+
+from pydantic import BaseModel
+
+from workbench.conversation import Act, hash_text, seeded
+from workbench.design.paths import FlowPath
+from workbench.domain import Domain
+from workbench.flowchart import Flowchart
+from workbench.record import Record
+
+SIDE_TRIP_SHARE = 0.15
+"""Share of conversations with small talk, a stray request or an attempt to take over."""
+
+
+class Scenario(BaseModel):
+    """What the customer wants, knows and will do, and which endings are right."""
+
+    scenario_id: str
+    path_id: str
+    split: Literal["train", "valid", "test"]
+    persona: str
+    plan: dict[str, list[list[str]]]
+    """For each hub, what the customer does each time the talk comes there: lists of acts."""
+    endings: list[str]
+    """Acceptable outcomes, from the customer's last intent."""
+    steps: list[list[str]]
+    """The steps of the agent's messages if it follows the flowchart."""
+    seed: str
+
+
+def plan_scenario(path: FlowPath, split: str, domain: Domain, seed: int, index: int) -> Scenario:
+    """A customer whose acts cause exactly the routes of `path`."""
+    rng = seeded(seed, "scenario", f"{path.path_id}/{index}")
+    planner = _Planner(domain, rng)
+    plan = planner.plan(path)
+    content = {
+        "path_id": path.path_id,
+        "split": split,
+        "persona": rng.choice(domain.personas).id,
+        "plan": plan,
+        "endings": [path.outcome(domain.flowchart)],
+        "steps": path.messages(domain.flowchart),
+        "seed": hash_text(seed, path.path_id, index),
+    }
+    return Scenario(scenario_id=hash_text(sorted(content.items())), **content)
+
+
+def draw_paths(
+    paths: list[FlowPath],
+    first: list[FlowPath],
+    n: int,
+    shares: dict[str, float],
+    flowchart: Flowchart,
+    rng: random.Random,
+) -> list[FlowPath]:
+    """`n` paths: all of `first` once, then so that the outcomes come in the stated shares.
+
+    Within an outcome the least used path comes next, so that every path is used before any twice.
+    """
+    drawn = list(first[:n])
+    by_outcome = {o: [p for p in paths if p.outcome(flowchart) == o] for o in shares}
+    shares = {o: share for o, share in shares.items() if by_outcome[o]}
+    used = Counter(path.path_id for path in drawn)
+    outcomes = Counter(path.outcome(flowchart) for path in drawn)
+    while len(drawn) < n:
+        outcome = max(shares, key=lambda o: shares[o] / (outcomes[o] + 1))
+        fewest = min(used[path.path_id] for path in by_outcome[outcome])
+        path = rng.choice([p for p in by_outcome[outcome] if used[p.path_id] == fewest])
+        drawn.append(path)
+        used[path.path_id] += 1
+        outcomes[outcome] += 1
+    rng.shuffle(drawn)
+    return drawn
+
+
+class _Planner:
+    """Chooses acts that cause each route of a path, and remembers what they put on record."""
+
+    def __init__(self, domain: Domain, rng: random.Random):
+        self.domain, self.rng = domain, rng
+        self.record = Record(domain.flowchart.slots)
+
+    def plan(self, path: FlowPath) -> dict[str, list[list[str]]]:
+        """Acts for each visit to each hub; side trips are strewn in afterwards."""
+        chart = self.domain.flowchart
+        turns: list[tuple[str, list[str]]] = []
+        routes = list(zip(path.nodes, path.routes, strict=False))
+        users = [i for i, (node, _) in enumerate(routes) if chart.nodes[node].role == "user"]
+        for position, start in enumerate(users):
+            end = users[position + 1] if position + 1 < len(users) else len(routes)
+            hubs = [(node, route) for node, route in routes[start + 1 : end] if route]
+            later = [routes[i] for i in range(end, len(routes)) if routes[i][1]]
+            acts = self._cause(hubs, later)
+            self.record.hear(acts)
+            turns.append((hubs[0][0] if hubs else "", [str(act) for act in acts]))
+        self._stray(turns)
+        plan: dict[str, list[list[str]]] = {}
+        for hub, acts in turns:
+            plan.setdefault(hub, []).append(acts)
+        return plan
+
+    def _cause(self, hubs: list[tuple[str, str]], later: list[tuple[str, str]]) -> list[Act]:
+        acts: list[Act] = []
+        for hub, name in hubs:
+            causes = self._causes(hub, name)
+            state = next((cause for cause in causes if cause.startswith("slots_")), "")
+            if not state:
+                acts += self._change(hubs, later) if "revise" in causes else self._act(causes[0])
+            elif not acts:
+                acts += self._details(state, self._still_open(later))
+        return acts
+
+    def _act(self, kind: str) -> list[Act]:
+        if kind == "choose":
+            return [Act("choose", str(self.rng.randrange(3)))]
+        if kind == "ask":
+            facts = [f for f in self.domain.askable if f not in self.record.asked]
+            return [Act("ask", self.rng.choice(facts or self.domain.askable))]
+        return [Act(kind)]
+
+    def _change(self, hubs: list[tuple[str, str]], later: list[tuple[str, str]]) -> list[Act]:
+        """A change of requirements that leaves the slots as the next routes need them."""
+        given = self.rng.sample(list(self.record.given), len(self.record.given))
+        slot, *others = given or self.record.slots
+        causes = {c for hub, name in hubs for c in self._causes(hub, name)}
+        if not causes & {"slots_missing", "slots_vague"}:
+            return [Act("revise", slot, self._value(slot))]
+        drops = [Act("drop", other) for other in [slot, *others[: self._still_open(later)]]]
+        return drops + ([Act("vague", slot)] if "slots_vague" in causes else [])
+
+    def _details(self, state: str, still_open: int) -> list[Act]:
+        """Details that leave the slots in `state`, with enough open for `still_open` more visits."""
+        unknown = [*sorted(self.record.vague), *self.record.missing]
+        if state == "slots_complete":
+            return [Act("give", slot, self._value(slot)) for slot in unknown]
+        vague = []
+        if state == "slots_vague":
+            vague = [self.rng.choice(self.record.missing or unknown)]
+        clear = [slot for slot in unknown if slot not in vague]
+        must = [slot for slot in self.record.vague if slot not in vague]
+        keep = still_open if state == "slots_vague" else max(1, still_open)
+        most = max(len(clear) - keep, len(must))
+        n = self.rng.randint(min(most, max(len(must), 1 if self.record.given else 0)), most)
+        rest = [slot for slot in clear if slot not in must]
+        chosen = {*must, *self.rng.sample(rest, max(0, min(n - len(must), len(rest))))}
+        acts = [Act("give", slot, self._value(slot)) for slot in unknown if slot in chosen]
+        acts += [Act("vague", slot) for slot in vague]
+        first = not self.record.given and not self.record.vague
+        return acts or ([Act("start")] if first else self._act("ask"))
+
+    def _still_open(self, later: list[tuple[str, str]]) -> int:
+        """How many more visits, before the slots are complete, must find something open."""
+        n = 0
+        for hub, name in later:
+            causes = self._causes(hub, name)
+            if not any(cause in {"slots_missing", "slots_vague"} for cause in causes):
+                break
+            n += 1
+        return n
+
+    def _value(self, slot: str) -> str:
+        now = self.record.given.get(slot)
+        values = self.domain.slots[slot].values
+        if slot == self.domain.offer_slot:
+            values = sorted({offer.value for offer in self.domain.offers.values()})
+        return self.rng.choice([value for value in values if value != now])
+
+    def _causes(self, hub: str, name: str) -> tuple[str, ...]:
+        return self.domain.flowchart.nodes[hub].routes[name].acts
+
+    def _stray(self, turns: list[tuple[str, list[str]]]) -> None:
+        """Put a side trip into some plans, at a place where it does not change the walk."""
+        strays = [k for trip in self.domain.flowchart.anywhere.values() for k in trip.acts if k != "ask"]
+        if not strays or self.rng.random() > SIDE_TRIP_SHARE:
+            return
+        place = self.rng.randrange(len(turns))
+        hub, acts = turns[place]
+        kind = self.rng.choice(strays)
+        states = {c for route in self.domain.flowchart.nodes[hub].routes.values() for c in route.acts}
+        if not any(state.startswith("slots_") for state in states):
+            turns.insert(place, (hub, [kind]))
+        elif all(act.startswith("give") for act in acts):
+            acts.append(kind)

@@ -1,0 +1,99 @@
+"""One talk between a customer and whatever agent, message by message."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from workbench.conversation import Label, Message, seeded
+from workbench.domain import Domain
+from workbench.facts import offers_named
+from workbench.phrases import Voice
+from workbench.record import Record
+from workbench.synthesize.customer import Customer
+from workbench.synthesize.scenarios import Scenario
+from workbench.synthesize.teacher import PhraseBookAgent
+
+Ears = Callable[[str, Label], Label]
+"""What the customer understands of an agent's message: a label with steps and asks."""
+
+
+def true_ears(text: str, label: Label) -> Label:
+    """Ears that are told what the agent meant: for writing training data and scripted walkers."""
+    return label
+
+
+@dataclass
+class Talk:
+    """A talk under way. The agent opens; it ends one reply after the customer's closing act."""
+
+    domain: Domain
+    scenario: Scenario
+    customer: Customer
+    max_replies: int
+    ears: Ears = true_ears
+    messages: list[Message] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    is_over: bool = False
+    is_overrun: bool = False
+
+    def __post_init__(self) -> None:
+        self.record = Record(self.domain.flowchart.slots)
+        self.replies = 0
+        self.is_closing = False
+        self.messages.append(Message(role="system", content=self.domain.system_prompt()))
+        self.labels.append(Label())
+
+    @property
+    def acts(self) -> list:
+        """The acts of the customer's last message, none at the start."""
+        return self.labels[-1].parsed_acts() if self.messages[-1].role == "user" else []
+
+    def hear_agent(self, text: str, label: Label | None = None) -> None:
+        """Take the agent's reply; the customer answers unless the talk is over."""
+        self.messages.append(Message(role="assistant", content=text))
+        heard = self.ears(text, label or Label())
+        self.labels.append(label or heard)
+        self.replies += 1
+        offered = offers_named(text, self.domain)
+        if any("offers" in self.domain.cites(s.split("|")[0]) for s in heard.steps) and offered:
+            self.record.offer(offered)
+        self.is_overrun = not self.is_closing and self.replies >= self.max_replies
+        self.is_over = self.is_closing or self.is_overrun
+        if not self.is_over:
+            self._answer(heard)
+
+    def _answer(self, heard: Label) -> None:
+        chart = self.domain.flowchart
+        targets = [chart.step_target(step.split("|")[0]) for step in heard.steps]
+        targets = [target for target in targets if target and chart.nodes[target].role == "user"]
+        at = targets[-1] if targets else self._same_place(heard)
+        words, label = self.customer.speak(self.record, at, heard.asks)
+        self.place = at
+        hub = chart.nodes[chart.nodes[at].routes[""].to] if at else None
+        acts = label.parsed_acts()
+        self.record.hear(acts)
+        self.messages.append(Message(role="user", content=words))
+        self.labels.append(label)
+        if hub is not None and hub.is_hub:
+            ends = {n for n, r in hub.routes.items() if chart.nodes[r.to].role == "end"}
+            self.is_closing = bool(ends & set(self.record.allowed_routes(hub, acts)))
+        self.is_closing |= self.customer.has_left_in_anger
+
+    def _same_place(self, heard: Label) -> str:
+        """After a side trip alone the customer is where it was; else it did not understand."""
+        is_aside = heard.steps and all(step.startswith("anywhere.") for step in heard.steps)
+        return getattr(self, "place", "") if is_aside else ""
+
+
+def open_talk(
+    domain: Domain, scenario: Scenario, voice: Voice, max_replies: int, ears: Ears = true_ears
+) -> Talk:
+    """A talk at its start, its customer seeded by the scenario alone."""
+    rng = seeded(0, "customer", f"{scenario.seed}/{voice.split}")
+    return Talk(domain, scenario, Customer(domain, scenario, voice, rng), max_replies, ears)
+
+
+def hold_talk(talk: Talk, agent: PhraseBookAgent) -> Talk:
+    """Let the scripted agent and the customer talk to the end."""
+    while not talk.is_over:
+        talk.hear_agent(*agent.reply(talk.record, talk.acts))
+    return talk
