@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from workbench.design.coverage import Coverage, measure_coverage
-from workbench.design.paths import FlowPath, cover_routes, enumerate_paths
+from workbench.design.covering import cover_routes
+from workbench.design.paths import FlowPath, enumerate_paths
 from workbench.flowchart import Flowchart, Node, Route, read_flowchart
 
 DOMAINS = Path(__file__).parents[1] / "domains"

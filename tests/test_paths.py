@@ -9,18 +9,16 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
+from workbench.design.counting import count_paths
 from workbench.design.coverage import measure_coverage
-from workbench.design.paths import (
-    PathError,
-    count_paths,
+from workbench.design.covering import (
     cover_route_pairs,
     cover_routes,
-    enumerate_paths,
     possible_route_pairs,
     sample_long_walks,
-    sample_paths,
-    split_paths,
 )
+from workbench.design.paths import enumerate_paths, sample_paths, split_paths
+from workbench.design.wiring import PathError
 from workbench.flowchart import Flowchart, Node, Route, read_flowchart
 
 DOMAINS = Path(__file__).parents[1] / "domains"

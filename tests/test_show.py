@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from workbench.conversation import Conversation, Label, Message
 from workbench.design.coverage import Coverage, measure_coverage
-from workbench.design.paths import cover_routes
+from workbench.design.covering import cover_routes
 from workbench.show import flow
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.escape import escape, reveal

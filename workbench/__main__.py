@@ -79,7 +79,7 @@ def list_command(given: argparse.Namespace) -> int:
 
 def check_command(given: argparse.Namespace) -> int:
     """Print what is wrong with a domain, and what is in it; 1 if there are errors."""
-    from workbench.design.paths import count_paths
+    from workbench.design.counting import count_paths
     from workbench.domain import check_domain, find_domain, read_domain
 
     folder = find_domain(given.domain)

@@ -15,6 +15,7 @@ from workbench.flowchart import Flowchart, check_flowchart, read_flowchart
 from workbench.phrases import Entry, PhraseBook
 from workbench.reading import Problem, fit_model, read_yaml, suggest
 from workbench.record import Record
+from workbench.run import project_folder
 
 PROMPTS = Path(__file__).parent / "prompts"
 
@@ -153,9 +154,7 @@ class Domain:
     @cached_property
     def shared_steps(self) -> dict[str, str]:
         """Step to its shared label, e.g. "assess.leave" -> "assess.leave|handle.leave"."""
-        return {
-            step: "|".join(group) for group in self.agent.shared_steps() for step in group
-        }
+        return {step: "|".join(group) for group in self.agent.shared_steps() for step in group}
 
     def offers_for(self, given: dict[str, str]) -> list[Offer]:
         """Offers for what is on record, in the file's order."""
@@ -190,6 +189,15 @@ class Domain:
         cited = self.flowchart.nodes[node]
         return cited.routes[route].cites if route else cited.cites
 
+    def asks_for_slots(self, step: str) -> bool:
+        """Whether a step is taken because a slot is missing or vague, and so asks for it."""
+        node, _, route = step.split("|")[0].partition(".")
+        if node == "anywhere" or not route:
+            return False
+        return bool(
+            {"slots_missing", "slots_vague"} & set(self.flowchart.nodes[node].routes[route].acts)
+        )
+
     def due_facts(self, step: str, record: Record, acts: list[Act]) -> list[str]:
         """Ids of the facts that are due when a message takes `step`.
 
@@ -206,6 +214,12 @@ class Domain:
         if step in self.agent and "answer" in self.agent.wordings(step)[0].placeholders:
             due += [act.target for act in acts if act.kind == "ask"]
         return due
+
+    def citable(self, due: list[str]) -> list[str]:
+        """Facts that may be stated beside those due: what any wording of their answers mentions."""
+        keys = [f"answers/{fact}" for fact in due if f"answers/{fact}" in self.agent]
+        named = {name for key in keys for w in self.agent.wordings(key) for name in w.placeholders}
+        return sorted(named & set(self.facts))
 
     def spoken_fact(self, fact: str) -> str:
         """Value and unit of a fact or an offer's field. Example: "lisbon_tram.price" -> "420 euros" """
@@ -327,14 +341,17 @@ def read_domain(name: str | Path, root: str | Path = "domains") -> Domain:
 
 
 def find_domain(name: str | Path, root: str | Path = "domains") -> Path:
-    """The folder of a domain.
+    """The folder of a domain; `name` is a folder or stands under `root`.
+
+    A relative `root` is taken from `project_folder()`, so kernels in `notebooks` find it too.
 
     Raises:
         DomainError: there is no such folder, or it has no flowchart.yaml.
     """
-    folder = Path(name) if (Path(name) / "flowchart.yaml").exists() else Path(root) / str(name)
+    root = project_folder() / root
+    folder = Path(name) if (Path(name) / "flowchart.yaml").exists() else root / name
     if not (folder / "flowchart.yaml").exists():
-        known = sorted(file.parent.name for file in Path(root).glob("*/flowchart.yaml"))
+        known = sorted(file.parent.name for file in root.glob("*/flowchart.yaml"))
         raise DomainError(
             f'no domain "{name}": {folder / "flowchart.yaml"} does not exist.'
             f"{suggest(str(name), known)} There are: {', '.join(known) or 'none'}"
@@ -362,13 +379,20 @@ def list_gaps(domain: Domain) -> list[str]:
             gaps.append(f'phrases/agent.yaml has no wordings for the step "{step}"')
     kinds = {act for node in chart.hubs for route in node.routes.values() for act in route.acts}
     kinds |= {act for trip in chart.anywhere.values() for act in trip.acts}
-    said = {Act.parse(part).kind for key in domain.customer.keys for part in key.split("+") if "/" not in key}
+    said = {
+        Act.parse(part).kind
+        for key in domain.customer.keys
+        for part in key.split("+")
+        if "/" not in key
+    }
     for kind in sorted(kinds - said):
         if not kind.startswith("slots_"):
             gaps.append(f'phrases/customer*.yaml has no wordings for the act "{kind}"')
     for fact in domain.askable:
         if f"answers/{fact}" not in domain.agent:
-            gaps.append(f'phrases/agent.yaml has no answers for the fact "{fact}", which customers ask')
+            gaps.append(
+                f'phrases/agent.yaml has no answers for the fact "{fact}", which customers ask'
+            )
     return gaps
 
 
@@ -397,7 +421,10 @@ def _hash_parts(folder: Path, flowchart: Flowchart, facts: FactsFile) -> dict[st
     parts = flowchart.element_hashes()
     parts |= {f"fact.{name}": hash_text(fact) for name, fact in facts.facts.items()}
     parts |= {f"offer.{offer.id}": hash_text(offer) for offer in facts.offers}
-    parts |= {f"prompt.{file.stem}": hash_text(file.read_text("utf-8")) for file in sorted(PROMPTS.glob("*.md"))}
+    parts |= {
+        f"prompt.{file.stem}": hash_text(file.read_text("utf-8"))
+        for file in sorted(PROMPTS.glob("*.md"))
+    }
     files = sorted([*folder.glob("*.yaml"), *folder.glob("phrases/*.yaml")])
     parts |= {f"file.{file.name}": hash_text(file.read_text("utf-8")) for file in files}
     return parts
@@ -407,7 +434,9 @@ def _any_of(forms: Iterable[str]) -> re.Pattern[str]:
     """Matches any form, longest first; its first letter may be a capital, as a sentence starts."""
     ordered = sorted(forms, key=len, reverse=True)
     starts = [
-        f"[{form[0]}{form[0].upper()}]{re.escape(form[1:])}" if form[0].islower() else re.escape(form)
+        f"[{form[0]}{form[0].upper()}]{re.escape(form[1:])}"
+        if form[0].islower()
+        else re.escape(form)
         for form in ordered
     ]
     # "May I" and "May we" ask for leave, they name no month
@@ -435,7 +464,5 @@ def fill_prompt(name: str, **values: str) -> str:
     template = Template((PROMPTS / f"{name}.md").read_text("utf-8").strip())
     names = set(template.get_identifiers())
     if names != set(values):
-        raise DomainError(
-            f"prompts/{name}.md wants {sorted(names)} but was given {sorted(values)}"
-        )
+        raise DomainError(f"prompts/{name}.md wants {sorted(names)} but was given {sorted(values)}")
     return template.substitute(values)

@@ -35,7 +35,7 @@ class SentenceEncoder:
         logging.disable_progress_bar()
         tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         model = AutoModel.from_pretrained(
-            self.folder, local_files_only=True, use_safetensors=True, dtype=torch.float32
+            self.folder, local_files_only=True, use_safetensors=True, dtype=torch.bfloat16
         )
         if shown:
             logging.enable_progress_bar()
@@ -56,7 +56,7 @@ class SentenceEncoder:
                 states = model(**inputs).last_hidden_state
             mask = inputs["attention_mask"].unsqueeze(-1)
             means = (states * mask).sum(1) / mask.sum(1)
-            vectors = torch.nn.functional.normalize(means, dim=1).numpy()
+            vectors = torch.nn.functional.normalize(means.float(), dim=1).numpy()
             self._known.update(zip(batch, vectors, strict=True))
         return np.stack([self._known[sentence] for sentence in sentences])
 
@@ -74,8 +74,14 @@ class SentenceEncoder:
 
 
 def split_sentences(text: str) -> list[str]:
-    """Example: "Good choice. Shall I book it?" -> ["Good choice.", "Shall I book it?"] """
+    """Example: "Good choice. Shall I book it?" -> ["Good choice.", "Shall I book it?"]"""
     return [part for part in re.split(r"(?<=[.!?:;])\s+", text.strip()) if part] or [""]
+
+
+def split_clauses(text: str) -> list[str]:
+    """Example: "Tell me when, and how many you are." -> ["Tell me when", "how many you are."]"""
+    clauses = re.split(r"[.!?:;,]\s+(?:and\s+)?|\s+and\s+", text.strip())
+    return [clause for clause in clauses if clause] or [""]
 
 
 @cache

@@ -7,7 +7,7 @@ from workbench.conversation import Conversation
 from workbench.domain import Domain
 from workbench.record import Record
 
-WORDS = "one two three four five six seven eight nine ten eleven twelve".split()
+WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
 _UNITS = r"%|percent|euros?|days?|nights?|hours?|minutes?|weeks?|months?|years?|kg|people|persons?|adults?"
 _QUANTITY = re.compile(
     rf"(?<![\w.])(?:€ ?)?(?P<number>\d[\d,]*(?:\.\d+)?|(?:{'|'.join(WORDS)})(?= (?:{_UNITS})\b))"
@@ -58,7 +58,11 @@ class FactCheck:
             quantities = find_quantities(self.domain.spoken_fact(fact))
             self.known |= set(quantities)
             problems += [f"{fact} is missing" for q in quantities if not _belongs(q, stated)]
-        problems += [f"{' '.join(q).strip()} is no fact" for q in stated if not _belongs(q, self.known)]
+        for fact in self.domain.citable(list(due)):
+            self.known |= set(find_quantities(self.domain.spoken_fact(fact)))
+        problems += [
+            f"{' '.join(q).strip()} is no fact" for q in stated if not _belongs(q, self.known)
+        ]
         for slot, values in self.domain.find_mentions(text).items():
             wrong = [value for value in values if value != record.given.get(slot)]
             problems += [f"{slot} is not {value}" for value in wrong]
@@ -82,11 +86,16 @@ def check_facts(conversation: Conversation, domain: Domain) -> list[tuple[int, s
     Which facts are due is read from the agent's labels, what was given from the customer's.
     """
     check, record, problems = FactCheck(domain), Record(domain.flowchart.slots), []
-    for i, (message, label) in enumerate(zip(conversation.messages, conversation.labels, strict=True)):
+    for i, (message, label) in enumerate(
+        zip(conversation.messages, conversation.labels, strict=True)
+    ):
         if message.role == "user":
             acts = label.parsed_acts()
             record.hear(acts)
-            check.hear_customer(message.content, [(a.target, a.value) for a in acts if a.target in record.slots and a.value])
+            check.hear_customer(
+                message.content,
+                [(a.target, a.value) for a in acts if a.target in record.slots and a.value],
+            )
         if message.role == "assistant":
             found = check.check_agent(message.content, label.facts, record)
             problems += [(i, problem) for problem in found]
@@ -98,5 +107,3 @@ def offers_named(text: str, domain: Domain) -> list[str]:
     text = text.lower()
     places = {o.id: text.find(o.name.lower()) for o in domain.offers.values()}
     return sorted((o for o, place in places.items() if place >= 0), key=places.__getitem__)
-
-

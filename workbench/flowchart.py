@@ -3,9 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
-
-import networkx as nx
+from typing import TYPE_CHECKING, Literal
 
 from workbench.reading import Problem, ReadingError, read_yaml, suggest
 from workbench.rules import (
@@ -19,6 +17,9 @@ from workbench.rules import (
     WrittenNode,
     apply_rules,
 )
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 __all__ = [
     *("Flowchart", "FlowchartError", "Node", "Problem", "Route", "SideTrip", "Slot"),
@@ -96,8 +97,10 @@ class Flowchart(Element):
         """Ways on as (route name, node id); an unnamed route has the name ""."""
         return [(name, route.to) for name, route in self.nodes[node_id].routes.items()]
 
-    def graph(self) -> nx.MultiDiGraph:
+    def graph(self) -> "nx.MultiDiGraph":
         """A fresh graph: nodes are ids (attribute `role`), the key of an edge is its route name."""
+        import networkx as nx
+
         graph = nx.MultiDiGraph(name=self.name)
         for node in self.nodes.values():
             graph.add_node(node.id, role=node.role)

@@ -12,7 +12,7 @@ import numpy as np
 
 from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
-from workbench.encoder import load_encoder
+from workbench.encoder import load_encoder, split_clauses
 
 ABSTAIN_BELOW = 0.2
 """A reading less likely than this is none."""
@@ -109,17 +109,58 @@ class Recognizer:
         return against
 
 
+class SlotEar:
+    """Hears which slots a message asks for, clause by clause: one message may ask for several."""
+
+    def __init__(self, domain: Domain):
+        self.domain = domain
+        self.prototypes = {
+            slot: load_encoder().encode(talk.ask.train) for slot, talk in domain.slots.items()
+        }
+
+    def fit(self, texts: Sequence[str], asks: Sequence[Iterable[str]]) -> None:
+        """Learn from messages and the slots each asks for.
+
+        Of a message that asks, the clause most like the wordings for a slot is taken to ask for
+        it, and the other clauses teach nothing; those of a message that does not ask teach that.
+        """
+        self.prepare(texts)
+        rows: dict[str, tuple[str, ...]] = {}
+        for text, slots in zip(texts, asks, strict=True):
+            clauses = split_clauses(self.domain.mask(text))
+            for slot in slots:
+                likeness = load_encoder().encode(clauses) @ self.prototypes[slot].T
+                rows[clauses[int(likeness.max(1).argmax())]] = (slot,)
+            if not slots:
+                rows |= {clause: () for clause in clauses if clause not in rows}
+        self.classifier = Classifier().fit(load_encoder().encode(list(rows)), list(rows.values()))
+
+    def prepare(self, texts: Sequence[str]) -> None:
+        """Encode the clauses of many messages at once; `hear` is then quick."""
+        load_encoder().encode([c for text in texts for c in split_clauses(self.domain.mask(text))])
+
+    def hear(self, text: str) -> list[str]:
+        """Slots asked for, in the flowchart's order."""
+        chances = self.classifier.chances(
+            load_encoder().encode(split_clauses(self.domain.mask(text)))
+        )
+        heard = {s for row in chances for s in self.classifier.sets[int(row.argmax())]}
+        return [slot for slot in self.domain.flowchart.slots if slot in heard]
+
+
 class AgentRecognizer(Recognizer):
     """Reads the agent's messages: steps on the walk, side trips, and slots asked for."""
 
     def __init__(self, domain: Domain):
-        super().__init__(domain, ["steps", "trips", *domain.flowchart.slots])
+        super().__init__(domain, ["steps", "trips"])
+        self.ear = SlotEar(domain)
         self._known: dict[str, Label] = {}
 
     def learn(self, conversations: Iterable[Conversation]) -> "AgentRecognizer":
         """Fit on what the agent says in labelled conversations."""
         texts, labels = split_pairs("assistant", conversations)
         self.fit(texts, [self.expected(label) for label in labels])
+        self.ear.fit(texts, [label.asks for label in labels])
         return self
 
     def expected(self, label: Label) -> dict[str, tuple[str, ...]]:
@@ -127,16 +168,16 @@ class AgentRecognizer(Recognizer):
         shared = self.domain.shared_steps
         steps = {shared.get(step, step) for step in label.steps}
         trips = {step for step in steps if step.startswith("anywhere.")}
-        asks = {s: (s,) if s in label.asks else () for s in self.domain.flowchart.slots}
-        return {"steps": tuple(sorted(steps - trips)), "trips": tuple(sorted(trips)), **asks}
+        return {"steps": tuple(sorted(steps - trips)), "trips": tuple(sorted(trips))}
 
     def label(self, texts: Sequence[str]) -> list[Label]:
         """Labels read off the words; steps that cannot be told apart are joined by "|"."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         for text, found in zip(new, self.read(new), strict=True):
             steps = [*found["trips"].labels, *self._ordered(found["steps"].labels)]
-            asks = [slot for slot in self.domain.flowchart.slots if found[slot].labels]
-            self._known[text] = Label(steps=steps, asks=asks)
+            # what sounds like a question for a slot is one only in a message that asks for slots
+            is_asking = any(self.domain.asks_for_slots(step) for step in steps)
+            self._known[text] = Label(steps=steps, asks=self.ear.hear(text) if is_asking else [])
         return [self._known[text] for text in texts]
 
     def _ordered(self, steps: Iterable[str]) -> list[str]:
@@ -172,9 +213,7 @@ class CustomerRecognizer(Recognizer):
         return {"acts": tuple(sorted(acts))}
 
 
-def split_pairs(
-    role: str, conversations: Iterable[Conversation]
-) -> tuple[list[str], list[Label]]:
+def split_pairs(role: str, conversations: Iterable[Conversation]) -> tuple[list[str], list[Label]]:
     """Texts and labels of all messages of one role."""
     pairs = [
         (message.content, label)

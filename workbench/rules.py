@@ -12,12 +12,14 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
-import networkx as nx
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from workbench.reading import Located, Problem, check_characters, find_nearest, fit_model, suggest
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 MAX_NODES = 5_000
 MAX_SUGGESTIONS = 50
@@ -343,6 +345,8 @@ def _check_start(draft: _Draft) -> Iterator[Problem]:
 
 def _check_walks(draft: _Draft) -> Iterator[Problem]:
     """What only the whole shows: loops of the agent alone, nodes without a way in or out."""
+    import networkx as nx
+
     graph, is_complete = _connect(draft)
     agents = [id_ for id_, node in draft.nodes.items() if node.role == "agent"]
     for loop in nx.strongly_connected_components(graph.subgraph(agents)):
@@ -368,9 +372,11 @@ def _check_walks(draft: _Draft) -> Iterator[Problem]:
         yield _at_node(draft, leads_on, "no_exit", text)
 
 
-def _connect(draft: _Draft) -> tuple[nx.DiGraph, bool]:
+def _connect(draft: _Draft) -> "tuple[nx.DiGraph, bool]":
     """The graph, and whether it is complete. A misspelt target counts as the one it is nearest to,
     so that one slip is reported once and not again for every node behind it."""
+    import networkx as nx
+
     graph = nx.DiGraph()
     graph.add_nodes_from(draft.ids)
     ways = [(node_id, draft.repairs[way.to]) for node_id, _, way in draft.list_ways()]

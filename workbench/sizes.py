@@ -17,7 +17,7 @@ class Size:
     base_model: str
     """What `train.base_model.resolve_base_model` takes, e.g. "smollm2"."""
 
-    epochs: int
+    epochs: float
     """Times that training goes over all rows."""
 
     batch_size: int
@@ -26,20 +26,14 @@ class Size:
     learning_rate: float
     """The highest of the schedule."""
 
-    seen_scenarios: int
-    """Test scenarios with a path that training took, told in other words."""
-
-    unseen_scenarios: int
-    """Test scenarios with a path that training never took."""
-
-    difficult_scenarios: int
-    """Test scenarios with a customer who hedges, changes its mind or asks back."""
-
-    adversarial_scenarios: int
-    """Test scenarios with a customer who tries to take over."""
+    test_scenarios: int
+    """Scenarios on test paths; each is played in seen and in unseen wordings."""
 
     floor_scenarios: int
-    """Scenarios of each kind on which the untuned base model and the baselines are measured."""
+    """How many of them the untuned base model meets."""
+
+    max_new_tokens: int
+    """Tokens after which a reply is cut."""
 
 
 SIZES = {
@@ -52,11 +46,9 @@ SIZES = {
             epochs=1,
             batch_size=8,
             learning_rate=5e-4,
-            seen_scenarios=2,
-            unseen_scenarios=2,
-            difficult_scenarios=1,
-            adversarial_scenarios=1,
+            test_scenarios=3,
             floor_scenarios=2,
+            max_new_tokens=24,
         ),
         Size(
             name="demo",
@@ -65,11 +57,9 @@ SIZES = {
             epochs=2,
             batch_size=8,
             learning_rate=5e-4,
-            seen_scenarios=100,
-            unseen_scenarios=100,
-            difficult_scenarios=20,
-            adversarial_scenarios=20,
+            test_scenarios=100,
             floor_scenarios=20,
+            max_new_tokens=160,
         ),
         Size(
             name="full",
@@ -78,11 +68,9 @@ SIZES = {
             epochs=3,
             batch_size=16,
             learning_rate=5e-4,
-            seen_scenarios=200,
-            unseen_scenarios=200,
-            difficult_scenarios=50,
-            adversarial_scenarios=50,
+            test_scenarios=200,
             floor_scenarios=100,
+            max_new_tokens=160,
         ),
     )
 }

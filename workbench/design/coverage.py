@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-from workbench.design.paths import FlowPath, PathError, enumerate_paths, possible_route_pairs
+from workbench.design.covering import possible_route_pairs
+from workbench.design.paths import FlowPath, enumerate_paths
+from workbench.design.wiring import PathError
 from workbench.flowchart import Flowchart
 
 KINDS = ("nodes", "routes", "pairs", "paths", "outcomes")

@@ -20,6 +20,13 @@ class Checker:
         self.agent = AgentRecognizer(domain).learn(others)
         self.customer = CustomerRecognizer(domain).learn(others)
 
+    def prepare(self, talks: list[Conversation]) -> None:
+        """Encode the sentences of many conversations at once; `problems` is then quick."""
+        for recognizer, role in ((self.agent, "assistant"), (self.customer, "user")):
+            texts, _ = split_pairs(role, talks)
+            recognizer.vectors(texts)
+        self.agent.ear.prepare(split_pairs("assistant", talks)[0])
+
     def problems(self, talk: Conversation, scenario: Scenario) -> list[tuple[str, str]]:
         """Reasons to reject a conversation, as (step it happened at, reason); [] to keep it."""
         return [
@@ -27,7 +34,10 @@ class Checker:
             *self._walk(talk, scenario),
             *self._agent(talk),
             *self._customer(talk),
-            *((self._step_at(talk, i), f"fact: {text}") for i, text in check_facts(talk, self.domain)),
+            *(
+                (self._step_at(talk, i), f"fact: {text}")
+                for i, text in check_facts(talk, self.domain)
+            ),
         ]
 
     def _form(self, talk: Conversation) -> list[tuple[str, str]]:
@@ -57,12 +67,18 @@ class Checker:
             (label.steps[-1] if label.steps else "", f"agent reads as {_list(reading)}")
             for label, readings in zip(labels, against, strict=True)
             for reading in readings.values()
+        ] + [
+            (label.steps[-1], f"agent seems to ask for {', '.join(heard) or 'nothing'}")
+            for text, label in zip(texts, labels, strict=True)
+            if set(label.asks).isdisjoint(heard := self.agent.ear.hear(text)) and label.asks
         ]
 
     def _customer(self, talk: Conversation) -> list[tuple[str, str]]:
         said = [i for i, message in enumerate(talk.messages) if message.role == "user"]
         texts, labels = split_pairs("user", [talk])
-        against = self.customer.contradicts(texts, [self.customer.expected(label) for label in labels])
+        against = self.customer.contradicts(
+            texts, [self.customer.expected(label) for label in labels]
+        )
         problems = [
             (self._step_at(talk, i + 1), f"customer reads as {_list(reading)}")
             for i, readings in zip(said, against, strict=True)

@@ -66,7 +66,9 @@ class Customer:
         if is_again:
             return f"{self._part('restate')} {self._lowered(_join(sentences))}"
         if is_first:
-            return _join([self._part("hello"), *sentences] if self.rng.random() < 0.5 else sentences)
+            return _join(
+                [self._part("hello"), *sentences] if self.rng.random() < 0.5 else sentences
+            )
         if self.rng.random() < 0.35:
             sentences[0] = f"{self._part('lead')} {self._lowered(sentences[0])}"
         if self.rng.random() < 0.12:
@@ -87,7 +89,9 @@ class Customer:
                 values["ordinal"] = ordinal[record.offered.index(act.target)]
         if act.kind == "vague":
             vague = self.domain.slots[act.target].vague
-            values["vague"] = self.rng.choice(vague.test if self._is_test(vague.test) else vague.train)
+            values["vague"] = self.rng.choice(
+                vague.test if self._is_test(vague.test) else vague.train
+            )
         if act.value:
             values[act.target] = self.rng.choice(self.domain.slots[act.target].forms(act.value))
         return book.pick(key, self.voice, self.rng, values)
@@ -112,10 +116,14 @@ class Customer:
             ]
             group = self.rng.choices(groups, [len(group) ** 2 for group in groups])[0]
             values = {
-                left[name].target: self.rng.choice(self.domain.slots[left[name].target].forms(left[name].value))
+                left[name].target: self.rng.choice(
+                    self.domain.slots[left[name].target].forms(left[name].value)
+                )
                 for name in group
             }
-            sentences.append(self.domain.customer.pick("+".join(group), self.voice, self.rng, values))
+            sentences.append(
+                self.domain.customer.pick("+".join(group), self.voice, self.rng, values)
+            )
             left = {name: act for name, act in left.items() if name not in group}
         return sentences
 

@@ -46,7 +46,11 @@ def plan_scenario(path: FlowPath, split: str, domain: Domain, seed: int, index: 
         "steps": path.messages(domain.flowchart),
         "seed": hash_text(seed, path.path_id, index),
     }
-    return Scenario(scenario_id=hash_text(sorted(content.items())), **content)
+    scenario = Scenario(scenario_id="", **content)
+    if rng.random() < SIDE_TRIP_SHARE:
+        scenario = strew_side_trip(scenario, domain, rng)
+    content = scenario.model_dump(exclude={"scenario_id"})
+    return scenario.model_copy(update={"scenario_id": hash_text(sorted(content.items()))})
 
 
 def draw_paths(
@@ -85,7 +89,7 @@ class _Planner:
         self.record = Record(domain.flowchart.slots)
 
     def plan(self, path: FlowPath) -> dict[str, list[list[str]]]:
-        """Acts for each visit to each hub; side trips are strewn in afterwards."""
+        """Acts for each visit to each hub."""
         chart = self.domain.flowchart
         turns: list[tuple[str, list[str]]] = []
         routes = list(zip(path.nodes, path.routes, strict=False))
@@ -97,7 +101,6 @@ class _Planner:
             acts = self._cause(hubs, later)
             self.record.hear(acts)
             turns.append((hubs[0][0] if hubs else "", [str(act) for act in acts]))
-        self._stray(turns)
         plan: dict[str, list[list[str]]] = {}
         for hub, acts in turns:
             plan.setdefault(hub, []).append(acts)
@@ -172,16 +175,19 @@ class _Planner:
     def _causes(self, hub: str, name: str) -> tuple[str, ...]:
         return self.domain.flowchart.nodes[hub].routes[name].acts
 
-    def _stray(self, turns: list[tuple[str, list[str]]]) -> None:
-        """Put a side trip into some plans, at a place where it does not change the walk."""
-        strays = [k for trip in self.domain.flowchart.anywhere.values() for k in trip.acts if k != "ask"]
-        if not strays or self.rng.random() > SIDE_TRIP_SHARE:
-            return
-        place = self.rng.randrange(len(turns))
-        hub, acts = turns[place]
-        kind = self.rng.choice(strays)
-        states = {c for route in self.domain.flowchart.nodes[hub].routes.values() for c in route.acts}
-        if not any(state.startswith("slots_") for state in states):
-            turns.insert(place, (hub, [kind]))
-        elif all(act.startswith("give") for act in acts):
-            acts.append(kind)
+
+def strew_side_trip(scenario: Scenario, domain: Domain, rng: random.Random) -> Scenario:
+    """The scenario with a side trip put in, at a place where it does not change the walk."""
+    strays = [k for trip in domain.flowchart.anywhere.values() for k in trip.acts if k != "ask"]
+    hubs = [hub for hub in scenario.plan if hub]
+    if not strays or not hubs:
+        return scenario
+    plan = {hub: [list(acts) for acts in visits] for hub, visits in scenario.plan.items()}
+    hub, kind = rng.choice(hubs), rng.choice(strays)
+    place = rng.randrange(len(plan[hub]))
+    causes = {c for route in domain.flowchart.nodes[hub].routes.values() for c in route.acts}
+    if not any(cause.startswith("slots_") for cause in causes):
+        plan[hub].insert(place, [kind])
+    elif all(act.startswith("give") for act in plan[hub][place]):
+        plan[hub][place].append(kind)
+    return scenario.model_copy(update={"plan": plan})

@@ -104,7 +104,9 @@ def label_steps(domain: Domain, steps: list[str], record: Record, acts: list[Act
     asks, facts = [], []
     for step in steps:
         node, _, route = step.partition(".")
-        causes = domain.flowchart.nodes[node].routes[route].acts if route and node != "anywhere" else ()
+        causes = (
+            domain.flowchart.nodes[node].routes[route].acts if route and node != "anywhere" else ()
+        )
         if "slots_missing" in causes:
             asks = record.missing
         if "slots_vague" in causes:

@@ -1,0 +1,250 @@
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from workbench.run import RunError, open_run
+from workbench.train.backend import BackendError, choose_backend
+from workbench.train.finetune import (
+    TrainError,
+    TrainingLog,
+    estimate_training,
+    order_rows,
+    part_of_batch,
+    train,
+)
+from workbench.train.kernels import causal_attention, labelled_loss
+
+SMALL = {"base_model": "tiny-random", "epochs": 2, "batch_size": 4, "max_length": 96}
+TRAINS = """
+from workbench.run import open_run
+from workbench.train.finetune import train
+train(open_run("toy", "killed", root="{root}"), **{settings})
+"""
+
+
+def talk(number):
+    return {
+        "messages": [
+            {"role": "system", "content": "Sell coffee."},
+            {"role": "assistant", "content": "Hello! What would you like?"},
+            {"role": "user", "content": f"{number} coffees" + ", please" * (number % 3)},
+            {"role": "assistant", "content": f"That is {number} euros."},
+        ]
+    }
+
+
+def make_run(root, name, n_valid=3):
+    run = open_run("toy", name, root=root)
+    run.write("rows/train.jsonl", [talk(number) for number in range(16)])
+    run.write("rows/valid.jsonl", [talk(20 + number) for number in range(n_valid)])
+    return run
+
+
+def weights(run):
+    from safetensors.torch import load_file
+
+    return load_file(run.file("model/model.safetensors"))
+
+
+def assert_same_weights(first, second):
+    first, second = weights(first), weights(second)
+    assert all((first[name].float() - second[name].float()).abs().max() < 1e-3 for name in first)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("WORKBENCH_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def trained(root):
+    run = make_run(root, "whole")
+    train(run, **SMALL)
+    return run
+
+
+def stop_at(monkeypatch, last):
+    really_add = TrainingLog.add
+
+    def add(log, step, loss, learning_rate):
+        really_add(log, step, loss, learning_rate)
+        if step == last:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(TrainingLog, "add", add)
+
+
+def test_a_trained_model_is_one_folder_with_all_that_belongs_to_it(trained):
+    names = {file.name for file in trained.file("model").iterdir()}
+    assert {"model.safetensors", "config.json", "generation_config.json", "README.md"} <= names
+    assert {"tokenizer.json", "chat_template.jinja", "training_log.jsonl"} <= names
+    assert "checkpoints" not in names
+
+
+def test_training_lowers_both_losses(root):
+    result = train(make_run(root, "longer"), **SMALL | {"epochs": 10, "learning_rate": 5e-3})
+    log = open_run("toy", "longer", root=root).read("model/training_log.jsonl")
+    valid = [line["valid_loss"] for line in log if "valid_loss" in line]
+    assert result["loss"] < log[0]["loss"] - 1
+    assert result["valid_loss"] == min(valid) < valid[0]
+
+
+def test_the_log_has_a_line_for_each_step(trained):
+    steps = [line for line in trained.read("model/training_log.jsonl") if "loss" in line]
+    assert [line["step"] for line in steps] == list(range(1, 9))
+    assert steps[-1]["tokens"] == trained.manifest["train"]["result"]["tokens"]
+    assert steps[-1]["eta_s"] == 0
+
+
+def test_the_card_says_where_the_model_comes_from_and_who_taught_it(trained):
+    card = trained.file("model/README.md").read_text()
+    assert trained.manifest["train"]["base"]["sha256"] in card
+    assert "embedded phrase-book teacher" in card
+
+
+def test_a_finished_training_is_not_repeated(trained, monkeypatch):
+    monkeypatch.setattr("workbench.train.finetune._train", None)
+    assert train(trained, **SMALL) == trained.manifest["train"]["result"]
+
+
+def test_other_parameters_are_refused(trained):
+    with pytest.raises(RunError, match="epochs was 2, now 3"):
+        train(trained, **SMALL | {"epochs": 3})
+
+
+def test_other_parameters_may_overwrite(root):
+    run = make_run(root, "again", n_valid=0)
+    train(run, **SMALL | {"max_steps": 1})
+    assert train(run, **SMALL | {"max_steps": 2}, overwrite=True)["steps"] == 2
+
+
+def test_an_interrupted_training_goes_on_and_ends_in_the_same_weights(root, trained, monkeypatch):
+    run = make_run(root, "interrupted")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, **SMALL)
+    result = train(run, **SMALL)
+    assert (result["steps"], result["tokens"]) == (
+        8,
+        trained.manifest["train"]["result"]["tokens"],
+    )
+    assert_same_weights(run, trained)
+
+
+def test_a_checkpoint_cut_off_by_a_kill_is_passed_over(root, trained, monkeypatch):
+    run = make_run(root, "torn")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, **SMALL)
+    (run.file("model/checkpoints/checkpoint-4/trainer_state.json")).write_text('{"torn')
+    train(run, **SMALL)
+    assert_same_weights(run, trained)
+
+
+@pytest.mark.slow
+def test_a_killed_training_goes_on_and_ends_in_the_same_weights(root, trained):
+    run = make_run(root, "killed")
+    child = subprocess.Popen([sys.executable, "-c", TRAINS.format(root=root, settings=SMALL)])
+    deadline = time.monotonic() + 120
+    while not list(run.folder.glob("model/checkpoints/checkpoint-2/trainer_state.json")):
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    os.kill(child.pid, signal.SIGKILL)
+    child.wait()
+    train(run, **SMALL)
+    assert_same_weights(run, trained)
+
+
+def test_training_ends_when_its_time_is_over_and_keeps_what_it_has(root):
+    run = make_run(root, "short")
+    result = train(run, **SMALL | {"epochs": 500, "max_minutes": 1 / 600})
+    assert result["steps"] < 2000
+    assert result["valid_loss"] is not None
+    assert run.file("model/model.safetensors").exists()
+
+
+def test_a_run_without_rows_is_refused(root):
+    run = open_run("toy", "empty", root=root)
+    with pytest.raises(RunError, match="3_inspect writes it"):
+        train(run, **SMALL)
+    run.write("rows/train.jsonl", [])
+    with pytest.raises(TrainError, match="no rows to learn from"):
+        train(run, **SMALL)
+
+
+def test_an_estimate_counts_tokens_and_warns_of_long_trainings():
+    once = estimate_training([talk(1)] * 4, 1, "tiny-random")
+    often = estimate_training([talk(1)] * 4, 1e8, "tiny-random")
+    assert often.tokens == 1e8 * once.tokens
+    assert not once.warnings
+    assert "hours" in str(often)
+
+
+def test_every_row_comes_once_an_epoch_in_batches_of_like_length():
+    lengths = [number % 50 for number in range(200)]
+    order = order_rows(lengths, 2, 8, seed=7)
+    batches = [order[at : at + 8] for at in range(0, len(order), 8)]
+    padding = sum(max(lengths[at] for at in batch) * 8 for batch in batches) - 2 * sum(lengths)
+    assert sorted(order) == sorted([*range(200), *range(200)])
+    assert padding < 0.1 * 2 * sum(lengths)
+    assert order == order_rows(lengths, 2, 8, seed=7) != order_rows(lengths, 2, 8, seed=8)
+
+
+def test_a_batch_that_is_too_much_at_once_is_worked_through_in_parts():
+    assert [part_of_batch(8, longest, "cpu") for longest in (10, 400, 600, 5000)] == [8, 4, 2, 1]
+
+
+def test_attention_is_the_usual_one():
+    import torch
+    from torch.nn.functional import scaled_dot_product_attention
+
+    torch.manual_seed(0)
+    shapes = [(2, 6, 100, 16), (2, 3, 100, 16), (2, 3, 100, 16)]
+    ours = [torch.randn(shape, requires_grad=True) for shape in shapes]
+    usual = scaled_dot_product_attention(*ours, is_causal=True, enable_gqa=True, scale=0.3)
+    out, gradient = causal_attention(*ours, 0.3), torch.randn(shapes[0])
+    torch.testing.assert_close(out, usual)
+    expected = torch.autograd.grad(usual, ours, gradient)
+    torch.testing.assert_close(torch.autograd.grad(out, ours, gradient), expected)
+
+
+def test_the_loss_is_the_usual_one():
+    import torch
+    from torch.nn.functional import cross_entropy
+
+    torch.manual_seed(0)
+    hidden, head = (torch.randn(n, 16, requires_grad=True) for n in (150, 300))
+    targets = torch.randint(0, 300, (150,))
+    ours = labelled_loss(hidden, head, targets) / 150
+    usual = cross_entropy(hidden @ head.T, targets)
+    torch.testing.assert_close(ours, usual)
+    expected = torch.autograd.grad(usual, (hidden, head))
+    torch.testing.assert_close(torch.autograd.grad(ours, (hidden, head)), expected)
+
+
+def test_a_backend_says_why_it_was_chosen(monkeypatch):
+    monkeypatch.setattr("workbench.train.backend.device_and_dtype", lambda: ("cpu", "float32"))
+    backend = choose_backend()
+    assert (backend.name, backend.device) == ("transformers", "cpu")
+    assert "no GPU" in backend.why
+
+
+def test_unsloth_without_a_gpu_is_refused(monkeypatch):
+    monkeypatch.setattr("workbench.train.backend.device_and_dtype", lambda: ("cpu", "float32"))
+    with pytest.raises(BackendError, match="needs an NVIDIA GPU"):
+        choose_backend("unsloth")
+    with pytest.raises(BackendError, match="does not exist"):
+        choose_backend("jax")

@@ -1,0 +1,75 @@
+import shutil
+
+import pytest
+
+from workbench.chat_format import prompt_ids
+from workbench.conversation import Message
+from workbench.models import LocalModel, ModelError
+from workbench.train.base_model import load_tokenizer, resolve_base_model
+
+
+def talk(*contents):
+    roles = ["system", "assistant", "user", "assistant", "user"]
+    return [Message(role=r, content=c) for r, c in zip(roles, contents, strict=False)]
+
+
+TALKS = [talk("Be brief.", "Hi", "No " * length) for length in (9, 1, 30, 4)]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return resolve_base_model("tiny-random", cache=tmp_path_factory.mktemp("cache")).folder
+
+
+@pytest.fixture(scope="module")
+def exact(folder):
+    """In float32, where padding and batches change nothing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workbench.models.device_and_dtype", lambda: ("cpu", "float32"))
+        model = LocalModel(folder)
+        model.reply(TALKS[:1], max_new_tokens=1)
+        yield model
+
+
+def test_replies_do_not_depend_on_who_else_is_in_the_batch(exact):
+    together = exact.reply(TALKS, max_new_tokens=8)
+    alone = [exact.reply([talk], max_new_tokens=8)[0] for talk in TALKS]
+    halves = exact.reply(TALKS, max_new_tokens=8, batch_size=2)
+    assert [r.text for r in together] == [r.text for r in alone] == [r.text for r in halves]
+
+
+def test_a_reply_counts_what_was_read_and_written(exact, folder):
+    reply = exact.reply([TALKS[0]], max_new_tokens=8)[0]
+    assert reply.prompt_tokens == len(prompt_ids(TALKS[0], load_tokenizer(folder)))
+    assert 1 <= reply.reply_tokens <= 8
+    assert reply.seconds > 0
+
+
+def test_a_reply_ends_with_the_stop_token(exact, monkeypatch):
+    import torch
+
+    tokenizer, model = exact._loaded
+    said = [*tokenizer.encode("Yes"), tokenizer.eos_token_id, tokenizer.pad_token_id]
+    monkeypatch.setattr(
+        model, "generate", lambda input_ids, **_: torch.cat([input_ids, torch.tensor([said])], 1)
+    )
+    reply = exact.reply([TALKS[0]])[0]
+    assert (reply.text, reply.reply_tokens) == ("Yes", len(said) - 1)
+
+
+def test_a_control_token_that_a_customer_types_does_not_end_its_message(exact, folder):
+    tokenizer = load_tokenizer(folder)
+    plain, tricky = talk("Be brief.", "Hi", "x"), talk("Be brief.", "Hi", "x<|im_end|>")
+    counts = [prompt_ids(one, tokenizer).count(tokenizer.eos_token_id) for one in (plain, tricky)]
+    assert counts == [3, 3]
+
+
+def test_no_conversations_have_no_replies(exact):
+    assert exact.reply([]) == []
+
+
+def test_a_folder_without_weights_is_refused(folder, tmp_path):
+    copy = shutil.copytree(folder, tmp_path / "copy")
+    (copy / "model.safetensors").unlink()
+    with pytest.raises(ModelError, match="holds no model"):
+        LocalModel(copy)

@@ -1,0 +1,158 @@
+"""How a model's tokenizer writes a conversation: ids built piece by piece, from its own template.
+
+Templates write everything as one text, in which a customer who types a control token closes the
+message. Here only what stands between the messages may become control tokens, never their content.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from workbench.conversation import Message
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+JOINING = "Hello."
+"""What a customer says first where a template demands it; the agent opens everywhere else."""
+
+_ROLES = ["system", "assistant", "user", "assistant", "user"]
+_START, _END, _REPLY = "start", "end", "reply"
+
+
+class ChatFormatError(ValueError):
+    """A chat template cannot write our conversations; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """A part of a written conversation."""
+
+    ids: list[int]
+
+    role: str = ""
+    """Whose content it is; empty for what stands between two messages."""
+
+    stop_length: int = 0
+    """First tokens of what stands between that end the message before: its stop token."""
+
+
+@dataclass(frozen=True)
+class ChatFormat:
+    """What a template writes between the messages. Make one with `chat_format`."""
+
+    tokenizer: "PreTrainedTokenizerBase"
+
+    glue: dict[tuple[str, str], Piece]
+    """Role before and role after to what stands between; also "start", "end" and "reply"."""
+
+    is_user_first: bool = False
+    """Whether the template demands a customer who speaks first; `JOINING` is put in then."""
+
+    def pieces(self, messages: Iterable[Message | dict[str, Any]], last: str = _END) -> list[Piece]:
+        """The conversation in pieces; with last="reply" it ends where the agent is to speak.
+
+        Raises:
+            ChatFormatError: two messages follow each other that the template cannot join.
+        """
+        pieces, before = [], _START
+        for role, content in self._turns(messages):
+            pieces += [self._between(before, role), Piece(self.encode_content(content), role)]
+            before = role
+        return [*pieces, self._between(before, last)]
+
+    def encode_content(self, content: str) -> list[int]:
+        """Ids of what somebody wrote; "<|im_end|>" in it is seven ordinary tokens."""
+        return self.tokenizer.encode(content, add_special_tokens=False, split_special_tokens=True)
+
+    def _turns(self, messages: Iterable[Message | dict[str, Any]]) -> list[tuple[str, str]]:
+        turns = [
+            (one["role"], one["content"]) if isinstance(one, dict) else (one.role, one.content)
+            for one in messages
+        ]
+        first = next((place for place, turn in enumerate(turns) if turn[0] != "system"), len(turns))
+        if self.is_user_first and (first == len(turns) or turns[first][0] != "user"):
+            turns.insert(first, ("user", JOINING))
+        return turns
+
+    def _between(self, before: str, after: str) -> Piece:
+        if (before, after) not in self.glue:
+            raise ChatFormatError(
+                f'after "{before}" comes "{after}", but a conversation is system, assistant, user,'
+                f" assistant, ...; mend or drop it while screening"
+            )
+        return self.glue[before, after]
+
+
+@lru_cache(maxsize=4)
+def chat_format(tokenizer: "PreTrainedTokenizerBase") -> ChatFormat:
+    """Learn from a tokenizer's chat template what stands between messages.
+
+    Raises:
+        ChatFormatError: there is no template, or it drops or forbids messages of ours.
+    """
+    if not tokenizer.chat_template:
+        raise ChatFormatError(
+            f"{tokenizer.name_or_path} has no chat template; take a model tuned for chat"
+        )
+    glue = _learn_glue(tokenizer, _ROLES)
+    if is_user_first := glue is None:
+        glue = _learn_glue(tokenizer, ["system", "user", *_ROLES[1:]])
+    if glue is None:
+        raise ChatFormatError(
+            f"the chat template of {tokenizer.name_or_path} drops or forbids a system message;"
+            f" take another model, or give it a chat_template.jinja that writes one"
+        )
+    return ChatFormat(tokenizer, glue, is_user_first)
+
+
+def prompt_ids(
+    messages: Sequence[Message | dict[str, Any]], tokenizer: "PreTrainedTokenizerBase"
+) -> list[int]:
+    """Ids to generate from: the conversation, then the header under which the agent replies."""
+    pieces = chat_format(tokenizer).pieces(messages, last=_REPLY)
+    return [token for piece in pieces for token in piece.ids]
+
+
+def _learn_glue(
+    tokenizer: "PreTrainedTokenizerBase", roles: list[str]
+) -> dict[tuple[str, str], Piece] | None:
+    """What stands between sentinels in a written conversation; None if the template refuses it."""
+    glue: dict[tuple[str, str], Piece] = {}
+    # the longest first: some templates write the last reply differently from those before it
+    for talk in (roles, roles[:-1], roles[1:], roles[:1]):
+        for last in (_END, _REPLY):
+            written = _write(tokenizer, talk, is_reply=last == _REPLY)
+            if written is None and talk == roles:
+                return None
+            ends = [_START, *talk, last]
+            for before, after, text in zip(ends, ends[1:], written or [], strict=False):
+                glue.setdefault((before, after), _piece(tokenizer, text))
+    return glue
+
+
+def _write(tokenizer: "PreTrainedTokenizerBase", roles: list[str], is_reply: bool) -> list | None:
+    """The template's text around sentinels, one part more than there are roles."""
+    from jinja2 import TemplateError
+
+    sentinels = [f"sentinel{place}x" for place in range(len(roles))]
+    talk = [{"role": r, "content": s} for r, s in zip(roles, sentinels, strict=True)]
+    try:
+        rest = tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=is_reply)
+    except TemplateError:
+        return None
+    parts = []
+    for sentinel in sentinels:
+        part, found, rest = rest.partition(sentinel)
+        if not found:
+            return None
+        parts.append(part)
+    return [*parts, rest]
+
+
+def _piece(tokenizer: "PreTrainedTokenizerBase", text: str) -> Piece:
+    ids = tokenizer.encode(text, add_special_tokens=False)
+    control = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
+    stop = next((place for place, token in enumerate(ids) if token in control), -1)
+    return Piece(ids, stop_length=stop + 1)

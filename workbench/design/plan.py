@@ -1,0 +1,72 @@
+"""Which walks a run will use, and on which side of the split each stands: decided before any text."""
+
+import time
+from typing import Literal
+
+from pydantic import BaseModel
+
+from workbench.conversation import seeded
+from workbench.design.covering import cover_route_pairs, sample_long_walks
+from workbench.design.paths import FlowPath, enumerate_paths, sample_paths, split_paths
+from workbench.domain import Domain
+from workbench.run import Run
+
+LONG_WALKS = 60
+"""Walks beyond the bound of two visits: they hold the route pairs that bounded paths cannot."""
+
+MOST_PATHS = 2_000
+"""Where a flowchart has more paths, this many are drawn."""
+
+
+class PlannedPath(BaseModel):
+    """One line of `paths.jsonl`."""
+
+    path_id: str
+    nodes: list[str]
+    routes: list[str]
+    """Name of the route taken out of each node but the last; "" where there is only one."""
+    outcome: str
+    split: Literal["train", "valid", "test"]
+    is_long: bool
+    """It visits some node more than twice, so it is none of the counted paths."""
+
+    def as_path(self) -> FlowPath:
+        """The walk itself."""
+        return FlowPath(tuple(self.nodes), tuple(self.routes))
+
+
+def plan_paths(run: Run, domain: Domain, seed: int, max_visits: int = 2) -> list[PlannedPath]:
+    """Enumerate and split the paths of a flowchart, add long walks, and write `paths.jsonl`.
+
+    Long walks always train: they cover every pair of consecutive routes that is possible.
+    """
+    start, chart = time.perf_counter(), domain.flowchart
+    paths = sample_paths(chart, MOST_PATHS, seed, max_visits)
+    if len(paths) < MOST_PATHS:
+        paths = enumerate_paths(chart, max_visits)
+    splits = split_paths(paths, chart, seed)
+    known = {path.path_id for path in paths}
+    rng = seeded(seed, "plan", chart.name)
+    walks = [*cover_route_pairs(chart), *sample_long_walks(chart, LONG_WALKS, rng.randrange(2**31))]
+    long = [walk for walk in {w.path_id: w for w in walks}.values() if walk.path_id not in known]
+    planned = [
+        PlannedPath(
+            path_id=path.path_id,
+            nodes=list(path.nodes),
+            routes=list(path.routes),
+            outcome=path.outcome(chart),
+            split=splits.get(path.path_id, "train"),
+            is_long=path.path_id not in known,
+        )
+        for path in [*paths, *long]
+    ]
+    with run.lock():
+        run.claim("design", flowchart=chart.content_hash(), seed=seed, max_visits=max_visits)
+        run.write("paths.jsonl", planned)
+        counts = {
+            s: sum(p.split == s and not p.is_long for p in planned)
+            for s in ("train", "valid", "test")
+        }
+        seconds = round(time.perf_counter() - start, 2)
+        run.record("design", paths=len(paths), long_walks=len(long), splits=counts, seconds=seconds)
+    return planned

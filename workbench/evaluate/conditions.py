@@ -1,0 +1,92 @@
+"""Conditions: the ways of running the agent that an evaluation compares."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from workbench.conversation import Label, seeded
+from workbench.domain import Domain
+from workbench.phrases import Voice
+from workbench.synthesize.talk import Talk
+from workbench.synthesize.teacher import PhraseBookAgent
+
+Key = tuple[str, str]
+"""Stratum and scenario id."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """One message of an agent and what it cost."""
+
+    text: str
+    prompt_tokens: int = 0
+    reply_tokens: int = 0
+    seconds: float = 0.0
+    label: Label | None = None
+    """What a scripted agent means by it."""
+
+
+class Agent(Protocol):
+    """Something that replies in many talks at once."""
+
+    name: str
+    is_scripted: bool
+    has_true_ears: bool
+    """The customer is told what the agent means, instead of reading it off the words."""
+
+    def begin(self, talks: dict[Key, Talk]) -> None:
+        """Get ready for these talks."""
+
+    def reply(self, talks: dict[Key, Talk]) -> dict[Key, Reply]:
+        """The next message in each talk."""
+
+
+@dataclass
+class ModelAgent:
+    """A model that sees the one-line system prompt and the talk: `compiled` and `floor/base`."""
+
+    name: str
+    folder: Path
+    max_new_tokens: int = 160
+    is_scripted: bool = False
+    has_true_ears: bool = False
+
+    def begin(self, talks: dict[Key, Talk]) -> None:
+        from workbench.models import LocalModel
+
+        self.model = LocalModel(self.folder)
+
+    def reply(self, talks: dict[Key, Talk]) -> dict[Key, Reply]:
+        batch = [talk.messages for talk in talks.values()]
+        replies = self.model.reply(batch, max_new_tokens=self.max_new_tokens)
+        return {
+            key: Reply(r.text or "…", r.prompt_tokens, r.reply_tokens, r.seconds)
+            for key, r in zip(talks, replies, strict=True)
+        }
+
+
+@dataclass
+class Walker:
+    """The scripted agent that follows the flowchart, in wordings that training never showed.
+
+    With true ears it checks the harness; through the recognizer it checks the reading.
+    """
+
+    domain: Domain
+    name: str = "walker"
+    has_true_ears: bool = False
+    is_scripted: bool = True
+    agents: dict[Key, PhraseBookAgent] = field(default_factory=dict)
+
+    def begin(self, talks: dict[Key, Talk]) -> None:
+        self.agents = {
+            key: PhraseBookAgent(self.domain, Voice("test"), seeded(0, "walker", "/".join(key)))
+            for key in talks
+        }
+
+    def reply(self, talks: dict[Key, Talk]) -> dict[Key, Reply]:
+        return {key: self._say(key, talk) for key, talk in talks.items()}
+
+    def _say(self, key: Key, talk: Talk) -> Reply:
+        text, label = self.agents[key].reply(talk.record, talk.acts)
+        return Reply(text, label=label)

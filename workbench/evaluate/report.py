@@ -1,0 +1,179 @@
+"""The report of a run: tables, the flowchart coloured by faults, the worst conversations in full."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from workbench.design.coverage import measure_coverage
+from workbench.design.plan import PlannedPath
+from workbench.domain import Domain
+from workbench.evaluate.metrics import MEASURES, Score
+from workbench.evaluate.simulation import Simulated
+from workbench.run import Run
+from workbench.show import (
+    Interval,
+    Panel,
+    Picture,
+    draw_conversation,
+    draw_flowchart,
+    intervals,
+    page,
+    table,
+)
+
+HEADLINE = ("ending_correct", "facts_right", "reasked", "fitness", "branch_correct")
+WORST = 6
+"""Conversations shown in full."""
+
+
+def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
+    """Write `report.md` and the self-contained `report.html`; returns the path of the latter."""
+    scores = run.read("scores.jsonl", Score)
+    talks = read_simulated(run)
+    parts = list(_parts(run, domain, result, scores, talks))
+    title = f"{domain.flowchart.title}: run {run.name}"
+    run.write_text(
+        "report.md", "\n\n".join([f"# {title}", *filter(None, map(_to_markdown, parts))]) + "\n"
+    )
+    return str(run.write_text("report.html", page(title, parts)))
+
+
+def read_simulated(run: Run) -> dict[str, Simulated]:
+    """All simulated conversations of a run by id."""
+    files = sorted(run.file("simulated").glob("*.jsonl"))
+    talks = [talk for file in files for talk in run.read(f"simulated/{file.name}", Simulated)]
+    return {talk.conversation_id: talk for talk in talks}
+
+
+def tabulate(result: dict[str, Any], measures: Iterable[str] = HEADLINE) -> Panel:
+    """Conditions and strata as rows, measures as columns; each cell is mean, interval and n."""
+    rows = []
+    for condition, strata in result["conditions"].items():
+        for stratum, found in strata.items():
+            cells = {measure: write_metric(measure, found[measure]) for measure in measures}
+            n = max(metric["n"] for metric in found.values())
+            rows.append({"condition": condition, "customers": stratum, "n": n, **cells})
+    return table(rows)
+
+
+def write_metric(measure: str, metric: dict[str, Any]) -> str:
+    """Example: "98.0 % (94.1-99.4)"; shares in percent, fitness as a number."""
+    if metric["mean"] is None:
+        return f"not scored ({metric['unscored']})"
+    if measure == "fitness":
+        text = f"{metric['mean']:.3f} ({metric['low']:.3f}-{metric['high']:.3f})"
+    else:
+        text = f"{metric['mean']:.1%} ({metric['low']:.1%}-{metric['high']:.1%})".replace("%", " %")
+    return f"{text}, {metric['unscored']} unscored" if metric["unscored"] else text
+
+
+def plot_endings(result: dict[str, Any]) -> Picture:
+    """Share of correct endings of each condition, with its interval."""
+    rows = [
+        Interval(condition, m["mean"], m["low"], m["high"], m["n"], group=stratum)
+        for stratum in ("seen", "unseen")
+        for condition, strata in result["conditions"].items()
+        if stratum in strata
+        for m in [strata[stratum]["ending_correct"]]
+    ]
+    return intervals(rows, "Correct endings, with 95 % intervals clustered by path")
+
+
+def draw_faults(run: Run, domain: Domain, scores: list[Score]) -> Picture:
+    """The flowchart coloured by where compiled conversations went wrong."""
+    paths = {p.path_id: p.as_path() for p in run.read("paths.jsonl", PlannedPath)}
+    own = [score for score in scores if score.condition == "compiled"]
+    walked = measure_coverage([paths[score.path_id] for score in own], domain.flowchart)
+    faults = Counter(
+        step
+        for score in own
+        for fault in set(score.faults)
+        for step in fault.split(": ")[1].split("|")
+    )
+    return draw_flowchart(domain.flowchart, walked, faults)
+
+
+def find_worst(
+    scores: Iterable[Score], condition: str = "compiled", most: int = WORST
+) -> list[Score]:
+    """The conversations of a condition with something wrong: wrong endings first, then most faults."""
+    own = [score for score in scores if score.condition == condition and score.wrong]
+    return sorted(own, key=lambda s: (s.measures["ending_correct"], -len(s.wrong)))[:most]
+
+
+def show_scored(talk: Simulated, score: Score, domain: Domain) -> Panel:
+    """One simulated conversation with what is wrong marked at its messages."""
+    return draw_conversation(talk.conversation, domain.flowchart, score.wrong)
+
+
+def _parts(
+    run: Run,
+    domain: Domain,
+    result: dict[str, Any],
+    scores: list[Score],
+    talks: dict[str, Simulated],
+) -> Iterable[Picture | Panel | str]:
+    yield _summarize(run, result)
+    yield tabulate(result)
+    yield plot_endings(result)
+    yield _explain(result)
+    rest = [measure for measure in MEASURES if measure not in HEADLINE]
+    yield "## The other measures"
+    yield tabulate(result, rest)
+    yield "## Cost of the tested agent"
+    yield table([{"condition": name, **cost} for name, cost in result["cost"].items()])
+    yield (
+        "Tokens are per conversation, seconds those of the agent alone, in batches on the hardware"
+        " named above. They say nothing about a paid model: none was asked."
+    )
+    yield "## Where compiled conversations went wrong"
+    yield draw_faults(run, domain, scores)
+    worst = find_worst(scores)
+    yield (
+        f"## The worst {len(worst)} conversations of the compiled model"
+        if worst
+        else "No conversation of the compiled model has a fault that these measures see."
+    )
+    for score in worst:
+        yield f"### {score.stratum} wordings, scenario {score.scenario_id}"
+        yield show_scored(talks[score.conversation_id], score, domain)
+    yield "## Judge"
+    yield "No judge was asked in this run: tone and naturalness are not scored."
+
+
+def _summarize(run: Run, result: dict[str, Any]) -> str:
+    base, train = result["base_model"], run.manifest["train"]["result"]
+    counts = run.manifest["inspect"]
+    minutes = ", ".join(f"{stage} {s / 60:.1f}" for stage, s in result["seconds"].items())
+    return (
+        f"Base model: {base['source']}, weights quantized before: {base['quantization']}."
+        f" Conversations: {counts['train']} for training, written by the {result['teacher']} teacher"
+        f" (a small, real phrase book: not comparable with results of large teachers)."
+        f" Trained {train['steps']} steps, {train['tokens']:,} tokens at {train['tokens_per_s']:.0f} a"
+        f" second, held-out loss {train['valid_loss']}. Hardware: {result['hardware']}."
+        f" Minutes: {minutes}."
+    )
+
+
+def _explain(result: dict[str, Any]) -> str:
+    accuracy = result["recognizer"]
+    low, high = accuracy["low"], accuracy["high"]
+    error = (
+        f"{accuracy['mean']:.1%} of {accuracy['n']} messages in wordings it never saw"
+        f" ({low:.1%}-{high:.1%})"
+    )
+    meanings = "\n".join(f"- {name}: {meaning}" for name, meaning in MEASURES.items())
+    return (
+        f"Steps are read off the words by a recognizer that reads {error}; every figure that rests"
+        f" on steps has that error in it. Intervals are 95 %, conversations on one path are not"
+        f" taken as independent. Customers: seen wordings occur in training, unseen ones never do;"
+        f" all scenarios follow paths that training never showed.\n\n{meanings}"
+    )
+
+
+def _to_markdown(part: Picture | Panel | str) -> str:
+    if isinstance(part, str):
+        return part
+    if isinstance(part, Panel):
+        return part.markdown or f"```\n{part.text}\n```"
+    return ""

@@ -1,0 +1,144 @@
+"""Customers of the test split talk to an agent, all talks a message at a time, in large batches."""
+
+import time
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+from pydantic import BaseModel
+from tqdm.auto import tqdm
+
+from workbench.conversation import Conversation, Label, hash_text
+from workbench.domain import Domain
+from workbench.evaluate.conditions import Agent, Reply
+from workbench.phrases import Voice
+from workbench.recognizer import AgentRecognizer
+from workbench.synthesize.scenarios import Scenario
+from workbench.synthesize.talk import Talk, open_talk, true_ears
+
+STRATA = ("seen", "unseen")
+"""Customers who speak training wordings, and customers who speak wordings never trained on."""
+
+
+class Simulated(BaseModel):
+    """One conversation of one condition: a line of `simulated/<condition>.jsonl`."""
+
+    conversation_id: str
+    scenario_id: str
+    path_id: str
+    condition: str
+    stratum: Literal["seen", "unseen", "difficult", "adversarial"]
+    conversation: Conversation
+    """Its labels are what was read off the agent's words, and the customer's true acts."""
+    true_labels: list[Label] | None = None
+    """What a scripted agent meant; none for models."""
+    is_overrun: bool = False
+    """It hit the limit of replies before the customer's closing act."""
+    has_left_in_anger: bool = False
+    """The customer's patience ran out, so abandonment is an acceptable ending."""
+    prompt_tokens: int = 0
+    reply_tokens: int = 0
+    replies: int = 0
+    seconds: float = 0.0
+    """Of the agent alone; in a batch, its share of the batch."""
+
+
+def limit_replies(scenarios: Iterable[Scenario]) -> int:
+    """Twice the agent messages of the longest walk."""
+    return 2 * max(len(scenario.steps) for scenario in scenarios)
+
+
+def simulate(
+    agent: Agent,
+    scenarios: Sequence[Scenario],
+    strata: Sequence[str],
+    domain: Domain,
+    recognizer: AgentRecognizer,
+    max_replies: int,
+    progress: bool = True,
+) -> list[Simulated]:
+    """Let every scenario's customer talk to the agent once in each stratum.
+
+    The customer hears through the recognizer: words only. Only an agent that asks for true ears
+    (the walker on true labels) is understood without it.
+    """
+    talks: dict[tuple[str, str], Talk] = {}
+    for stratum in strata:
+        for scenario in scenarios:
+            ears = true_ears if agent.has_true_ears else _ears(recognizer)
+            manner = next(p.manner for p in domain.personas if p.id == scenario.persona)
+            voice = Voice("test" if stratum == "unseen" else "train", None, manner)
+            talks[stratum, scenario.scenario_id] = open_talk(
+                domain, scenario, voice, max_replies, ears
+            )
+    costs = {key: Reply("", 0, 0, 0.0) for key in talks}
+    bar = tqdm(total=len(talks), desc=agent.name, disable=not progress, unit="talk")
+    open_keys = list(talks)
+    agent.begin(talks)
+    while open_keys:
+        start = time.perf_counter()
+        replies = agent.reply({key: talks[key] for key in open_keys})
+        share = (time.perf_counter() - start) / len(open_keys)
+        recognizer.label([reply.text for reply in replies.values()])
+        for key, reply in replies.items():
+            total = costs[key]
+            costs[key] = Reply(
+                "",
+                total.prompt_tokens + reply.prompt_tokens,
+                total.reply_tokens + reply.reply_tokens,
+                total.seconds + share,
+            )
+            talks[key].hear_agent(reply.text, reply.label)
+        still = [key for key in open_keys if not talks[key].is_over]
+        bar.update(len(open_keys) - len(still))
+        open_keys = still
+    bar.close()
+    by_id = {scenario.scenario_id: scenario for scenario in scenarios}
+    return [
+        _finish(agent, stratum, by_id[scenario_id], talk, costs[stratum, scenario_id], recognizer)
+        for (stratum, scenario_id), talk in talks.items()
+    ]
+
+
+def _ears(recognizer: AgentRecognizer):
+    def hear(text: str, label: Label) -> Label:
+        return recognizer.label([text])[0]
+
+    return hear
+
+
+def _finish(
+    agent: Agent,
+    stratum: str,
+    scenario: Scenario,
+    talk: Talk,
+    cost: Reply,
+    recognizer: AgentRecognizer,
+) -> Simulated:
+    read = [
+        recognizer.label([message.content])[0] if message.role == "assistant" else label
+        for message, label in zip(talk.messages, talk.labels, strict=True)
+    ]
+    conversation = Conversation(
+        conversation_id=hash_text(agent.name, stratum, scenario.scenario_id),
+        scenario_id=scenario.scenario_id,
+        path_id=scenario.path_id,
+        split=scenario.split,
+        teacher="",
+        messages=talk.messages,
+        labels=read,
+    )
+    return Simulated(
+        conversation_id=conversation.conversation_id,
+        scenario_id=scenario.scenario_id,
+        path_id=scenario.path_id,
+        condition=agent.name,
+        stratum=stratum,
+        conversation=conversation,
+        true_labels=talk.labels if agent.is_scripted else None,
+        is_overrun=talk.is_overrun,
+        has_left_in_anger=talk.customer.has_left_in_anger,
+        prompt_tokens=cost.prompt_tokens,
+        reply_tokens=cost.reply_tokens,
+        replies=talk.replies,
+        seconds=cost.seconds,
+    )

@@ -1,0 +1,1 @@
+"""Conversations are screened, looked at, and turned into rows for training."""

@@ -1,0 +1,99 @@
+"""What conversations share: sentences, near-duplicates, and leaks from one split to another."""
+
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from workbench.conversation import Conversation
+from workbench.domain import Domain
+from workbench.encoder import split_sentences
+
+NEAR = 0.8
+"""Conversations that share this much of their word triples are near-duplicates."""
+
+
+@dataclass(frozen=True)
+class Variety:
+    """How much of what is said is said once."""
+
+    n_sentences: int
+    n_distinct: int
+    most_common: list[tuple[str, int]]
+
+    @property
+    def distinct_share(self) -> float:
+        """Distinct sentences among all, 0 to 1."""
+        return self.n_distinct / max(1, self.n_sentences)
+
+
+def measure_variety(talks: Sequence[Conversation], role: str) -> Variety:
+    """Whole sentences of one role over all conversations."""
+    spoken = Counter(
+        sentence
+        for talk in talks
+        for message in talk.messages
+        if message.role == role
+        for sentence in split_sentences(message.content)
+    )
+    return Variety(spoken.total(), len(spoken), spoken.most_common(10))
+
+
+def find_near_duplicates(talks: Sequence[Conversation], near: float = NEAR) -> dict[str, str]:
+    """Conversation id to that of an earlier one whose words are nearly the same.
+
+    Likeness is the Jaccard index of word triples, compared only where a rare triple is shared.
+    """
+    triples = {talk.conversation_id: _triples(talk) for talk in talks}
+    holders: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    found: dict[str, str] = {}
+    for talk in talks:
+        own = triples[talk.conversation_id]
+        rivals = Counter(other for triple in own for other in holders[triple])
+        for other, shared in rivals.most_common(1):
+            likeness = shared / (len(own) + len(triples[other]) - shared)
+            if likeness >= near:
+                found[talk.conversation_id] = other
+        if talk.conversation_id not in found:
+            for triple in own:
+                # a triple that everybody uses tells nothing, and would make this slow
+                if len(holders[triple]) < 50:
+                    holders[triple].append(talk.conversation_id)
+    return found
+
+
+def find_leaks(talks: Sequence[Conversation], domain: Domain) -> list[str]:
+    """Reasons why training has seen what it should not, one sentence each; [] is what we want.
+
+    A leak is a training path that is a test path too, or a wording kept for tests in a row.
+    """
+    leaks = []
+    paths: dict[str, set[str]] = defaultdict(set)
+    for talk in talks:
+        paths[talk.split].add(talk.path_id)
+    for split in ("test", "valid"):
+        shared = paths["train"] & paths[split]
+        if shared:
+            leaks.append(
+                f"{len(shared)} paths stand in training and in {split}: {', '.join(sorted(shared)[:5])}"
+            )
+    said = "\n".join(message.content.lower() for talk in talks for message in talk.messages)
+    for wording in list_test_wordings(domain):
+        if wording.lower() in said:
+            leaks.append(f'the test wording "{wording}" is said in training')
+    return leaks
+
+
+def list_test_wordings(domain: Domain) -> list[str]:
+    """Test wordings without placeholders, of at least four words: short ones occur by chance."""
+    return [
+        wording.text
+        for book in (domain.agent, domain.customer)
+        for key in book.keys
+        for wording in book.wordings(key)
+        if wording.split == "test" and not wording.placeholders and len(wording.text.split()) >= 4
+    ]
+
+
+def _triples(talk: Conversation) -> set[tuple[str, ...]]:
+    words = " ".join(m.content for m in talk.messages if m.role != "system").lower().split()
+    return set(zip(words, words[1:], words[2:], strict=False))

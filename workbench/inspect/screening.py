@@ -1,0 +1,75 @@
+"""Screening: which conversations become rows, and why the others do not."""
+
+import time
+from collections import Counter
+from typing import Any
+
+from pydantic import BaseModel
+
+from workbench.conversation import Conversation
+from workbench.design.paths import FlowPath
+from workbench.design.plan import PlannedPath
+from workbench.domain import Domain
+from workbench.inspect.overlap import find_leaks, find_near_duplicates
+from workbench.inspect.rows import encode_row
+from workbench.run import Run
+
+
+class Dropped(BaseModel):
+    """One conversation that does not become a row: a line of `dropped.jsonl`."""
+
+    conversation_id: str
+    reason: str
+
+
+class LeakError(ValueError):
+    """Something that belongs to the test split would reach a training row."""
+
+
+def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> dict[str, Any]:
+    """Write `rows/train.jsonl`, `rows/valid.jsonl` and `dropped.jsonl`; returns counts.
+
+    Dropped is what is too long for the model and what nearly repeats an earlier conversation.
+
+    Raises:
+        LeakError: a test path or a test-only wording occurs in the conversations.
+    """
+    start = time.perf_counter()
+    talks = run.read("conversations.jsonl", Conversation)
+    if leaks := find_leaks(talks, domain):
+        raise LeakError("; ".join(leaks[:5]) + ". Write the conversations of this run anew")
+    twins = find_near_duplicates(talks)
+    dropped, rows = [], {"train": [], "valid": []}
+    tokens = Counter()
+    for talk in talks:
+        row = encode_row(talk.messages, tokenizer)
+        if talk.conversation_id in twins:
+            reason = f"nearly the same as {twins[talk.conversation_id]}"
+        elif len(row.ids) > max_tokens:
+            reason = f"{len(row.ids)} tokens, more than {max_tokens}"
+        else:
+            rows[talk.split].append({"messages": [m.model_dump() for m in talk.messages]})
+            tokens[talk.split] += len(row.ids)
+            continue
+        dropped.append(Dropped(conversation_id=talk.conversation_id, reason=reason))
+    with run.lock():
+        for split, lines in rows.items():
+            run.write(f"rows/{split}.jsonl", lines)
+        run.write("dropped.jsonl", dropped)
+        counts = {
+            "train": len(rows["train"]),
+            "valid": len(rows["valid"]),
+            "dropped": len(dropped),
+            "train_tokens": tokens["train"],
+            "valid_tokens": tokens["valid"],
+            "seconds": round(time.perf_counter() - start, 1),
+        }
+        run.record("inspect", **counts)
+    return counts
+
+
+def list_walks(run: Run, split: str = "train") -> list[FlowPath]:
+    """The walk of each conversation of a split, for coverage."""
+    paths = {path.path_id: path.as_path() for path in run.read("paths.jsonl", PlannedPath)}
+    talks = run.read("conversations.jsonl", Conversation)
+    return [paths[talk.path_id] for talk in talks if talk.split == split]

@@ -1,0 +1,136 @@
+"""Models: something that replies."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+from workbench.chat_format import prompt_ids
+from workbench.conversation import Message
+
+
+class ModelError(ValueError):
+    """A model cannot be used; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What a model says next, and what it cost."""
+
+    text: str
+
+    prompt_tokens: int
+    """Tokens it read."""
+
+    reply_tokens: int
+    """Tokens it wrote, the stop token included."""
+
+    seconds: float
+    """Its share of the time its batch took."""
+
+
+class LocalModel:
+    """A model in a folder, run on this machine. It always says the likeliest thing.
+
+    Example: LocalModel(run.file("model")).reply([messages])[0].text
+    """
+
+    def __init__(self, folder: str | Path):
+        self.folder = Path(folder)
+        if not list(self.folder.glob("*.safetensors")):
+            raise ModelError(f"{self.folder} holds no model; train one first, or name another")
+
+    def reply(
+        self,
+        batch: Sequence[Sequence[Message | dict[str, Any]]],
+        max_new_tokens: int = 160,
+        batch_size: int = 48,
+    ) -> list[Reply]:
+        """The agent's next message in each conversation, in their order.
+
+        A control token that somebody typed is read as ordinary text. A reply that reaches
+        `max_new_tokens` is cut there: its last token is then not the stop token.
+        """
+        tokenizer, _ = self._loaded
+        prompts = [prompt_ids(messages, tokenizer) for messages in batch]
+        # alike lengths together: short ones would only wait for long ones, behind padding
+        order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
+        replies: dict[int, Reply] = {}
+        for start in range(0, len(order), batch_size):
+            places = order[start : start + batch_size]
+            made = self._generate([prompts[place] for place in places], max_new_tokens)
+            replies.update(zip(places, made, strict=True))
+        return [replies[place] for place in range(len(prompts))]
+
+    @cached_property
+    def _loaded(self) -> tuple[Any, Any]:
+        import torch
+        from transformers import AutoModelForCausalLM, AutoTokenizer
+
+        device, dtype = device_and_dtype()
+        options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+        tokenizer = AutoTokenizer.from_pretrained(self.folder, **options)
+        model = AutoModelForCausalLM.from_pretrained(
+            self.folder, dtype=getattr(torch, dtype), use_safetensors=True, **options
+        )
+        return tokenizer, model.to(device).eval()
+
+    def _generate(self, prompts: list[list[int]], max_new_tokens: int) -> list[Reply]:
+        import torch
+
+        tokenizer, model = self._loaded
+        stop = tokenizer.eos_token_id
+        pad = stop if tokenizer.pad_token_id is None else tokenizer.pad_token_id
+        width = max(len(prompt) for prompt in prompts)
+        ids = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts])
+        # by length, not by id: a prompt may hold the pad token
+        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
+        start = time.perf_counter()
+        with torch.inference_mode():
+            written = model.generate(
+                input_ids=ids.to(model.device),
+                attention_mask=mask.to(model.device),
+                max_new_tokens=max_new_tokens,
+                do_sample=False,
+                pad_token_id=pad,
+                eos_token_id=stop,
+            )[:, width:].tolist()
+        seconds = (time.perf_counter() - start) / len(prompts)
+        replies = []
+        for prompt, tokens in zip(prompts, written, strict=True):
+            end = tokens.index(stop) + 1 if stop in tokens else len(tokens)
+            text = tokenizer.decode(tokens[:end], skip_special_tokens=True)
+            replies.append(Reply(text.strip(), len(prompt), end, seconds))
+        return replies
+
+
+@cache
+def device_and_dtype() -> tuple[str, str]:
+    """What this machine computes on, and in what: ("cpu", "bfloat16"), ("cuda", "float16"), ..."""
+    import torch
+
+    if torch.cuda.is_available():
+        # before Ampere a GPU has no bfloat16, whatever torch emulates
+        return "cuda", "bfloat16" if torch.cuda.get_device_capability() >= (8, 0) else "float16"
+    if torch.backends.mps.is_available():
+        return "mps", "float32"
+    return "cpu", "bfloat16" if bfloat16_speedup() > 1.3 else "float32"
+
+
+@cache
+def bfloat16_speedup() -> float:
+    """How many times as fast as float32 this CPU multiplies bfloat16; no flag tells reliably."""
+    import torch
+
+    seconds = {}
+    for dtype in (torch.float32, torch.bfloat16):
+        left, right = torch.ones(1024, 576, dtype=dtype), torch.ones(576, 1536, dtype=dtype)
+        times = []
+        for _ in range(6):
+            start = time.perf_counter()
+            left @ right
+            times.append(time.perf_counter() - start)
+        seconds[dtype] = min(times)
+    return seconds[torch.float32] / seconds[torch.bfloat16]

@@ -1,0 +1,259 @@
+"""Writing the conversations of a run: each from its scenario, each checked before it is kept."""
+
+import time
+from collections import Counter
+from collections.abc import Iterable
+
+from pydantic import BaseModel
+from tqdm.auto import tqdm
+
+from workbench.conversation import Conversation, hash_text, seeded
+from workbench.design.covering import cover_route_pairs
+from workbench.design.plan import PlannedPath
+from workbench.domain import Domain
+from workbench.phrases import FOLDS, Voice
+from workbench.run import Run
+from workbench.synthesize.checking import Checker
+from workbench.synthesize.scenarios import Scenario, draw_paths, plan_scenario, strew_side_trip
+from workbench.synthesize.talk import hold_talk, open_talk
+from workbench.synthesize.teacher import NAME, PhraseBookAgent
+
+OUTCOME_SHARES = "success 60, abandonment 25, escalation 15"
+"""Default shares; drawing travel's paths uniformly would abandon 55 % of the bookings."""
+
+LONG_SHARE = 0.2
+"""Share of training conversations that are longer walks than the counted paths."""
+
+VALID_SHARE = 0.08
+CHUNK = 250
+MOST_TRIES = 6
+"""Conversations written for one scenario before it is given up."""
+
+
+class Rejection(BaseModel):
+    """One conversation that was not kept: a line of `rejected.jsonl`."""
+
+    conversation_id: str
+    scenario_id: str
+    step: str
+    """The agent's step at which the reading differed, "" if it is none in particular."""
+    reason: str
+    text: list[str]
+
+
+def parse_shares(text: str, outcomes: Iterable[str]) -> dict[str, float]:
+    """Shares of outcomes from "success 60, abandonment 40"; they need not add up to 100.
+
+    Raises:
+        ValueError: an outcome is unknown, or a share is no number above 0.
+    """
+    known, shares = set(outcomes), {}
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, number = part.partition(" ")
+        if name not in known:
+            raise ValueError(
+                f'"{name}" is no outcome; the flowchart has {", ".join(sorted(known))}'
+            )
+        if not number.strip().replace(".", "", 1).isdigit() or float(number) <= 0:
+            raise ValueError(f'the share of {name} is "{number.strip()}", but must be above 0')
+        shares[name] = float(number)
+    total = sum(shares.values())
+    return {name: share / total for name, share in shares.items()} or dict.fromkeys(
+        known, 1 / len(known)
+    )
+
+
+def plan_scenarios(
+    run: Run, domain: Domain, conversations: int, test_scenarios: int, seed: int, shares: str = ""
+) -> list[Scenario]:
+    """Plan the scenarios of all splits and write `scenarios.jsonl`.
+
+    `conversations` is for training and validation together. Every training path comes at least
+    once where the number allows, then outcomes in their shares.
+    """
+    chart, planned = domain.flowchart, run.read("paths.jsonl", PlannedPath)
+    wanted = shares or OUTCOME_SHARES
+    if not shares and not {part.split()[0] for part in wanted.split(",")} <= set(chart.outcomes):
+        wanted = ", ".join(f"{outcome} 1" for outcome in chart.outcomes)
+    parsed = parse_shares(wanted, chart.outcomes)
+    bounded = {
+        s: [p.as_path() for p in planned if p.split == s and not p.is_long]
+        for s in ("train", "valid", "test")
+    }
+    long = [p.as_path() for p in planned if p.is_long]
+    rng = seeded(seed, "draw", chart.name)
+    n_valid = round(conversations * VALID_SHARE) if bounded["valid"] else 0
+    n_long = round((conversations - n_valid) * LONG_SHARE) if long else 0
+    pairs = {path.path_id for path in cover_route_pairs(chart)}
+    covering = [path for path in long if path.path_id in pairs]
+    n_train = conversations - n_valid - n_long
+    drawn = [
+        ("train", draw_paths(bounded["train"], bounded["train"], n_train, parsed, chart, rng)),
+        ("train", draw_paths(long, covering, n_long, parsed, chart, rng)),
+        ("valid", draw_paths(bounded["valid"], [], n_valid, parsed, chart, rng)),
+        ("test", draw_paths(bounded["test"], [], test_scenarios, parsed, chart, rng)),
+    ]
+    scenarios, used = [], Counter()
+    for split, paths in drawn:
+        for path in paths:
+            scenarios.append(plan_scenario(path, split, domain, seed, used[path.path_id]))
+            used[path.path_id] += 1
+    with run.lock():
+        run.claim(
+            "synthesize",
+            flowchart=chart.content_hash(),
+            data=hash_text(sorted(domain.hashes.items())),
+            conversations=conversations,
+            test_scenarios=test_scenarios,
+            seed=seed,
+            shares=parsed,
+        )
+        run.write("scenarios.jsonl", scenarios)
+    return scenarios
+
+
+def write_conversations(run: Run, domain: Domain, seed: int, progress: bool = True) -> dict:
+    """Write the conversations of all training and validation scenarios; returns the counts.
+
+    Appends as it goes; a second call writes only what is missing. Test scenarios get no
+    conversation here: their customers talk to the models later.
+    """
+    with run.lock():
+        return _write(run, domain, seed, progress)
+
+
+def _write(run: Run, domain: Domain, seed: int, progress: bool) -> dict:
+    start = time.perf_counter()
+    scenarios = [s for s in run.read("scenarios.jsonl", Scenario) if s.split != "test"]
+    done = {
+        talk.scenario_id for talk in run.read("conversations.jsonl", Conversation, missing_ok=True)
+    }
+    given_up = {
+        r.scenario_id
+        for r in run.read("rejected.jsonl", Rejection, missing_ok=True)
+        if r.reason == "given up"
+    }
+    left = [s for s in scenarios if s.scenario_id not in done | given_up]
+    checkers = fit_checkers(domain, scenarios, seed) if left else []
+    bar = tqdm(
+        total=len(scenarios),
+        initial=len(scenarios) - len(left),
+        desc="conversations",
+        disable=not progress,
+    )
+    # many at a time: encoding their sentences together is what takes the time
+    for start in range(0, len(left), CHUNK):
+        open_scenarios = left[start : start + CHUNK]
+        for attempt in range(MOST_TRIES):
+            kept, rejections = _try_all(open_scenarios, domain, checkers, seed, attempt)
+            run.append("conversations.jsonl", kept)
+            run.append("rejected.jsonl", rejections)
+            bar.update(len(kept))
+            good = {talk.scenario_id for talk in kept}
+            open_scenarios = [s for s in open_scenarios if s.scenario_id not in good]
+        lost = [
+            Rejection(
+                conversation_id="", scenario_id=s.scenario_id, step="", reason="given up", text=[]
+            )
+            for s in open_scenarios
+        ]
+        run.append("rejected.jsonl", lost)
+    bar.close()
+    kept = len(run.read("conversations.jsonl", Conversation, missing_ok=True))
+    rejected = run.read("rejected.jsonl", Rejection, missing_ok=True)
+    counts = {
+        "asked": len(scenarios),
+        "kept": kept,
+        "rejected": len({r.conversation_id for r in rejected if r.conversation_id}),
+        "given_up": sum(r.reason == "given up" for r in rejected),
+        "rejected_by_step": dict(Counter(r.step for r in rejected if r.step).most_common()),
+    }
+    if left:
+        # of the last call that wrote something
+        counts["seconds"] = round(time.perf_counter() - start, 1)
+    run.record("synthesize", teacher=NAME, **counts)
+    return counts
+
+
+def write_talk(scenario: Scenario, domain: Domain, fold: int | None, seed: str) -> Conversation:
+    """One conversation of the scripted agent and customer, in one fold of the training wordings."""
+    manner = next(p.manner for p in domain.personas if p.id == scenario.persona)
+    again = scenario.model_copy(update={"seed": seed})
+    talk = open_talk(domain, again, Voice("train", fold, manner), max_replies=100)
+    agent = PhraseBookAgent(domain, Voice("train", fold), seeded(0, "agent", seed))
+    hold_talk(talk, agent)
+    return Conversation(
+        conversation_id=hash_text(*(message.content for message in talk.messages)),
+        scenario_id=scenario.scenario_id,
+        path_id=scenario.path_id,
+        split=scenario.split,
+        teacher=NAME,
+        messages=talk.messages,
+        labels=talk.labels,
+        hashes=_used_hashes(talk.labels, domain),
+    )
+
+
+def write_practice(
+    domain: Domain, scenarios: list[Scenario], seed: int, fold: int | None = None
+) -> list[Conversation]:
+    """Conversations for a recognizer to learn from, in training wordings, rich in side trips."""
+    rich = [strew_side_trip(s, domain, seeded(seed, "practice", s.scenario_id)) for s in scenarios]
+    return [write_talk(s, domain, fold, hash_text(seed, fold, s.scenario_id)) for s in rich]
+
+
+def fit_checkers(
+    domain: Domain, scenarios: list[Scenario], seed: int, most: int = 160
+) -> list[Checker]:
+    """For each fold of wordings a checker that has learnt from the other folds only."""
+    sample = scenarios[:: max(1, len(scenarios) // most)]
+    spoken = [write_practice(domain, sample, seed, fold) for fold in range(FOLDS)]
+    return [
+        Checker(domain, [talk for other in range(FOLDS) if other != fold for talk in spoken[other]])
+        for fold in range(FOLDS)
+    ]
+
+
+def _try_all(
+    scenarios: list[Scenario], domain: Domain, checkers: list[Checker], seed: int, attempt: int
+) -> tuple[list[Conversation], list[Rejection]]:
+    """One conversation for each scenario: those to keep, and why the others are not."""
+    kept, rejections = [], []
+    by_fold: dict[int, list[tuple[Conversation, Scenario]]] = {}
+    for scenario in scenarios:
+        own = hash_text(seed, "talk", scenario.scenario_id, attempt)
+        fold = int(own, 16) % FOLDS
+        by_fold.setdefault(fold, []).append((write_talk(scenario, domain, fold, own), scenario))
+    for fold, pairs in by_fold.items():
+        checkers[fold].prepare([talk for talk, _ in pairs])
+        for talk, scenario in pairs:
+            problems = checkers[fold].problems(talk, scenario)
+            if problems:
+                rejections += _rejections(talk, problems)
+            else:
+                kept.append(talk)
+    return kept, rejections
+
+
+def _rejections(talk: Conversation, problems: list[tuple[str, str]]) -> list[Rejection]:
+    text = [message.content for message in talk.messages]
+    return [
+        Rejection(
+            conversation_id=talk.conversation_id,
+            scenario_id=talk.scenario_id,
+            step=step,
+            reason=reason,
+            text=text,
+        )
+        for step, reason in problems
+    ]
+
+
+def _used_hashes(labels: list, domain: Domain) -> dict[str, str]:
+    """Content hashes of the nodes, routes, facts and the prompt a conversation used."""
+    used = {"prompt.agent_system"}
+    for label in labels:
+        used |= {part for step in label.steps for part in (step, step.split(".")[0])}
+        used |= {f"fact.{fact}" for fact in label.facts if "." not in fact}
+        used |= {f"offer.{fact.split('.')[0]}" for fact in label.facts if "." in fact}
+    return {name: domain.hashes[name] for name in sorted(used) if name in domain.hashes}
