@@ -1,15 +1,72 @@
-"""The toy domain that the tests share."""
+"""The domains that the tests share, and an encoder that needs no weights."""
 
+import re
+from itertools import pairwise
 from pathlib import Path
+from zlib import crc32
 
+import numpy as np
 import pytest
 
+from workbench import recognizer
+from workbench.design.covering import cover_route_pairs, sample_long_walks
+from workbench.design.paths import FlowPath, enumerate_paths
+from workbench.domain import Domain, read_domain
+from workbench.encoder import SentenceEncoder
 from workbench.flowchart import Flowchart, read_flowchart
 
 COFFEE = Path(__file__).parent / "toy" / "coffee"
+DOMAINS = Path(__file__).parents[1] / "domains"
 
 
 @pytest.fixture(scope="session")
 def coffee() -> Flowchart:
     """Nine nodes, two hubs, two ends: a customer orders a coffee."""
     return read_flowchart(COFFEE / "flowchart.yaml")
+
+
+@pytest.fixture(scope="session")
+def coffee_domain() -> Domain:
+    """The toy domain: one fact, no offers, few wordings."""
+    return read_domain(COFFEE)
+
+
+@pytest.fixture(scope="session")
+def travel() -> Domain:
+    """The travel domain as it is shipped."""
+    return read_domain(DOMAINS / "travel_booking")
+
+
+@pytest.fixture(scope="session", params=["coffee_domain", "travel"])
+def domain(request) -> Domain:
+    """Each domain in turn: what is true of any domain."""
+    return request.getfixturevalue(request.param)
+
+
+@pytest.fixture(scope="session")
+def walks(domain) -> list[FlowPath]:
+    """All paths of the domain, walks that cover its route pairs, and long walks."""
+    chart = domain.flowchart
+    return [*enumerate_paths(chart), *cover_route_pairs(chart), *sample_long_walks(chart, 60, 3)]
+
+
+class WordEncoder(SentenceEncoder):
+    """Sentences as bags of words and word pairs: quick, and the same on every machine."""
+
+    def encode(self, sentences, batch_size=128):
+        return np.stack([self._known.setdefault(s, encode_words(s)) for s in sentences])
+
+
+def encode_words(sentence: str, width: int = 96) -> np.ndarray:
+    words = ["", *re.findall(r"\w+", sentence.lower())]
+    pairs = [" ".join(pair) for pair in pairwise(words)]
+    vector = np.bincount([crc32(w.encode()) % width for w in [*words, *pairs]], minlength=width)
+    return (vector / np.linalg.norm(vector)).astype(np.float32)
+
+
+@pytest.fixture
+def word_encoder(monkeypatch) -> SentenceEncoder:
+    """Recognizers of this test read with the encoder that needs no weights."""
+    encoder = WordEncoder(Path())
+    monkeypatch.setattr(recognizer, "load_encoder", lambda: encoder)
+    return encoder

@@ -127,7 +127,7 @@ SUSPECT = [
     ("shared_act", "acts: [slots_complete]", "acts: [slots_complete, leave]", '"leave" causes'),
     ("same_target", "to: served", "to: left", "as"),
     ("route_without_acts", "        acts: [confirm]\n", "", "nothing causes it"),
-    ("unknown_act", "acts: [revise]", "acts: [revize]", 'Did you mean "revise"?'),
+    ("unknown_act", "acts: [revise,", "acts: [revize,", 'Did you mean "revise"?'),
     ("unasked_slots", "acts: [slots_missing]", "acts: [unsure]", "nobody asks for the slots"),
     ("no_slots", TOY[TOY.index("slots:") : TOY.index("nodes:")], "", "there are no slots"),
     ("uncited_fact", "acts: [ask]", "acts: [chat]", 'no node cites the fact "opening_hours"'),

@@ -162,7 +162,7 @@ class Domain:
         return [offer for offer in self.offers.values() if offer.value == wanted]
 
     def present(self, given: dict[str, str], presentations: int) -> list[Offer]:
-        """The offers of the next presentation: two, then the rest, then all again (at most three)."""
+        """The offers to present next: two, then the rest, then all again (at most three)."""
         offers = self.offers_for(given)
         rest = offers[2:4]
         if presentations == 1 and rest:
@@ -178,7 +178,7 @@ class Domain:
         return spoken | {"name": offer.name, "offer": offer.name, self.offer_slot: offer.value}
 
     def fact_values(self) -> dict[str, str]:
-        """All facts as the agent says them, e.g. {"deposit": "20 %", ...}, and the agency's name."""
+        """Facts as the agent says them, e.g. {"deposit": "20 %"}, and the agency's name."""
         return {name: fact.spoken() for name, fact in self.facts.items()} | {"agency": self.agency}
 
     def cites(self, step: str) -> tuple[str, ...]:
@@ -222,7 +222,7 @@ class Domain:
         return sorted(named & set(self.facts))
 
     def spoken_fact(self, fact: str) -> str:
-        """Value and unit of a fact or an offer's field. Example: "lisbon_tram.price" -> "420 euros" """
+        """A fact or an offer's field as it is said. Example: "lisbon_tram.price" -> "420 euros" """
         offer, _, name = fact.partition(".")
         return self.offer_values(self.offers[offer])[name] if name else self.facts[fact].spoken()
 
@@ -275,7 +275,7 @@ class Domain:
 
     @cached_property
     def _plain_names(self) -> dict[str, str]:
-        """Each name and the one that stands for its kind: the first of the slot, or of the offers."""
+        """Each name and the one that stands for its kind: the slot's or the offers' first."""
         offers = [offer.name for offer in self.offers.values()]
         plain = dict.fromkeys(offers, offers[0]) if offers else {}
         for form, (slot, _) in self.named_values.items():
@@ -439,8 +439,8 @@ def _any_of(forms: Iterable[str]) -> re.Pattern[str]:
         else re.escape(form)
         for form in ordered
     ]
-    # "May I" and "May we" ask for leave, they name no month
-    return re.compile(r"(?<!\w)(?:" + "|".join(starts) + r")(?!\w| I\b| we\b)")
+    # "May I" and "May we" ask for leave, they name no month; "in May I" does
+    return re.compile(r"(?<!\w)(?!May (?:I|we)\b)(?:" + "|".join(starts) + r")(?!\w)")
 
 
 def _find(

@@ -7,8 +7,11 @@ from workbench.conversation import Conversation
 from workbench.domain import Domain
 from workbench.record import Record
 
-WORDS = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve"]
-_UNITS = r"%|percent|euros?|days?|nights?|hours?|minutes?|weeks?|months?|years?|kg|people|persons?|adults?"
+WORDS = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
+_UNITS = (
+    r"%|percent|euros?|days?|nights?|hours?|minutes?|weeks?|months?|years?|kg"
+    r"|people|persons?|adults?"
+)
 _QUANTITY = re.compile(
     rf"(?<![\w.])(?:€ ?)?(?P<number>\d[\d,]*(?:\.\d+)?|(?:{'|'.join(WORDS)})(?= (?:{_UNITS})\b))"
     rf"(?: ?(?P<unit>{_UNITS}|€)(?!\w))?",

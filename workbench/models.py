@@ -1,5 +1,8 @@
 """Models: something that replies."""
 
+import ctypes
+import os
+import platform
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,6 +44,7 @@ class LocalModel:
         self.folder = Path(folder)
         if not list(self.folder.glob("*.safetensors")):
             raise ModelError(f"{self.folder} holds no model; train one first, or name another")
+        prepare_process()
 
     def reply(
         self,
@@ -134,3 +138,21 @@ def bfloat16_speedup() -> float:
             times.append(time.perf_counter() - start)
         seconds[dtype] = min(times)
     return seconds[torch.float32] / seconds[torch.bfloat16]
+
+
+@cache
+def prepare_process() -> bool:
+    """Set up this process for a CPU's work, before torch is imported; whether glibc obeyed.
+
+    Threads that wait for each other sleep: if they spin, as they do by default, one other busy
+    program on the machine makes all work several times slower. And freed memory is kept for the
+    next step: by default the C library hands every large block back to the system, which then
+    clears the same pages again, a sixth of a training step. Only glibc (Linux) needs and knows it.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
+    if platform.libc_ver()[0] != "glibc":
+        return False
+    trim_threshold, mmap_max = -1, -4
+    libc = ctypes.CDLL("libc.so.6")
+    return bool(libc.mallopt(mmap_max, 0) and libc.mallopt(trim_threshold, 2**31 - 1))

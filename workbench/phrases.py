@@ -28,7 +28,7 @@ class Wording:
 
     @property
     def fold(self) -> int:
-        """Which part of the training wordings it belongs to: by its own text, never by its place."""
+        """Which part of the training wordings it belongs to: by its text, not by its place."""
         return int(hash_text(self.text), 16) % FOLDS
 
     @property
@@ -66,7 +66,7 @@ class Entry(BaseModel):
     train: ByManner
     test: ByManner = {}
 
-    def keys(self) -> list[str]:
+    def list_keys(self) -> list[str]:
         """What the entry is looked up by, e.g. "opening", "give(dates)+give(travellers)"."""
         if self.steps:
             tail = (f"/{self.slot}" if self.slot else "") + ("/single" if self.single else "")
@@ -111,7 +111,7 @@ class PhraseBook:
 
     def __post_init__(self) -> None:
         for entry in self.entries:
-            for key in entry.keys():
+            for key in entry.list_keys():
                 self._by_key.setdefault(key, []).extend(entry.wordings())
         self._admitted: dict[tuple[str, Voice], list[Wording]] = {}
 

@@ -50,7 +50,7 @@ class Record:
             if act.kind == "vague":
                 self.vague.add(act.target)
             if act.kind in {"revise", "drop"}:
-                self.presentations, self.offered = 0, []
+                self.presentations, self.offered, self.chosen = 0, [], ""
             if act.kind == "choose":
                 self.chosen = act.target
             if act.kind == "ask":

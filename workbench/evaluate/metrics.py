@@ -1,4 +1,4 @@
-"""Measures of one conversation, and their means over many with intervals. No judge, only counting."""
+"""Measures of one conversation, and their means over many with intervals. No judge."""
 
 import warnings
 from collections.abc import Iterable, Sequence

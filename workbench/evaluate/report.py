@@ -1,11 +1,9 @@
-"""The report of a run: tables, the flowchart coloured by faults, the worst conversations in full."""
+"""The report of a run: tables, the flowchart coloured by faults, the worst conversations."""
 
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from workbench.design.coverage import measure_coverage
-from workbench.design.plan import PlannedPath
 from workbench.domain import Domain
 from workbench.evaluate.metrics import MEASURES, Score
 from workbench.evaluate.simulation import Simulated
@@ -63,7 +61,8 @@ def write_metric(measure: str, metric: dict[str, Any]) -> str:
     if measure == "fitness":
         text = f"{metric['mean']:.3f} ({metric['low']:.3f}-{metric['high']:.3f})"
     else:
-        text = f"{metric['mean']:.1%} ({metric['low']:.1%}-{metric['high']:.1%})".replace("%", " %")
+        mean, low, high = (100 * metric[end] for end in ("mean", "low", "high"))
+        text = f"{mean:.1f} % ({low:.1f}-{high:.1f})"
     return f"{text}, {metric['unscored']} unscored" if metric["unscored"] else text
 
 
@@ -79,24 +78,22 @@ def plot_endings(result: dict[str, Any]) -> Picture:
     return intervals(rows, "Correct endings, with 95 % intervals clustered by path")
 
 
-def draw_faults(run: Run, domain: Domain, scores: list[Score]) -> Picture:
-    """The flowchart coloured by where compiled conversations went wrong."""
-    paths = {p.path_id: p.as_path() for p in run.read("paths.jsonl", PlannedPath)}
-    own = [score for score in scores if score.condition == "compiled"]
-    walked = measure_coverage([paths[score.path_id] for score in own], domain.flowchart)
+def draw_faults(domain: Domain, scores: list[Score]) -> Picture:
+    """The flowchart coloured by how many compiled conversations went wrong at each step."""
+    # a step left out is wrong too, so the times it was taken are nothing to take a share of
     faults = Counter(
         step
-        for score in own
-        for fault in set(score.faults)
-        for step in fault.split(": ")[1].split("|")
+        for score in scores
+        if score.condition == "compiled"
+        for step in {s for fault in score.faults for s in fault.split(": ")[1].split("|")}
     )
-    return draw_flowchart(domain.flowchart, walked, faults)
+    return draw_flowchart(domain.flowchart, faults=faults)
 
 
 def find_worst(
     scores: Iterable[Score], condition: str = "compiled", most: int = WORST
 ) -> list[Score]:
-    """The conversations of a condition with something wrong: wrong endings first, then most faults."""
+    """Conversations with something wrong: wrong endings first, then those with most faults."""
     own = [score for score in scores if score.condition == condition and score.wrong]
     return sorted(own, key=lambda s: (s.measures["ending_correct"], -len(s.wrong)))[:most]
 
@@ -127,7 +124,7 @@ def _parts(
         " named above. They say nothing about a paid model: none was asked."
     )
     yield "## Where compiled conversations went wrong"
-    yield draw_faults(run, domain, scores)
+    yield draw_faults(domain, scores)
     worst = find_worst(scores)
     yield (
         f"## The worst {len(worst)} conversations of the compiled model"
@@ -147,10 +144,10 @@ def _summarize(run: Run, result: dict[str, Any]) -> str:
     minutes = ", ".join(f"{stage} {s / 60:.1f}" for stage, s in result["seconds"].items())
     return (
         f"Base model: {base['source']}, weights quantized before: {base['quantization']}."
-        f" Conversations: {counts['train']} for training, written by the {result['teacher']} teacher"
+        f" Conversations: {counts['train']} for training, by the teacher {result['teacher']}"
         f" (a small, real phrase book: not comparable with results of large teachers)."
-        f" Trained {train['steps']} steps, {train['tokens']:,} tokens at {train['tokens_per_s']:.0f} a"
-        f" second, held-out loss {train['valid_loss']}. Hardware: {result['hardware']}."
+        f" Trained {train['steps']} steps, {train['tokens']:,} tokens"
+        f" at {train['tokens_per_s']:.0f} a second, held-out loss {train['valid_loss']}. Hardware: {result['hardware']}."
         f" Minutes: {minutes}."
     )
 
@@ -159,7 +156,7 @@ def _explain(result: dict[str, Any]) -> str:
     accuracy = result["recognizer"]
     low, high = accuracy["low"], accuracy["high"]
     error = (
-        f"{accuracy['mean']:.1%} of {accuracy['n']} messages in wordings it never saw"
+        f"{accuracy['accuracy']:.1%} of {accuracy['n']} messages in wordings it never saw"
         f" ({low:.1%}-{high:.1%})"
     )
     meanings = "\n".join(f"- {name}: {meaning}" for name, meaning in MEASURES.items())

@@ -26,7 +26,7 @@ FIT_CONVERSATIONS = 500
 
 
 def fit_recognizer(run: Run, domain: Domain) -> AgentRecognizer:
-    """A recognizer that has learnt from the run's training conversations: training wordings only."""
+    """A recognizer that has learnt from the run's training wordings, and from no others."""
     from workbench.synthesize.writing import write_practice
 
     talks = [t for t in run.read("conversations.jsonl", Conversation) if t.split == "train"]

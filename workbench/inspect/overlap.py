@@ -1,7 +1,7 @@
 """What conversations share: sentences, near-duplicates, and leaks from one split to another."""
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from workbench.conversation import Conversation
@@ -61,20 +61,24 @@ def find_near_duplicates(talks: Sequence[Conversation], near: float = NEAR) -> d
     return found
 
 
-def find_leaks(talks: Sequence[Conversation], domain: Domain) -> list[str]:
+def find_leaks(
+    talks: Sequence[Conversation], domain: Domain, test_paths: Iterable[str] = ()
+) -> list[str]:
     """Reasons why training has seen what it should not, one sentence each; [] is what we want.
 
     A leak is a training path that is a test path too, or a wording kept for tests in a row.
+    `test_paths` are the ids of those that models are tested on: they have no conversations yet.
     """
     leaks = []
-    paths: dict[str, set[str]] = defaultdict(set)
+    paths: dict[str, set[str]] = defaultdict(set, test=set(test_paths))
     for talk in talks:
         paths[talk.split].add(talk.path_id)
     for split in ("test", "valid"):
         shared = paths["train"] & paths[split]
         if shared:
             leaks.append(
-                f"{len(shared)} paths stand in training and in {split}: {', '.join(sorted(shared)[:5])}"
+                f"{len(shared)} paths stand in training and in {split}:"
+                f" {', '.join(sorted(shared)[:5])}"
             )
     said = "\n".join(message.content.lower() for talk in talks for message in talk.messages)
     for wording in list_test_wordings(domain):

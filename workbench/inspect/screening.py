@@ -35,8 +35,13 @@ def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> 
         LeakError: a test path or a test-only wording occurs in the conversations.
     """
     start = time.perf_counter()
+    # in the scenarios' order, however often the writing was interrupted
+    scenarios = run.read("scenarios.jsonl")
+    order = {s["scenario_id"]: i for i, s in enumerate(scenarios)}
     talks = run.read("conversations.jsonl", Conversation)
-    if leaks := find_leaks(talks, domain):
+    talks.sort(key=lambda talk: order[talk.scenario_id])
+    test_paths = {s["path_id"] for s in scenarios if s["split"] == "test"}
+    if leaks := find_leaks(talks, domain, test_paths):
         raise LeakError("; ".join(leaks[:5]) + ". Write the conversations of this run anew")
     twins = find_near_duplicates(talks)
     dropped, rows = [], {"train": [], "valid": []}

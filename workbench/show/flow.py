@@ -140,7 +140,8 @@ def _explain(coverage, faults) -> str:
     if coverage:
         legend += " · red dashes: never taken"
     if faults:
-        legend += " · orange to red: share that went wrong"
+        what = "share" if coverage else "number"
+        legend += f" · orange to red: {what} that went wrong"
     return legend
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from workbench.show.escape import clip, escape, reveal
 from workbench.show.picture import Panel
 
-_CELL = "padding:4px 12px;border-bottom:1px solid rgba(128,128,128,0.35);vertical-align:top;"
+_CELL = "padding:4px 9px;border-bottom:1px solid rgba(128,128,128,0.35);vertical-align:top;"
 
 
 def table(
@@ -59,7 +59,7 @@ def _write_html(heads, cells, is_number) -> str:
     body = "".join(
         "<tr>"
         + "".join(
-            f'<td style="{style};overflow-wrap:anywhere">{escape(cell)}</td>'
+            f'<td style="{style};{_wrap(cell)}">{escape(cell)}</td>'
             for style, cell in zip(align, row, strict=True)
         )
         + "</tr>"
@@ -69,6 +69,11 @@ def _write_html(heads, cells, is_number) -> str:
         '<table style="border-collapse:collapse;font-size:13px"><thead><tr>'
         f"{head}</tr></thead><tbody>{body}</tbody></table>"
     )
+
+
+def _wrap(cell: str) -> str:
+    # a name or an interval is read at a glance only in one piece
+    return "white-space:nowrap" if len(cell) <= 24 else "overflow-wrap:anywhere"
 
 
 def _write_text(heads, cells, is_number) -> str:

@@ -22,7 +22,7 @@ class Customer:
         self.has_left_in_anger = False
 
     def speak(self, record: Record, at: str, asks: list[str]) -> tuple[str, Label]:
-        """Its next message. `at` is the user node it believes to be at, "" if it did not understand.
+        """Its next message. `at` is the user node it believes to be at, "" if it is lost.
 
         `asks` are the slots it heard the agent ask for.
         """

@@ -136,7 +136,7 @@ class _Planner:
         return drops + ([Act("vague", slot)] if "slots_vague" in causes else [])
 
     def _details(self, state: str, still_open: int) -> list[Act]:
-        """Details that leave the slots in `state`, with enough open for `still_open` more visits."""
+        """Details that leave the slots in `state`, and enough open for `still_open` visits."""
         unknown = [*sorted(self.record.vague), *self.record.missing]
         if state == "slots_complete":
             return [Act("give", slot, self._value(slot)) for slot in unknown]

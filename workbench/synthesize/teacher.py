@@ -100,7 +100,7 @@ class PhraseBookAgent:
 
 
 def label_steps(domain: Domain, steps: list[str], record: Record, acts: list[Act]) -> Label:
-    """The label of an agent message that takes `steps`: what it asks for and which facts are due."""
+    """The label of an agent message that takes `steps`: what it asks for, what is due."""
     asks, facts = [], []
     for step in steps:
         node, _, route = step.partition(".")

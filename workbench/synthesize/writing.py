@@ -123,7 +123,7 @@ def write_conversations(run: Run, domain: Domain, seed: int, progress: bool = Tr
 
 
 def _write(run: Run, domain: Domain, seed: int, progress: bool) -> dict:
-    start = time.perf_counter()
+    begun_s = time.perf_counter()
     scenarios = [s for s in run.read("scenarios.jsonl", Scenario) if s.split != "test"]
     done = {
         talk.scenario_id for talk in run.read("conversations.jsonl", Conversation, missing_ok=True)
@@ -160,7 +160,9 @@ def _write(run: Run, domain: Domain, seed: int, progress: bool) -> dict:
         run.append("rejected.jsonl", lost)
     bar.close()
     kept = len(run.read("conversations.jsonl", Conversation, missing_ok=True))
-    rejected = run.read("rejected.jsonl", Rejection, missing_ok=True)
+    # a resumed writing tries again, and rejects again, what had not been kept when it was killed
+    lines = run.read("rejected.jsonl", Rejection, missing_ok=True)
+    rejected = {(r.conversation_id, r.scenario_id, r.step, r.reason): r for r in lines}.values()
     counts = {
         "asked": len(scenarios),
         "kept": kept,
@@ -170,7 +172,7 @@ def _write(run: Run, domain: Domain, seed: int, progress: bool) -> dict:
     }
     if left:
         # of the last call that wrote something
-        counts["seconds"] = round(time.perf_counter() - start, 1)
+        counts["seconds"] = round(time.perf_counter() - begun_s, 1)
     run.record("synthesize", teacher=NAME, **counts)
     return counts
 

@@ -105,10 +105,12 @@ def no_progress_bars() -> Iterator[None]:
     is_shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     # reading GGUF has a bar that heeds no setting
-    with redirect_stderr(io.StringIO()):
-        yield
-    if is_shown:
-        logging.enable_progress_bar()
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        if is_shown:
+            logging.enable_progress_bar()
 
 
 def _make_once(cache: Path, model: BaseModel, write: Callable[[Path], None]) -> BaseModel:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import hash_text
 from workbench.inspect.rows import encode_row, mask_labels
+from workbench.models import prepare_process
 from workbench.run import Run, append_jsonl, read_jsonl, write_jsonl
 from workbench.train.backend import Backend, choose_backend
 from workbench.train.base_model import (
@@ -25,7 +26,7 @@ from workbench.train.base_model import (
     resolve_base_model,
 )
 from workbench.train.card import write_card
-from workbench.train.kernels import labelled_loss, prepare_process, register_attention
+from workbench.train.kernels import labelled_loss, register_attention
 
 if TYPE_CHECKING:
     from torch import Tensor

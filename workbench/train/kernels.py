@@ -1,11 +1,8 @@
-"""Arithmetic that lets a CPU train about half as fast again: threads, memory, attention, loss.
+"""Arithmetic that lets a CPU train about half as fast again: attention and loss.
 
 The same numbers as the usual way, up to rounding; tests compare them.
 """
 
-import ctypes
-import os
-import platform
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -17,24 +14,6 @@ QUERY_BLOCK = 64
 
 LOSS_BLOCK = 64
 """Positions whose probabilities are computed at a time, few enough to stay in the CPU's cache."""
-
-
-@cache
-def prepare_process() -> bool:
-    """Set up this process for training on a CPU, before torch is imported; whether glibc obeyed.
-
-    Threads that wait for each other sleep: if they spin, as they do by default, one other busy
-    program on the machine makes training several times slower. And freed memory is kept for the
-    next step: by default the C library hands every large block back to the system, which then
-    clears the same pages again, a sixth of a training step. Only glibc (Linux) needs and knows it.
-    """
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
-    if platform.libc_ver()[0] != "glibc":
-        return False
-    trim_threshold, mmap_max = -1, -4
-    libc = ctypes.CDLL("libc.so.6")
-    return bool(libc.mallopt(mmap_max, 0) and libc.mallopt(trim_threshold, 2**31 - 1))
 
 
 @cache

@@ -1,0 +1,146 @@
+"""Notebooks in a real JupyterLab, seen in a real browser."""
+
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+ROOT = Path(__file__).parents[2]
+CHROMIUM = next(
+    filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
+)
+CALM = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
+CELLS = """window.jupyterapp.shell.currentWidget.content.model.toJSON().cells
+    .filter(cell => cell.cell_type === 'code')"""
+IS_DONE = f"""() => {CELLS}.every(cell => cell.execution_count)
+    || {CELLS}.some(cell => cell.outputs.some(output => output.output_type === 'error'))"""
+NODES = "drawn => drawn.map(svg => svg.querySelectorAll('g.node').length)"
+
+
+@pytest.fixture
+def lab(tmp_path):
+    """Address of a JupyterLab that has the notebooks at size smoke and nobody's settings."""
+    pytest.importorskip("jupyterlab", reason='no JupyterLab here: pip install -e ".[lab]"')
+    copy_project(tmp_path)
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"http://127.0.0.1:{free.getsockname()[1]}"
+    with (tmp_path / "lab.log").open("w") as log:
+        server = subprocess.Popen(
+            command(address, tmp_path), env=environment(tmp_path), stdout=log, stderr=log
+        )
+        try:
+            wait_for(address, server, log.name)
+            yield address
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@pytest.fixture
+def page():
+    """A page of headless Chromium, tall enough to show a notebook as a whole."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason='no playwright: see extra "dev"')
+    if not CHROMIUM:
+        pytest.skip("no Chromium on the PATH: apt-get install chromium")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CALM.split())
+        yield browser.new_page(viewport={"width": 1280, "height": 2000})
+        browser.close()
+
+
+def test_the_first_three_notebooks_run_and_draw_in_jupyterlab(page, lab, travel):
+    complaints = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    n_nodes = len(travel.flowchart.nodes)
+    assert run_all(page, lab, "1_design").count(n_nodes) == 2
+    run_all(page, lab, "2_synthesize")
+    assert run_all(page, lab, "3_inspect").count(n_nodes) == 1
+    assert complaints == []
+
+
+def run_all(page, lab: str, name: str) -> list[int]:
+    """Run a notebook's cells, check what came out; returns the nodes in each picture drawn."""
+    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset")
+    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
+    # not awaited: issued the moment the kernel looks idle, it may never return
+    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(IS_DONE, timeout=120_000)
+    outputs = [output for cell in page.evaluate(CELLS) for output in cell["outputs"]]
+    assert [output for output in outputs if output["output_type"] in ("error", "stream")] == []
+    assert page.locator(".jp-OutputArea-output table").count() >= 2
+    # wherever scripts run, each picture's image is replaced by its drawing
+    assert page.locator(".jp-OutputArea-output img").count() == 0
+    return page.locator(".jp-OutputArea-output svg").evaluate_all(NODES)
+
+
+def copy_project(folder: Path) -> None:
+    """`domains`, and `notebooks` beside it, as kernels look for them, at size smoke."""
+    (folder / "domains").symlink_to(ROOT / "domains")
+    (folder / "notebooks").mkdir()
+    for file in (ROOT / "notebooks").glob("*.ipynb"):
+        smaller = file.read_text("utf-8").replace(
+            'size: str = \\"demo\\"', 'size: str = \\"smoke\\"'
+        )
+        assert "smoke" in smaller
+        (folder / "notebooks" / file.name).write_text(smaller, "utf-8")
+    # by default, cells out of sight are not in the page
+    settings = folder / "settings" / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    (settings / "tracker.jupyterlab-settings").write_text(json.dumps({"windowingMode": "none"}))
+
+
+def command(address: str, folder: Path) -> list[str]:
+    """JupyterLab without a token, news, or a browser of its own; the app is open to scripts."""
+    options = {
+        "ServerApp.ip": "127.0.0.1",
+        "ServerApp.port": address.rpartition(":")[2],
+        "ServerApp.root_dir": folder,
+        "ServerApp.open_browser": False,
+        "ServerApp.allow_root": True,
+        "IdentityProvider.token": "",
+        "LabApp.expose_app_in_browser": True,
+        "LabApp.check_for_updates_class": "jupyterlab.NeverCheckForUpdate",
+    }
+    return [sys.executable, "-m", "jupyterlab", *(f"--{k}={v}" for k, v in options.items())]
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Empty folders for all that Jupyter keeps, and runs that are mixed with nobody's."""
+    kept = ("config", "data", "runtime")
+    jupyter = {f"JUPYTER_{name.upper()}_DIR": str(folder / name) for name in kept}
+    return {
+        **os.environ,
+        **jupyter,
+        "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
+        "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
+        "PYTHONPATH": str(ROOT),
+        "WORKBENCH_RUNS": str(folder / "runs"),
+    }
+
+
+def wait_for(address: str, server: subprocess.Popen, log: str) -> None:
+    """Until the server answers.
+
+    Raises:
+        AssertionError: it ended, or did not answer in a minute.
+    """
+    end = time.monotonic() + 60
+    while time.monotonic() < end and server.poll() is None:
+        try:
+            urllib.request.urlopen(f"{address}/api", timeout=5).close()
+            return
+        except urllib.error.URLError:
+            time.sleep(0.3)
+    raise AssertionError(f"JupyterLab does not answer at {address}: {Path(log).read_text()}")

@@ -1,0 +1,149 @@
+"""The domain: what its files say is what it says, and what is missing is named."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from conftest import COFFEE, DOMAINS
+
+from workbench.conversation import Act
+from workbench.domain import DomainError, check_domain, fill_prompt, find_domain, read_domain
+from workbench.record import Record
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """A copy of the toy domain to break."""
+    return shutil.copytree(COFFEE, tmp_path / "coffee")
+
+
+def edit(folder, name, old, new):
+    file = folder / name
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    return folder
+
+
+def test_every_way_of_saying_a_value_is_understood_as_that_value(domain):
+    for form, (slot, value) in domain.said_forms.items():
+        for text in (form, f"Well, {form}, please.", form[:1].upper() + form[1:]):
+            assert domain.find_values(text) == {slot: [value]}, text
+
+
+def test_no_two_values_are_said_in_the_same_words(domain):
+    forms = [
+        form
+        for talk in domain.slots.values()
+        for value in talk.values
+        for form in {*talk.forms(value), talk.on_record(value)}
+    ]
+    assert len(forms) == len({form.lower() for form in forms})
+
+
+def test_asking_for_leave_names_no_month(travel):
+    assert travel.find_values("May I ask something? May we?") == {}
+    assert travel.find_values("For Madeira I have 400 euros.")["destination"] == ["Madeira"]
+    assert travel.find_values("the two of us, in early June") == {
+        "travellers": ["2"],
+        "dates": ["early June"],
+    }
+
+
+def test_masking_hides_which_value_it_was(domain):
+    for slot, talk in domain.slots.items():
+        masked = {domain.mask(f"So {talk.on_record(value)} then.") for value in talk.values}
+        # one and many differ by more than a number: "1 person", "2 people"
+        assert len(masked) <= (2 if slot == "travellers" else 1), masked
+
+
+def test_masking_again_changes_nothing(travel):
+    text = "The Fado and Custard Tarts in Lisbon, early June, 1,240 euros for 2."
+    assert travel.mask(text) == travel.mask(travel.mask(text))
+    assert not {"Fado", "Lisbon", "1,240"} & set(travel.mask(text).split())
+
+
+def test_every_destination_has_offers_and_no_presentation_exceeds_three(travel):
+    for value in travel.slots["destination"].values:
+        shown = [travel.present({"destination": value}, n) for n in range(4)]
+        assert all(1 <= len(offers) <= 3 for offers in shown)
+        assert not set(map(id, shown[0])) & set(map(id, shown[1]))
+
+
+def test_the_offer_slot_is_found_by_its_values(travel, coffee_domain):
+    assert (travel.offer_slot, coffee_domain.offer_slot) == ("destination", "")
+
+
+def test_facts_are_due_where_they_are_cited(travel):
+    record = Record(travel.flowchart.slots)
+    record.hear([Act("give", "destination", "Lisbon"), Act("choose", "lisbon_fado")])
+    assert "lisbon_tram.price" in travel.due_facts("present_options", record, [])
+    assert {"deposit", "lisbon_fado.price"} <= set(travel.due_facts("finalize", record, []))
+    asked = [Act("ask", "visa")]
+    assert travel.due_facts("handle_response.answered_question", record, asked) == ["visa"]
+
+
+def test_only_steps_that_lack_a_slot_ask_for_slots(travel):
+    asking = [step for step in travel.flowchart.steps if travel.asks_for_slots(step)]
+    assert asking == ["assess.missing_info", "assess.needs_clarification"]
+
+
+def test_the_system_prompt_is_one_line_and_tells_no_procedure(domain):
+    prompt = domain.system_prompt()
+    assert "\n" not in prompt
+    assert domain.agency in prompt
+    assert not [node for node in domain.flowchart.nodes.values() if node.say and node.say in prompt]
+
+
+def test_an_edit_changes_the_hash_of_what_was_edited(copy):
+    before = read_domain(copy).hashes
+    after = read_domain(edit(copy, "facts.yaml", "value: 3", "value: 4")).hashes
+    changed = {name for name in before if before[name] != after[name]}
+    assert changed == {"fact.cup_price", "file.facts.yaml"}
+
+
+@pytest.mark.parametrize(
+    ("name", "old", "new", "message"),
+    [
+        ("phrases/agent.yaml", "[settle.paid]", "[settle.payed]", 'the step "settle.paid"'),
+        (
+            "phrases/agent.yaml",
+            "answers: cup",
+            "answers: mug",
+            'no answers for the fact "cup_price"',
+        ),
+        ("phrases/customer.yaml", "[confirm]", "[agree]", 'no wordings for the act "confirm"'),
+        ("phrases/slots.yaml", "\nsize:", "\nsizes:", 'has no "size", a slot'),
+        ("facts.yaml", "agency:", "agencies:", r"facts.yaml, line 2.*agencies"),
+        ("personas.yaml", "manner: terse, ", "", r"personas.yaml, line 1.*manner"),
+    ],
+)
+def test_what_is_missing_is_named(copy, name, old, new, message):
+    with pytest.raises(DomainError, match=message):
+        read_domain(edit(copy, name, old, new))
+
+
+def test_all_problems_of_all_files_come_at_once(copy):
+    edit(copy, "facts.yaml", "agency:", "agencies:")
+    with pytest.raises(DomainError, match=r"(?s)facts.yaml.*personas.yaml"):
+        read_domain(edit(copy, "personas.yaml", "manner: terse, ", ""))
+
+
+def test_an_unknown_domain_names_the_nearest_and_all_there_are():
+    with pytest.raises(DomainError, match=r'Did you mean "travel_booking"\?.*There are:'):
+        find_domain("travel_boking", DOMAINS)
+
+
+def test_a_shipped_domain_has_no_errors(domain):
+    assert [p for p in check_domain(domain.folder) if p.level == "error"] == []
+
+
+def test_a_fact_that_does_not_exist_is_found_by_the_check(copy):
+    problems = check_domain(edit(copy, "flowchart.yaml", "[cup_price]", "[cup_prize]"))
+    assert any("cup_prize" in str(problem) for problem in problems)
+
+
+@pytest.mark.parametrize("values", [{}, {"agency": "A"}, {"agency": "A", "title": "b", "x": "c"}])
+def test_a_prompt_takes_exactly_its_names(values):
+    with pytest.raises(DomainError, match=r"agent_system\.md wants"):
+        fill_prompt("agent_system", **values)

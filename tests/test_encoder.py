@@ -1,0 +1,58 @@
+"""The encoder: sentences of one meaning lie together; messages are as wide, however long."""
+
+import numpy as np
+import pytest
+
+from workbench.encoder import load_encoder, split_clauses, split_sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("Good choice. Shall I book it?", ["Good choice.", "Shall I book it?"]),
+        ("It costs 12.50 euros.", ["It costs 12.50 euros."]),
+        ("One; two: three", ["One;", "two:", "three"]),
+        ("  ", [""]),
+    ],
+)
+def test_a_text_is_split_into_sentences(text, sentences):
+    assert split_sentences(text) == sentences
+
+
+@pytest.mark.parametrize(
+    ("text", "clauses"),
+    [
+        ("Tell me when, and how many you are.", ["Tell me when", "how many you are."]),
+        ("when and where", ["when", "where"]),
+        ("1,240 euros", ["1,240 euros"]),
+        ("", [""]),
+    ],
+)
+def test_a_text_is_split_into_clauses(text, clauses):
+    assert split_clauses(text) == clauses
+
+
+def test_a_message_has_one_vector_however_many_sentences(word_encoder):
+    vectors = word_encoder.encode_messages(["One.", "One. Two. Three.", ""])
+    first, last = np.split(vectors[1], 4)[:2]
+    assert len(vectors) == 3
+    assert (first == word_encoder.encode(["One."])[0]).all()
+    assert (last == word_encoder.encode(["Three."])[0]).all()
+
+
+@pytest.mark.slow
+def test_sentences_of_one_meaning_lie_together():
+    near, same, far = load_encoder().encode(
+        ["Where would you like to go?", "What is your destination?", "Your booking is confirmed."]
+    )
+    assert near @ same > near @ far + 0.2
+
+
+@pytest.mark.slow
+def test_vectors_have_length_one_and_do_not_depend_on_their_batch():
+    sentences = ["Hello.", "A much longer sentence, with many more words in it than the others."]
+    together = load_encoder().encode(sentences)
+    load_encoder.cache_clear()
+    alone = np.concatenate([load_encoder().encode([sentence]) for sentence in sentences])
+    assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-3)
+    assert (together * alone).sum(1).min() > 0.995

@@ -1,0 +1,91 @@
+"""Facts: what a message states is found, and what is not so is found out."""
+
+import pytest
+
+from workbench.conversation import Act
+from workbench.facts import FactCheck, find_quantities, offers_named
+from workbench.record import Record
+
+
+@pytest.fixture
+def check(travel):
+    """A talk with two people about Lisbon, up to 700 euros."""
+    check = FactCheck(travel)
+    check.hear_customer("700 at most for us two", [("travellers", "2"), ("budget", "700")])
+    return check
+
+
+@pytest.fixture
+def record(travel):
+    record = Record(travel.flowchart.slots)
+    record.hear([Act("give", "destination", "Lisbon"), Act("give", "dates", "early June")])
+    return record
+
+
+@pytest.mark.parametrize(
+    ("text", "quantities"),
+    [
+        ("1,240 euros for two people, 20 %", [("1240", "euro"), ("2", "person"), ("20", "%")]),
+        ("€ 99 or 99€ or 99 Euros", [("99", "euro")] * 3),
+        ("20% and 20 percent", [("20", "%")] * 2),
+        ("one day, 1 night, 14 days.", [("1", "day"), ("1", "night"), ("14", "day")]),
+        ("the first one, or two of them", []),
+        ("up to 23 kg, 12.50 euros", [("23", "kg"), ("12.50", "euro")]),
+        ("in 2027", [("2027", "")]),
+    ],
+)
+def test_quantities_are_found_with_their_units(text, quantities):
+    assert find_quantities(text) == quantities
+
+
+def test_every_fact_is_found_in_its_own_sentence(domain):
+    for fact in domain.facts.values():
+        assert set(find_quantities(fact.spoken())) <= set(find_quantities(fact.text)), fact.text
+
+
+def test_a_right_answer_has_no_problem(check, record):
+    assert check.check_agent("A deposit of 20 % is due.", ["deposit"], record) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "due", "problems"),
+    [
+        ("A deposit is due.", ["deposit"], ["deposit is missing"]),
+        ("That is 25 %.", ["deposit"], ["deposit is missing", "25 % is no fact"]),
+        ("That is 20 euros.", ["deposit"], ["deposit is missing", "20 euro is no fact"]),
+        ("It is 440 euros.", [], ["440 euro is no fact"]),
+        ("So Porto it is.", [], ["destination is not Porto"]),
+        ("So Lisbon in late June.", [], ["dates is not late June"]),
+        ("Take the Valley of Vines.", [], ["Valley of Vines is not on offer"]),
+        ("The Fado and Custard Tarts for 2 people.", [], []),
+        ("You said 700 euros.", [], []),
+    ],
+)
+def test_what_is_not_so_is_found_out(check, record, text, due, problems):
+    assert check.check_agent(text, due, record) == problems
+
+
+def test_a_fact_stated_before_may_be_repeated(check, record):
+    check.check_agent("A deposit of 20 % is due.", ["deposit"], record)
+    assert check.check_agent("As I said, 20 %.", [], record) == []
+
+
+def test_every_wrong_answer_in_the_book_would_be_found(travel, check, record):
+    for fact in travel.askable:
+        for wording in travel.agent.wordings(f"answers/{fact}"):
+            values = travel.fact_values() | {"value": "9999 euros"}
+            text = wording.text.format_map(values)
+            assert check.check_agent(text, [fact], record), text
+
+
+def test_every_right_answer_in_the_book_is_accepted(domain, record):
+    for fact in domain.askable:
+        for wording in domain.agent.wordings(f"answers/{fact}"):
+            values = domain.fact_values() | {"value": domain.facts[fact].spoken()}
+            text = wording.text.format_map(values)
+            assert FactCheck(domain).check_agent(text, [fact], record) == [], text
+
+
+def test_offers_are_named_in_the_order_of_the_text(travel):
+    text = "Either valley of vines or the Tram and Tiles Break."
+    assert offers_named(text, travel) == ["porto_vines", "lisbon_tram"]

@@ -1,0 +1,214 @@
+"""Metrics: each fault moves its measure and only sensible others; a mean knows its uncertainty."""
+
+import pytest
+from test_simulation import BETTER_LOW, MuteRecognizer, plan_tests
+
+from workbench.conformance import Aligner
+from workbench.conversation import Label
+from workbench.evaluate.conditions import Walker
+from workbench.evaluate.metrics import (
+    MEASURES,
+    Score,
+    average,
+    average_scores,
+    score_conversation,
+)
+from workbench.evaluate.simulation import simulate
+
+
+@pytest.fixture(scope="module")
+def clean(travel):
+    """A scenario that ends in success, and what the walker made of it."""
+    scenario = max(
+        (s for s in plan_tests(travel, 1) if s.endings == ["success"]), key=lambda s: len(s.steps)
+    )
+    walker = Walker(travel, has_true_ears=True)
+    (talk,) = simulate(walker, [scenario], ["seen"], travel, MuteRecognizer(), 100, progress=False)
+    return scenario, talk
+
+
+@pytest.fixture
+def score(clean, travel):
+    """Scores the clean talk after a change of its labels, its words or the whole of it."""
+    scenario, talk = clean
+
+    def scored(labels=lambda labels: None, words=lambda messages: None, **changes):
+        changed = talk.model_copy(deep=True, update=changes)
+        labels(changed.true_labels)
+        words(changed.conversation.messages)
+        aligner = Aligner(travel.flowchart)
+        return score_conversation(changed, scenario, travel, aligner, changed.true_labels)
+
+    return scored
+
+
+def moved(score):
+    """Measures that are not what a perfect conversation has."""
+    return {m for m, v in score.measures.items() if v != (0 if m in BETTER_LOW else 1)}
+
+
+def at(labels, step):
+    """The last label that takes a step."""
+    return next(label for label in reversed(labels) if step in label.steps)
+
+
+def test_a_clean_talk_moves_nothing(score):
+    assert moved(score()) == set()
+    assert (score().faults, score().wrong) == ([], {})
+
+
+def test_a_wrong_ending_is_caught(score):
+    def end_otherwise(labels):
+        labels[-1].steps = ["final_routing.second_thoughts"]
+
+    assert {"ending_correct", "branch_correct"} <= moved(score(end_otherwise))
+    assert not moved(score(end_otherwise)) & {"reasked", "overrun", "premature_ending", "fitness"}
+
+
+def test_a_jump_is_caught(score):
+    def jump(labels):
+        at(labels, "present_options").steps[:] = ["finalize"]
+
+    assert {"invalid_moves", "fitness"} <= moved(score(jump))
+    assert not moved(score(jump)) & {"ending_correct", "reasked", "overrun", "premature_ending"}
+
+
+def test_an_omitted_step_is_caught(score):
+    def omit(labels):
+        at(labels, "finalize").steps.remove("finalize")
+
+    assert {"invalid_moves", "fitness"} <= moved(score(omit))
+    assert not moved(score(omit)) & {"ending_correct", "branch_correct", "reasked", "overrun"}
+
+
+def test_a_wrong_branch_is_caught_though_the_flowchart_has_it(score):
+    def branch(labels):
+        label = at(labels, "handle_response.option_selected")
+        label.steps[:] = ["handle_response.answered_question"]
+
+    assert "branch_correct" in moved(score(branch))
+    assert not moved(score(branch)) & {"ending_correct", "reasked", "overrun", "premature_ending"}
+
+
+def test_an_altered_number_moves_the_facts_alone(score):
+    def alter(messages):
+        place = max(i for i, m in enumerate(messages) if "20 %" in m.content)
+        messages[place].content = messages[place].content.replace("20 %", "30 %")
+
+    assert moved(score(words=alter)) == {"facts_right"}
+    assert {"facts: finalize"} == set(score(words=alter).faults)
+
+
+def test_a_total_that_nobody_may_compute_moves_the_facts_alone(score):
+    def add(messages):
+        messages[-1].content += " That makes 98765 euros in all."
+
+    assert moved(score(words=add)) == {"facts_right"}
+
+
+def test_asking_again_moves_reasked_alone(score):
+    def ask(labels):
+        labels[-1].asks = ["destination"]
+
+    assert moved(score(ask)) == {"reasked"}
+    assert any(fault.startswith("reasked: ") for fault in score(ask).faults)
+
+
+def test_an_end_before_the_customer_s_closing_act_is_premature(score):
+    def stop(labels):
+        at(labels, "present_options").steps.append("final_routing.confirmed")
+
+    assert {"premature_ending", "invalid_moves"} <= moved(score(stop))
+    assert not moved(score(stop)) & {"ending_correct", "reasked", "overrun"}
+
+
+def test_a_talk_that_never_ends_is_an_overrun(score):
+    def go_on(labels):
+        labels[-1].steps = ["final_routing.answered_question"]
+
+    assert {"overrun", "ending_correct"} <= moved(score(go_on, is_overrun=True))
+
+
+def test_who_leaves_in_anger_may_be_let_go(score):
+    def let_go(labels):
+        labels[-1].steps = ["final_routing.second_thoughts"]
+
+    assert "ending_correct" in moved(score(let_go))
+    assert "ending_correct" not in moved(score(let_go, has_left_in_anger=True))
+
+
+def test_a_shared_label_counts_as_its_better_reading(score):
+    def share(labels):
+        labels[-1].steps = ["final_routing.confirmed|final_routing.second_thoughts"]
+
+    assert moved(score(share)) == set()
+
+
+def test_an_agent_that_is_not_understood_scores_nothing_it_did_not_do(score):
+    def mute(labels):
+        labels[:] = [Label(acts=label.acts) for label in labels]
+
+    measures = score(mute).measures
+    assert (measures["ending_correct"], measures["fitness"]) == (0, 0)
+    assert measures["invalid_moves"] is measures["branch_correct"] is None
+
+
+def test_a_mean_of_all_ones_has_an_interval_below_one():
+    metric = average([1.0] * 20, [f"p{i}" for i in range(20)])
+    assert (metric.mean, metric.high, metric.n) == (1, 1, 20)
+    assert 0.8 < metric.low < 0.9
+
+
+def test_a_mean_of_all_zeros_has_an_interval_above_zero():
+    metric = average([0.0] * 20, [f"p{i}" for i in range(20)])
+    assert metric.mean == metric.low == 0
+    assert 0.1 < metric.high < 0.2
+
+
+def test_what_could_not_be_scored_is_counted_and_not_averaged():
+    metric = average([1.0, None, 0.0, None, None], list("abcde"))
+    assert (metric.mean, metric.n, metric.unscored) == (0.5, 2, 3)
+
+
+def test_a_mean_of_nothing_is_nothing():
+    metric = average([None, None], ["a", "b"])
+    assert (metric.mean, metric.low, metric.high, metric.n, metric.unscored) == (
+        None,
+        None,
+        None,
+        0,
+        2,
+    )
+
+
+def test_conversations_on_one_path_are_not_independent():
+    values = [1.0] * 40 + [0.0] * 40
+    alone = average(values, [f"p{i}" for i in range(80)])
+    clustered = average(values, [f"p{i // 10}" for i in range(80)])
+    assert alone.mean == clustered.mean == 0.5
+    assert clustered.high - clustered.low > 2 * (alone.high - alone.low)
+
+
+def test_an_interval_holds_its_mean_and_is_the_seed_s():
+    values, paths = [1.0, 0.0, 0.5, 1.0, 0.25], list("aabbc")
+    metric = average(values, paths)
+    assert metric.low <= metric.mean <= metric.high
+    assert metric == average(values, paths)
+
+
+def test_scores_are_averaged_by_condition_and_stratum():
+    def make(condition, stratum, value):
+        measures = dict.fromkeys(MEASURES, value)
+        names = dict.fromkeys(["conversation_id", "scenario_id", "path_id"], "x")
+        return Score(
+            **names, condition=condition, stratum=stratum, measures=measures, faults=[], wrong={}
+        )
+
+    rows = [("a", "seen", 1.0), ("a", "seen", None), ("a", "unseen", 0.0), ("b", "seen", 0.0)]
+    averaged = average_scores(make(*row) for row in rows)
+    assert {c: list(strata) for c, strata in averaged.items()} == {
+        "a": ["seen", "unseen"],
+        "b": ["seen"],
+    }
+    fitness = averaged["a"]["seen"]["fitness"]
+    assert (fitness.mean, fitness.n, fitness.unscored) == (1, 1, 1)

@@ -1,0 +1,81 @@
+"""Overlap: repeated sentences, near-duplicates and leaks are found where they were planted."""
+
+import pytest
+
+from workbench.conversation import Conversation, Label, Message
+from workbench.inspect.overlap import (
+    find_leaks,
+    find_near_duplicates,
+    list_test_wordings,
+    measure_variety,
+)
+
+TEXT = "one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+
+
+def talk(name, *said, split="train", path="p1"):
+    roles = ["assistant", "user"] * len(said)
+    messages = [Message(role=r, content=c) for r, c in zip(roles, said, strict=False)]
+    return Conversation(
+        conversation_id=name,
+        scenario_id=f"s-{name}",
+        path_id=path,
+        split=split,
+        teacher="test",
+        messages=messages,
+        labels=[Label() for _ in messages],
+    )
+
+
+def test_variety_counts_whole_sentences_of_one_role():
+    talks = [talk("a", "Hello. Where to?", "Hello."), talk("b", "Hello. How many?")]
+    variety = measure_variety(talks, "assistant")
+    assert (variety.n_sentences, variety.n_distinct, variety.distinct_share) == (4, 3, 0.75)
+    assert variety.most_common[0] == ("Hello.", 2)
+
+
+def test_no_conversations_have_no_variety():
+    assert measure_variety([], "user").distinct_share == 0
+
+
+@pytest.mark.parametrize(
+    ("other", "is_near"),
+    [
+        (TEXT, True),
+        (TEXT.upper(), True),
+        (f"{TEXT} sixteen", True),
+        (TEXT.replace("eight", "acht"), False),
+        ("something else is said here", False),
+    ],
+)
+def test_near_duplicates_share_most_of_their_word_triples(other, is_near):
+    found = find_near_duplicates([talk("a", TEXT), talk("b", other)])
+    assert found == ({"b": "a"} if is_near else {})
+
+
+def test_the_first_of_many_twins_is_kept():
+    found = find_near_duplicates([talk(name, TEXT) for name in "abcd"])
+    assert found == {"b": "a", "c": "a", "d": "a"}
+
+
+def test_a_path_on_two_sides_is_a_leak(coffee_domain):
+    sides = [talk("a", TEXT), talk("b", TEXT, split="valid")]
+    assert find_leaks(sides, coffee_domain) == ["1 paths stand in training and in valid: p1"]
+    sides[1].path_id = "p2"
+    assert find_leaks(sides, coffee_domain) == []
+
+
+def test_a_test_path_in_training_is_a_leak_though_tests_have_no_conversations(coffee_domain):
+    (leak,) = find_leaks([talk("a", TEXT)], coffee_domain, test_paths=["p1", "p9"])
+    assert leak == "1 paths stand in training and in test: p1"
+
+
+def test_every_test_wording_is_found_when_it_is_said_in_training(domain):
+    for wording in list_test_wordings(domain):
+        (leak, *_) = find_leaks([talk("a", f"Well. {wording.upper()}")], domain)
+        assert "is said in training" in leak
+
+
+def test_wordings_that_occur_by_chance_are_no_leaks(domain):
+    assert all(len(wording.split()) >= 4 for wording in list_test_wordings(domain))
+    assert not [wording for wording in list_test_wordings(domain) if "{" in wording]

@@ -1,0 +1,68 @@
+"""The plan of a run: which walks it uses and on which side of the split each stands."""
+
+import pytest
+
+from workbench.design.covering import possible_route_pairs
+from workbench.design.paths import enumerate_paths
+from workbench.design.plan import PlannedPath, plan_paths
+from workbench.run import RunError, open_run
+
+
+@pytest.fixture
+def run(tmp_path):
+    return open_run("any", "plan", tmp_path)
+
+
+@pytest.fixture
+def planned(run, domain):
+    return plan_paths(run, domain, seed=7)
+
+
+def test_the_bounded_walks_are_all_paths_once(planned, domain):
+    bounded = [path.path_id for path in planned if not path.is_long]
+    assert sorted(bounded) == sorted(p.path_id for p in enumerate_paths(domain.flowchart))
+
+
+def test_long_walks_exceed_the_bound_and_always_train(planned):
+    for path in (path for path in planned if path.is_long):
+        assert path.split == "train"
+        assert max(path.nodes.count(node) for node in path.nodes) > 2
+
+
+def test_training_covers_every_node_route_and_route_pair(planned, domain):
+    paths = [path.as_path() for path in planned if path.split == "train"]
+    assert {node for path in paths for node in path.nodes} == set(domain.flowchart.nodes)
+    steps = {step for path in paths for step in path.steps}
+    assert steps >= {s for s in domain.flowchart.steps if not s.startswith("anywhere.")}
+    pairs = {pair for path in paths for pair in path.route_pairs}
+    assert pairs == set(possible_route_pairs(domain.flowchart))
+
+
+def test_no_path_stands_on_two_sides(planned):
+    assert len({path.path_id for path in planned}) == len(planned)
+
+
+def test_travel_splits_its_86_paths_by_outcome(run, travel):
+    planned = [path for path in plan_paths(run, travel, seed=7) if not path.is_long]
+    test = [path for path in planned if path.split == "test"]
+    assert (len(planned), len(test)) == (86, 16)
+    assert {path.outcome for path in test} == set(travel.flowchart.outcomes)
+
+
+def test_what_is_planned_is_what_is_written(run, planned):
+    assert run.read("paths.jsonl", PlannedPath) == planned
+    assert [path.as_path().path_id for path in planned] == [path.path_id for path in planned]
+
+
+def test_a_plan_is_the_seed_s(tmp_path, travel):
+    plans = [
+        plan_paths(open_run("t", f"r{i}", tmp_path), travel, seed)
+        for i, seed in enumerate([7, 7, 8])
+    ]
+    assert plans[0] == plans[1] != plans[2]
+
+
+def test_a_plan_of_another_seed_does_not_replace_this_one(run, planned, domain):
+    with pytest.raises(RunError, match="seed was 7, now 8"):
+        plan_paths(run, domain, seed=8)
+    assert plan_paths(run, domain, seed=7) == planned

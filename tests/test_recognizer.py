@@ -1,0 +1,120 @@
+"""The recognizer: it reads words, never labels, and says so when it cannot."""
+
+import numpy as np
+import pytest
+
+from workbench.conversation import Label
+from workbench.design.paths import enumerate_paths
+from workbench.recognizer import (
+    AgentRecognizer,
+    Classifier,
+    CustomerRecognizer,
+    split_pairs,
+)
+from workbench.synthesize.scenarios import plan_scenario
+from workbench.synthesize.writing import write_practice
+
+SHARED = "take_order.leave|settle.leave"
+
+
+@pytest.fixture(scope="module")
+def practice(coffee_domain):
+    paths = enumerate_paths(coffee_domain.flowchart)
+    plans = [plan_scenario(p, "train", coffee_domain, 7, i) for p in paths for i in range(6)]
+    return write_practice(coffee_domain, plans, 7)
+
+
+@pytest.fixture
+def agent(coffee_domain, practice, word_encoder):
+    return AgentRecognizer(coffee_domain).learn(practice)
+
+
+@pytest.fixture
+def customer(coffee_domain, practice, word_encoder):
+    return CustomerRecognizer(coffee_domain).learn(practice)
+
+
+def test_a_classifier_of_one_class_is_sure():
+    classifier = Classifier().fit(np.ones((3, 2)), [("a",)] * 3)
+    assert classifier.chances(np.zeros((2, 2))).tolist() == [[1.0], [1.0]]
+
+
+def test_chances_are_of_the_sets_seen_and_add_up():
+    classifier = Classifier().fit(np.eye(3), [("a",), (), ("a", "b")])
+    assert classifier.sets == [(), ("a",), ("a", "b")]
+    assert classifier.chances(np.eye(3)).sum(1) == pytest.approx(1)
+
+
+def test_what_it_learnt_it_reads(agent, practice):
+    texts, labels = split_pairs("assistant", practice)
+    read = [agent.expected(label) for label in agent.label(texts)]
+    wanted = [agent.expected(label) for label in labels]
+    wrong = sum(r["steps"] != w["steps"] for r, w in zip(read, wanted, strict=True))
+    assert wrong / len(texts) < 0.05
+
+
+def test_steps_that_cannot_be_told_apart_are_joined(agent):
+    assert agent.label(["Never mind, until another day."])[0].steps == [SHARED]
+    assert agent.expected(Label(steps=["settle.leave"]))["steps"] == (SHARED,)
+
+
+def test_several_steps_of_a_message_come_in_the_flowchart_s_order(agent):
+    text = "No trouble, I change that for you. Noted: a small latte. That will be 3 euros."
+    assert agent.label([text])[0].steps == ["settle.changed", "take_order.complete", "pay"]
+
+
+def test_slots_asked_for_are_heard_clause_by_clause(agent):
+    hear = "Please tell me which drink you would like and which size you would like."
+    assert agent.label([hear])[0].asks == ["drink", "size"]
+    assert agent.label(["Could you tell me how big the cup shall be?"])[0].asks == ["size"]
+
+
+def test_only_a_message_that_asks_for_slots_asks_for_slots(agent):
+    assert agent.label(["The bill is 3 euros."])[0].asks == []
+
+
+def test_the_same_text_is_read_the_same_whatever_it_stands_beside(agent, practice):
+    texts = split_pairs("assistant", practice)[0][:20]
+    together = agent.label(texts)
+    agent._known.clear()
+    assert [agent.label([text])[0] for text in texts] == together
+    assert agent.read([]) == agent.contradicts([], []) == []
+
+
+def test_names_and_numbers_do_not_matter(agent):
+    one, other = (f"That makes {n} euros, please." for n in (3, 450))
+    assert (agent.vectors([one]) == agent.vectors([other])).all()
+
+
+def test_a_label_that_the_words_speak_against_is_contradicted(agent):
+    text, wrong = "Never mind, until another day.", Label(steps=["settle.paid"])
+    (against,) = agent.contradicts([text], [agent.expected(wrong)])
+    assert against["steps"].labels == (SHARED,)
+    right = agent.expected(Label(steps=["settle.leave"]))
+    assert agent.contradicts([text], [right]) == [{}]
+
+
+def test_acts_are_read_without_their_values(customer):
+    label = Label(acts=["give(drink=mocha)", "revise(size=large)", "choose(x)"])
+    assert customer.expected(label) == {"acts": ("choose", "revise(size)")}
+    (reading,) = customer.read(["Leave it, I have to go."])
+    assert reading["acts"].labels == ("leave",)
+
+
+def test_pairs_are_of_one_role_and_in_order(practice):
+    texts, labels = split_pairs("user", practice)
+    assert len(texts) == len(labels) == sum(len(talk.messages) // 2 - 1 for talk in practice)
+    assert all(label.acts and not label.steps for label in labels)
+
+
+@pytest.mark.slow
+def test_travel_s_unseen_wordings_are_read_with_few_errors(travel):
+    paths = enumerate_paths(travel.flowchart)
+    plans = [plan_scenario(p, "train", travel, 7, i) for p in paths for i in range(2)]
+    heard = write_practice(travel, plans, 7, fold=0)
+    others = [talk for fold in (1, 2) for talk in write_practice(travel, plans, 7, fold)]
+    agent = AgentRecognizer(travel).learn(others)
+    texts, labels = split_pairs("assistant", heard)
+    read = [agent.expected(label)["steps"] for label in agent.label(texts)]
+    right = [agent.expected(label)["steps"] for label in labels]
+    assert sum(r == w for r, w in zip(read, right, strict=True)) / len(texts) > 0.9

@@ -1,0 +1,87 @@
+"""Screening: what becomes a row, what does not and why, and that no test reaches a row."""
+
+import pytest
+from test_overlap import TEXT, talk
+
+from workbench.design.plan import plan_paths
+from workbench.inspect import screening
+from workbench.inspect.rows import Row
+from workbench.inspect.screening import LeakError, list_walks, screen
+from workbench.run import open_run
+
+
+@pytest.fixture
+def run(tmp_path, monkeypatch):
+    """A run in whose rows every word is a token."""
+
+    def count_words(messages, tokenizer):
+        n = sum(len(message.content.split()) for message in messages)
+        return Row(ids=[0] * n, mask=[1] * n)
+
+    monkeypatch.setattr(screening, "encode_row", count_words)
+    return open_run("coffee", "screen", tmp_path)
+
+
+def write(run, *talks):
+    """Put conversations into the run, their scenarios before them, and one to test on."""
+    plans = [{"scenario_id": t.scenario_id, "split": t.split, "path_id": t.path_id} for t in talks]
+    tested = {"scenario_id": "t", "split": "test", "path_id": "p9"}
+    run.append("scenarios.jsonl", [*plans, tested])
+    run.append("conversations.jsonl", talks)
+
+
+def test_every_conversation_becomes_a_row_or_is_dropped_with_a_reason(run, coffee_domain):
+    long = " ".join(str(i) for i in range(60))
+    talks = [
+        talk("a", TEXT),
+        talk("b", TEXT),
+        talk("c", long),
+        talk("d", "Hi.", split="valid", path="p2"),
+    ]
+    write(run, *talks)
+    counts = screen(run, coffee_domain, None, max_tokens=50)
+    reasons = {d["conversation_id"]: d["reason"] for d in run.read("dropped.jsonl")}
+    assert reasons == {"b": "nearly the same as a", "c": "60 tokens, more than 50"}
+    assert (counts["train"], counts["valid"], counts["dropped"], counts["train_tokens"]) == (
+        1,
+        1,
+        2,
+        15,
+    )
+
+
+def test_a_row_holds_messages_and_nothing_of_the_labels(run, coffee_domain):
+    write(run, talk("a", TEXT, "Hi."))
+    screen(run, coffee_domain, None)
+    expected = [{"role": "assistant", "content": TEXT}, {"role": "user", "content": "Hi."}]
+    assert run.read("rows/train.jsonl") == [{"messages": expected}]
+
+
+def test_rows_stand_in_the_order_of_the_scenarios(run, coffee_domain):
+    write(run, talk("a", "One."), talk("b", "Two."))
+    run.write("conversations.jsonl", reversed(run.read("conversations.jsonl")))
+    screen(run, coffee_domain, None)
+    assert [r["messages"][0]["content"] for r in run.read("rows/train.jsonl")] == ["One.", "Two."]
+
+
+@pytest.mark.parametrize(
+    "leak",
+    [
+        talk("b", "Something.", split="valid"),
+        talk("b", "Something.", path="p9"),
+        talk("b", "A very good morning to you. What shall I make?", path="p2"),
+    ],
+)
+def test_a_leak_stops_the_screening_before_a_row_is_written(run, coffee_domain, leak):
+    write(run, talk("a", TEXT), leak)
+    with pytest.raises(LeakError, match="Write the conversations of this run anew"):
+        screen(run, coffee_domain, None)
+    assert not run.file("rows").exists()
+
+
+def test_walks_are_those_of_the_conversations_of_a_split(run, coffee_domain):
+    planned = plan_paths(run, coffee_domain, seed=7)
+    train = [path for path in planned if path.split == "train"][:3]
+    run.append("conversations.jsonl", [talk(p.path_id, "Hi.", path=p.path_id) for p in train])
+    assert list_walks(run) == [path.as_path() for path in train]
+    assert list_walks(run, "valid") == []

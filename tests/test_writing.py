@@ -1,0 +1,181 @@
+"""Writing: every scenario gets its conversation or is counted; a kill loses and doubles nothing."""
+
+from collections import Counter
+
+import pytest
+
+from workbench.conversation import Conversation
+from workbench.design.plan import PlannedPath, plan_paths
+from workbench.inspect.overlap import find_leaks
+from workbench.run import open_run
+from workbench.synthesize import writing
+from workbench.synthesize.checking import Checker
+from workbench.synthesize.scenarios import Scenario
+from workbench.synthesize.writing import (
+    Rejection,
+    parse_shares,
+    plan_scenarios,
+    write_conversations,
+    write_talk,
+)
+
+OUTCOMES = ["success", "abandonment", "escalation"]
+
+
+def make_run(tmp_path, domain, name="one", n=60, test_scenarios=12, seed=7):
+    run = open_run("any", name, tmp_path)
+    plan_paths(run, domain, seed)
+    plan_scenarios(run, domain, n, test_scenarios, seed)
+    return run
+
+
+def written(run):
+    return {talk.conversation_id: talk for talk in run.read("conversations.jsonl", Conversation)}
+
+
+@pytest.fixture
+def run(tmp_path, coffee_domain, word_encoder):
+    return make_run(tmp_path, coffee_domain)
+
+
+@pytest.mark.parametrize(
+    ("text", "shares"),
+    [
+        (
+            "success 60, abandonment 25, escalation 15",
+            {"success": 0.6, "abandonment": 0.25, "escalation": 0.15},
+        ),
+        ("success 1", {"success": 1}),
+        (" success 1.5 ,abandonment 0.5,", {"success": 0.75, "abandonment": 0.25}),
+        ("", dict.fromkeys(OUTCOMES, 1 / 3)),
+    ],
+)
+def test_shares_are_read_and_add_up_to_one(text, shares):
+    assert parse_shares(text, OUTCOMES) == pytest.approx(shares)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("succes 60", '"succes" is no outcome; the flowchart has abandonment, escalation, success'),
+        ("success 0", 'the share of success is "0", but must be above 0'),
+        ("success", 'the share of success is "", but must be above 0'),
+        ("success -5", 'the share of success is "-5", but must be above 0'),
+        ("success nan", 'the share of success is "nan", but must be above 0'),
+    ],
+)
+def test_shares_that_are_none_are_refused(text, message):
+    with pytest.raises(ValueError, match=message):
+        parse_shares(text, OUTCOMES)
+
+
+def test_as_many_scenarios_as_asked_for_are_planned(tmp_path, domain):
+    run = make_run(tmp_path, domain, n=200, test_scenarios=30)
+    splits = Counter(s.split for s in run.read("scenarios.jsonl", Scenario))
+    assert splits["test"] == 30
+    assert splits["train"] + splits["valid"] == 200
+
+
+def test_every_training_path_and_none_of_the_test_paths_is_trained(tmp_path, travel):
+    run = make_run(tmp_path, travel, n=400, test_scenarios=50)
+    side = {path.path_id: path for path in run.read("paths.jsonl", PlannedPath)}
+    scenarios = run.read("scenarios.jsonl", Scenario)
+    assert all(side[s.path_id].split == s.split for s in scenarios)
+    trained = {s.path_id for s in scenarios if s.split == "train"}
+    assert trained >= {p.path_id for p in side.values() if p.split == "train" and not p.is_long}
+
+
+def test_outcomes_of_a_split_come_in_their_shares(tmp_path, travel):
+    scenarios = make_run(tmp_path, travel, test_scenarios=100).read("scenarios.jsonl", Scenario)
+    ends = Counter(s.endings[0] for s in scenarios if s.split == "test")
+    assert ends == {"success": 60, "abandonment": 25, "escalation": 15}
+
+
+def test_scenarios_are_the_seed_s_and_all_different(tmp_path, domain):
+    seeds = {"a": 7, "b": 7, "c": 8}
+    runs = [make_run(tmp_path, domain, name, seed=seed) for name, seed in seeds.items()]
+    one, same, other = (run.read("scenarios.jsonl", Scenario) for run in runs)
+    assert one == same != other
+    assert len({s.scenario_id for s in one}) == len(one)
+
+
+def test_every_scenario_but_those_for_tests_is_written_or_counted(run, coffee_domain):
+    counts = write_conversations(run, coffee_domain, 7, progress=False)
+    wanted = {s.scenario_id for s in run.read("scenarios.jsonl", Scenario) if s.split != "test"}
+    kept = Counter(talk.scenario_id for talk in written(run).values())
+    assert set(kept) <= wanted
+    assert set(kept.values()) == {1}
+    assert counts["kept"] + counts["given_up"] == counts["asked"] == len(wanted) == 60
+    assert counts["kept"] >= 57
+    assert 0 < counts["seconds"] < 600
+
+
+def test_what_is_kept_was_checked(run, coffee_domain, monkeypatch):
+    monkeypatch.setattr(Checker, "problems", lambda *_: [("pay", "planted")])
+    counts = write_conversations(run, coffee_domain, 7, progress=False)
+    assert (counts["kept"], counts["given_up"]) == (0, 60)
+    reasons = Counter(r.reason for r in run.read("rejected.jsonl", Rejection))
+    assert reasons == {"planted": 60 * writing.MOST_TRIES, "given up": 60}
+
+
+def test_conversations_are_the_seed_s(tmp_path, coffee_domain, word_encoder):
+    runs = [make_run(tmp_path, coffee_domain, name) for name in "ab"]
+    for run in runs:
+        write_conversations(run, coffee_domain, 7, progress=False)
+    one, same = (run.file("conversations.jsonl").read_bytes() for run in runs)
+    assert one == same
+
+
+@pytest.mark.parametrize("n_left", [0, 1, 23])
+def test_a_killed_writing_resumes_to_the_same_set(run, coffee_domain, n_left):
+    counts = write_conversations(run, coffee_domain, 7, progress=False)
+    whole, file = written(run), run.file("conversations.jsonl")
+    lines = file.read_bytes().splitlines(keepends=True)
+    # killed while it wrote a line
+    file.write_bytes(b"".join(lines[:n_left]) + lines[n_left][:40])
+    again = write_conversations(run, coffee_domain, 7, progress=False)
+    assert len(file.read_bytes().splitlines()) == len(lines)
+    assert written(run) == whole
+    assert again | {"seconds": 0} == counts | {"seconds": 0}
+
+
+def test_a_finished_writing_is_not_begun_again(run, coffee_domain, monkeypatch):
+    write_conversations(run, coffee_domain, 7, progress=False)
+    before = run.file("conversations.jsonl").read_bytes()
+    monkeypatch.setattr(writing, "write_talk", None)
+    write_conversations(run, coffee_domain, 7, progress=False)
+    assert run.file("conversations.jsonl").read_bytes() == before
+
+
+def test_training_says_no_test_wording(tmp_path, domain):
+    run = make_run(tmp_path, domain, n=300)
+    plans = [s for s in run.read("scenarios.jsonl", Scenario) if s.split != "test"]
+    talks = [write_talk(s, domain, i % 3, s.seed) for i, s in enumerate(plans)]
+    assert find_leaks(talks, domain) == []
+    assert not {talk.path_id for talk in talks} & {
+        p.path_id for p in run.read("paths.jsonl", PlannedPath) if p.split == "test"
+    }
+
+
+def test_each_training_message_is_made_of_training_wordings(tmp_path, domain, monkeypatch):
+    run, said = make_run(tmp_path, domain, n=100), set()
+    admitted = type(domain.agent).wordings
+
+    def listen(book, key, voice=None):
+        found = admitted(book, key, voice)
+        said.update(found if voice else [])
+        return found
+
+    monkeypatch.setattr(type(domain.agent), "wordings", listen)
+    for scenario in run.read("scenarios.jsonl", Scenario):
+        write_talk(scenario, domain, 0, scenario.seed)
+    assert {wording.split for wording in said} == {"train"}
+
+
+@pytest.mark.slow
+def test_travel_is_written_with_few_rejections(tmp_path, travel):
+    run = make_run(tmp_path, travel, n=150)
+    counts = write_conversations(run, travel, 7, progress=False)
+    assert counts["rejected"] / (counts["rejected"] + counts["kept"]) < 0.35
+    assert counts["given_up"] <= 3
+    assert find_leaks(list(written(run).values()), travel) == []
