@@ -67,7 +67,9 @@ def test_cells_are_short_and_define_nothing(file):
 def test_all_five_run_headless_at_size_smoke_and_a_second_run_skips_them(tmp_path, capsys):
     settings = {"size": "smoke", "seed": 7, "root": tmp_path, "progress": False}
     first = run_notebooks("travel_booking", "smoke", parameters={}, stages=None, **settings)
-    result = json.loads(open_run("travel_booking", "smoke", root=tmp_path).file("result.json").read_text())
+    result = json.loads(
+        open_run("travel_booking", "smoke", root=tmp_path).file("result.json").read_text()
+    )
     assert [done.is_skipped for done in first] == [False] * 5
     check_result(result)
     second = run_notebooks("travel_booking", "smoke", parameters={}, stages=None, **settings)

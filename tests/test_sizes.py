@@ -19,6 +19,8 @@ def test_each_size_does_at_least_as_much_as_the_one_before():
     sizes = list(SIZES.values())
     for smaller, larger in pairwise(sizes):
         numbers = [name for name, value in vars(smaller).items() if isinstance(value, int)]
+        # the tiny model's tokens are bytes, mostly: it needs more of them
+        numbers.remove("max_tokens")
         assert all(getattr(smaller, name) <= getattr(larger, name) for name in numbers)
 
 

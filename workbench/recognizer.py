@@ -31,6 +31,16 @@ class Reading:
     chance: float
     """How likely the classifier holds it to be, 0 to 1."""
 
+    second: tuple[str, ...] = ()
+    """The likeliest labels that are not none."""
+
+    second_chance: float = 0.0
+
+    @property
+    def is_possible(self) -> bool:
+        """Whether the second reading is likely enough to be taken."""
+        return self.second_chance >= ABSTAIN_BELOW / 2
+
 
 class Classifier:
     """Softmax over the sets of labels that were seen together, on vectors of messages."""
@@ -88,7 +98,13 @@ class Recognizer:
             for i, row in enumerate(classifier.chances(vectors)):
                 best = int(row.argmax())
                 labels = classifier.sets[best] if row[best] >= ABSTAIN_BELOW else ()
-                readings[i][head] = Reading(labels, float(row[best]))
+                doing = [
+                    (chance, found)
+                    for chance, found in zip(row, classifier.sets, strict=True)
+                    if found
+                ]
+                second_chance, second = max(doing, default=(0.0, ()))
+                readings[i][head] = Reading(labels, float(row[best]), second, float(second_chance))
         return readings
 
     def contradicts(self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]):
@@ -140,11 +156,14 @@ class SlotEar:
         load_encoder().encode([c for text in texts for c in split_clauses(self.domain.mask(text))])
 
     def hear(self, text: str) -> list[str]:
-        """Slots asked for, in the flowchart's order."""
-        chances = self.classifier.chances(
-            load_encoder().encode(split_clauses(self.domain.mask(text)))
-        )
-        heard = {s for row in chances for s in self.classifier.sets[int(row.argmax())]}
+        """Slots a message that asks asks for, in the flowchart's order: at least the likeliest."""
+        clauses = split_clauses(self.domain.mask(text))
+        chances = self.classifier.chances(load_encoder().encode(clauses))
+        sets = self.classifier.sets
+        heard = {slot for row in chances for slot in sets[int(row.argmax())]}
+        if not heard and any(sets):
+            likeliest = max(range(len(sets)), key=lambda i: bool(sets[i]) * chances[:, i].max())
+            heard = set(sets[likeliest])
         return [slot for slot in self.domain.flowchart.slots if slot in heard]
 
 
@@ -174,10 +193,21 @@ class AgentRecognizer(Recognizer):
         """Labels read off the words; steps that cannot be told apart are joined by "|"."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
         for text, found in zip(new, self.read(new), strict=True):
-            steps = [*found["trips"].labels, *self._ordered(found["steps"].labels)]
+            heads = [found["trips"], found["steps"]]
+            if not any(sign.isalnum() for sign in text):
+                self._known[text] = Label()
+                continue
+            # every message does something: if both heads read nothing, the likelier doing counts
+            if not any(reading.labels for reading in heads):
+                best = max(heads, key=lambda reading: reading.second_chance)
+                heads = [Reading(best.second, best.second_chance)] if best.is_possible else []
+            steps = [step for reading in heads for step in reading.labels]
+            trips = [step for step in steps if step.startswith("anywhere.")]
+            walk = self._ordered(step for step in steps if step not in trips)
             # what sounds like a question for a slot is one only in a message that asks for slots
-            is_asking = any(self.domain.asks_for_slots(step) for step in steps)
-            self._known[text] = Label(steps=steps, asks=self.ear.hear(text) if is_asking else [])
+            is_asking = any(self.domain.asks_for_slots(step) for step in walk)
+            asks = self.ear.hear(text) if is_asking else []
+            self._known[text] = Label(steps=[*trips, *walk], asks=asks)
         return [self._known[text] for text in texts]
 
     def _ordered(self, steps: Iterable[str]) -> list[str]:

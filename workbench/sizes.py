@@ -26,6 +26,9 @@ class Size:
     learning_rate: float
     """The highest of the schedule."""
 
+    max_tokens: int
+    """Longer conversations are dropped."""
+
     test_scenarios: int
     """Scenarios on test paths; each is played in seen and in unseen wordings."""
 
@@ -44,19 +47,21 @@ SIZES = {
             conversations=40,
             base_model="tiny-random",
             epochs=1,
-            batch_size=8,
+            batch_size=4,
             learning_rate=5e-4,
+            max_tokens=4096,
             test_scenarios=3,
             floor_scenarios=2,
             max_new_tokens=24,
         ),
         Size(
             name="demo",
-            conversations=600,
+            conversations=1500,
             base_model="smollm2",
-            epochs=2,
-            batch_size=8,
-            learning_rate=5e-4,
+            epochs=1,
+            batch_size=4,
+            learning_rate=6e-4,
+            max_tokens=1024,
             test_scenarios=100,
             floor_scenarios=20,
             max_new_tokens=160,
@@ -68,6 +73,7 @@ SIZES = {
             epochs=3,
             batch_size=16,
             learning_rate=5e-4,
+            max_tokens=1024,
             test_scenarios=200,
             floor_scenarios=100,
             max_new_tokens=160,

@@ -89,9 +89,13 @@ def main() -> None:
     found = {}
     for name in ("trl", "ours"):
         command = [sys.executable, __file__, str(options.run), "--steps", str(options.steps)]
-        done = subprocess.run([*command, "--only", name], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [*command, "--only", name], capture_output=True, text=True, check=True
+        )
         found[name] = json.loads(done.stdout.strip().splitlines()[-1])
-        print(f"{name:5} {found[name]['tokens_per_s']:8.1f} tokens/s {found[name]['peak_gb']:6.1f} GB")
+        print(
+            f"{name:5} {found[name]['tokens_per_s']:8.1f} tokens/s {found[name]['peak_gb']:6.1f} GB"
+        )
     print(f"ratio {found['ours']['tokens_per_s'] / found['trl']['tokens_per_s']:8.2f}")
 
 

@@ -22,6 +22,11 @@ CHROMIUM = next(
 CALM = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
 CELLS = """window.jupyterapp.shell.currentWidget.content.model.toJSON().cells
     .filter(cell => cell.cell_type === 'code')"""
+# the page says idle before the kernel is connected; cells run in between are lost
+IS_READY = """() => {
+    const kernel = window.jupyterapp?.shell.currentWidget?.sessionContext?.session?.kernel;
+    return kernel?.connectionStatus === 'connected' && kernel.status === 'idle';
+}"""
 IS_DONE = f"""() => {CELLS}.every(cell => cell.execution_count)
     || {CELLS}.some(cell => cell.outputs.some(output => output.output_type === 'error'))"""
 NODES = "drawn => drawn.map(svg => svg.querySelectorAll('g.node').length)"
@@ -73,8 +78,8 @@ def test_the_first_three_notebooks_run_and_draw_in_jupyterlab(page, lab, travel)
 def run_all(page, lab: str, name: str) -> list[int]:
     """Run a notebook's cells, check what came out; returns the nodes in each picture drawn."""
     page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset")
-    page.wait_for_selector('.jp-Notebook-ExecutionIndicator[data-status="idle"]', timeout=60_000)
-    # not awaited: issued the moment the kernel looks idle, it may never return
+    page.wait_for_function(IS_READY, timeout=60_000)
+    # not awaited: its end would come without a limit
     page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
     page.wait_for_function(IS_DONE, timeout=120_000)
     outputs = [output for cell in page.evaluate(CELLS) for output in cell["outputs"]]

@@ -141,14 +141,15 @@ def _parts(
 def _summarize(run: Run, result: dict[str, Any]) -> str:
     base, train = result["base_model"], run.manifest["train"]["result"]
     counts = run.manifest["inspect"]
+    held_out = "not measured" if train["valid_loss"] is None else f"{train['valid_loss']:.3g}"
     minutes = ", ".join(f"{stage} {s / 60:.1f}" for stage, s in result["seconds"].items())
     return (
         f"Base model: {base['source']}, weights quantized before: {base['quantization']}."
         f" Conversations: {counts['train']} for training, by the teacher {result['teacher']}"
         f" (a small, real phrase book: not comparable with results of large teachers)."
         f" Trained {train['steps']} steps, {train['tokens']:,} tokens"
-        f" at {train['tokens_per_s']:.0f} a second, held-out loss {train['valid_loss']}. Hardware: {result['hardware']}."
-        f" Minutes: {minutes}."
+        f" at {train['tokens_per_s']:,.0f} a second, held-out loss {held_out}."
+        f" Hardware: {result['hardware']}. Minutes: {minutes}."
     )
 
 

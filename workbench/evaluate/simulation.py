@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Literal
 
 from pydantic import BaseModel
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from workbench.conversation import Conversation, Label, hash_text
 from workbench.domain import Domain

@@ -66,8 +66,9 @@ def mask_labels(ids: list[int], mask: list[int]) -> list[int]:
 
 def load_rows(run: "Run") -> Any:
     """The rows of a run as a `datasets.DatasetDict` with the splits train and valid."""
-    from datasets import DatasetDict, load_dataset
+    from datasets import DatasetDict, disable_progress_bars, load_dataset
 
+    disable_progress_bars()
     files = {split: str(run.file(f"rows/{split}.jsonl")) for split in ("train", "valid")}
     files = {split: file for split, file in files.items() if Path(file).stat().st_size}
     loaded = {

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from pydantic import BaseModel
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from workbench.conversation import Conversation, hash_text, seeded
 from workbench.design.covering import cover_route_pairs
@@ -142,8 +142,8 @@ def _write(run: Run, domain: Domain, seed: int, progress: bool) -> dict:
         disable=not progress,
     )
     # many at a time: encoding their sentences together is what takes the time
-    for start in range(0, len(left), CHUNK):
-        open_scenarios = left[start : start + CHUNK]
+    for place in range(0, len(left), CHUNK):
+        open_scenarios = left[place : place + CHUNK]
         for attempt in range(MOST_TRIES):
             kept, rejections = _try_all(open_scenarios, domain, checkers, seed, attempt)
             run.append("conversations.jsonl", kept)
