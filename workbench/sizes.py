@@ -63,7 +63,7 @@ SIZES = {
             learning_rate=6e-4,
             max_tokens=1024,
             test_scenarios=100,
-            floor_scenarios=20,
+            floor_scenarios=10,
             max_new_tokens=160,
         ),
         Size(
