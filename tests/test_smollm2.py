@@ -43,7 +43,8 @@ def test_its_tokenizer_stops_at_the_end_of_a_message_and_gives_text_back(base):
 
 
 def test_untuned_it_answers_in_words(base):
-    asked = [Message(role="user", content="What is the capital of France?")]
+    roles, said = ("system", "assistant", "user"), ("Be helpful.", "Hello.", "What is Paris?")
+    asked = [Message(role=role, content=text) for role, text in zip(roles, said, strict=True)]
     reply = LocalModel(base.folder).reply([asked], max_new_tokens=40)[0].text
     assert len([word for word in reply.split() if word.strip(".,!?").isalpha()]) >= 3
 
