@@ -17,7 +17,7 @@ from workbench.encoder import load_encoder, split_clauses
 ABSTAIN_BELOW = 0.2
 """A reading less likely than this is none."""
 
-CONTRADICTS = 0.8
+CONTRADICTS = 0.6
 """A reading at least this likely speaks against a label that is less likely than 0.05."""
 
 
