@@ -131,9 +131,8 @@ def test_travel_s_book_passes_mostly(travel, travel_plans, travel_checkers):
 MISSED = [
     ("customer", "confirm", "No, I would rather not book at all, forget it."),
     ("customer", "choose", "None of these appeal to me."),
-    ("agent", "assess.missing_info", "Your booking is confirmed, the papers come by email."),
 ]
-SLIPS = pytest.mark.xfail(reason="the reader hesitates, and does not contradict", strict=False)
+SLIPS = pytest.mark.xfail(reason="the reader hesitates, and does not contradict")
 
 
 @pytest.mark.slow
@@ -145,6 +144,7 @@ SLIPS = pytest.mark.xfail(reason="the reader hesitates, and does not contradict"
         ("customer", "reject", "I will take the first one, please."),
         ("customer", "ask(visa)", "Can I bring my own luggage on the plane?"),
         ("customer", "leave", "Yes, please book it now."),
+        ("agent", "assess.missing_info", "Your booking is confirmed, the papers come by email."),
         ("agent", "answers/deposit", "The deposit is 25 %."),
         ("agent", "final_routing.confirmed", "All right, I will cancel it then. Goodbye."),
         ("agent", "handle_response.needs_human", "Which of the two would you like to book?"),
@@ -159,6 +159,4 @@ def test_a_phrase_planted_in_travel_s_book_is_rejected(
     pairs = [(write_talk(s, domain, fold, s.seed), s) for s in travel_plans]
     spoilt = [pair for pair in pairs if any(text in m.content for m in pair[0].messages)]
     assert len(spoilt) >= 3
-    caught = [bool(travel_checkers[fold].problems(*pair)) for pair in spoilt]
-    # a reader that hesitates does not contradict: some conversations slip through, most must not
-    assert sum(caught) / len(caught) >= 0.6
+    assert all(travel_checkers[fold].problems(*pair) for pair in spoilt)

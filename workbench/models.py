@@ -4,7 +4,7 @@ import ctypes
 import os
 import platform
 import time
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import Any
 
 from workbench.chat_format import prompt_ids
 from workbench.conversation import Message
+from workbench.decoding import Decoder
 
 
 class ModelError(ValueError):
@@ -50,23 +51,28 @@ class LocalModel:
         self,
         batch: Sequence[Sequence[Message | dict[str, Any]]],
         max_new_tokens: int = 160,
-        batch_size: int = 48,
+        names: Sequence[Hashable] = (),
     ) -> list[Reply]:
         """The agent's next message in each conversation, in their order.
 
-        A control token that somebody typed is read as ordinary text. A reply that reaches
+        Of conversations that have names, one each, what was read is remembered until the next
+        call. A control token that somebody typed is read as ordinary text. A reply that reaches
         `max_new_tokens` is cut there: its last token is then not the stop token.
         """
-        tokenizer, _ = self._loaded
+        tokenizer, decoder = self._loaded
         prompts = [prompt_ids(messages, tokenizer) for messages in batch]
-        # alike lengths together: short ones would only wait for long ones, behind padding
-        order = sorted(range(len(prompts)), key=lambda place: len(prompts[place]))
-        replies: dict[int, Reply] = {}
-        for start in range(0, len(order), batch_size):
-            places = order[start : start + batch_size]
-            made = self._generate([prompts[place] for place in places], max_new_tokens)
-            replies.update(zip(places, made, strict=True))
-        return [replies[place] for place in range(len(prompts))]
+        start = time.perf_counter()
+        written = decoder.write(prompts, max_new_tokens, names)
+        seconds = (time.perf_counter() - start) / max(1, len(prompts))
+        return [
+            Reply(
+                tokenizer.decode(tokens, skip_special_tokens=True).strip(),
+                len(prompt),
+                len(tokens),
+                seconds,
+            )
+            for prompt, tokens in zip(prompts, written, strict=True)
+        ]
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
@@ -79,35 +85,7 @@ class LocalModel:
         model = AutoModelForCausalLM.from_pretrained(
             self.folder, dtype=getattr(torch, dtype), use_safetensors=True, **options
         )
-        return tokenizer, model.to(device).eval()
-
-    def _generate(self, prompts: list[list[int]], max_new_tokens: int) -> list[Reply]:
-        import torch
-
-        tokenizer, model = self._loaded
-        stop = tokenizer.eos_token_id
-        pad = stop if tokenizer.pad_token_id is None else tokenizer.pad_token_id
-        width = max(len(prompt) for prompt in prompts)
-        ids = torch.tensor([[pad] * (width - len(prompt)) + prompt for prompt in prompts])
-        # by length, not by id: a prompt may hold the pad token
-        mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-        start = time.perf_counter()
-        with torch.inference_mode():
-            written = model.generate(
-                input_ids=ids.to(model.device),
-                attention_mask=mask.to(model.device),
-                max_new_tokens=max_new_tokens,
-                do_sample=False,
-                pad_token_id=pad,
-                eos_token_id=stop,
-            )[:, width:].tolist()
-        seconds = (time.perf_counter() - start) / len(prompts)
-        replies = []
-        for prompt, tokens in zip(prompts, written, strict=True):
-            end = tokens.index(stop) + 1 if stop in tokens else len(tokens)
-            text = tokenizer.decode(tokens[:end], skip_special_tokens=True)
-            replies.append(Reply(text.strip(), len(prompt), end, seconds))
-        return replies
+        return tokenizer, Decoder(model.to(device).eval(), tokenizer.eos_token_id)
 
 
 @cache

@@ -155,13 +155,16 @@ class SlotEar:
         """Encode the clauses of many messages at once; `hear` is then quick."""
         load_encoder().encode([c for text in texts for c in split_clauses(self.domain.mask(text))])
 
-    def hear(self, text: str) -> list[str]:
-        """Slots a message that asks asks for, in the flowchart's order: at least the likeliest."""
+    def hear(self, text: str, is_asking: bool = False) -> list[str]:
+        """Slots asked for, in the flowchart's order.
+
+        With `is_asking`, for a message already read as one that asks: at least the likeliest.
+        """
         clauses = split_clauses(self.domain.mask(text))
         chances = self.classifier.chances(load_encoder().encode(clauses))
         sets = self.classifier.sets
         heard = {slot for row in chances for slot in sets[int(row.argmax())]}
-        if not heard and any(sets):
+        if is_asking and not heard and any(sets):
             likeliest = max(range(len(sets)), key=lambda i: bool(sets[i]) * chances[:, i].max())
             heard = set(sets[likeliest])
         return [slot for slot in self.domain.flowchart.slots if slot in heard]
@@ -206,7 +209,7 @@ class AgentRecognizer(Recognizer):
             walk = self._ordered(step for step in steps if step not in trips)
             # what sounds like a question for a slot is one only in a message that asks for slots
             is_asking = any(self.domain.asks_for_slots(step) for step in walk)
-            asks = self.ear.hear(text) if is_asking else []
+            asks = self.ear.hear(text, is_asking) if is_asking else []
             self._known[text] = Label(steps=[*trips, *walk], asks=asks)
         return [self._known[text] for text in texts]
 

@@ -58,7 +58,7 @@ class ModelAgent:
 
     def reply(self, talks: dict[Key, Talk]) -> dict[Key, Reply]:
         batch = [talk.messages for talk in talks.values()]
-        replies = self.model.reply(batch, max_new_tokens=self.max_new_tokens)
+        replies = self.model.reply(batch, self.max_new_tokens, list(talks))
         return {
             key: Reply(r.text or "…", r.prompt_tokens, r.reply_tokens, r.seconds)
             for key, r in zip(talks, replies, strict=True)

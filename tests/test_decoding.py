@@ -1,0 +1,161 @@
+"""Decoding: the same tokens as transformers' own, whoever shares the batch, read only once."""
+
+import pytest
+
+from workbench.decoding import Decoder, DecodingError
+from workbench.train.base_model import resolve_base_model
+
+PROMPTS = [[5 + i % 90 for i in range(start, start + n)] for start, n in enumerate((9, 1, 40, 17))]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return resolve_base_model("tiny-random", cache=tmp_path_factory.mktemp("cache")).folder
+
+
+@pytest.fixture(scope="module")
+def load(folder):
+    """A new copy of the tiny model, in float32, where batches change nothing."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    def load():
+        torch.manual_seed(0)
+        model = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+        for parameter in model.parameters():
+            # as it is initialised it says the same token for ever
+            torch.nn.init.normal_(parameter, std=0.3)
+        return model
+
+    return load
+
+
+@pytest.fixture(scope="module")
+def wanted(load):
+    """What transformers itself generates for a prompt, alone."""
+    import torch
+
+    model = load()
+
+    def generate(prompt, n=12, stop=-1):
+        ids = torch.tensor([prompt])
+        made = model.generate(
+            ids,
+            attention_mask=torch.ones_like(ids),
+            max_new_tokens=n,
+            do_sample=False,
+            eos_token_id=stop,
+            pad_token_id=0,
+        )
+        return made[0, len(prompt) :].tolist()
+
+    return generate
+
+
+@pytest.fixture
+def decoder(load):
+    return Decoder(load(), stop=-1)
+
+
+def count_read(decoder, monkeypatch):
+    """A list that grows by the number of tokens of each pass through the model."""
+    counts, forward = [], decoder.model.base_model.forward
+
+    def counting(*args, input_ids, **options):
+        counts.append(input_ids.numel())
+        return forward(*args, input_ids=input_ids, **options)
+
+    monkeypatch.setattr(decoder.model.base_model, "forward", counting)
+    return counts
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 128])
+def test_it_writes_what_transformers_writes(decoder, wanted, batch_size):
+    written = decoder.write(PROMPTS, 12, batch_size=batch_size)
+    assert len({tuple(tokens) for tokens in written}) > 1
+    assert written == [wanted(prompt) for prompt in PROMPTS]
+
+
+def test_rows_that_stop_early_leave_the_others_alone(load, wanted):
+    stop = wanted(PROMPTS[0])[3]
+    written = Decoder(load(), stop).write(PROMPTS, 12)
+    assert written == [wanted(prompt, stop=stop) for prompt in PROMPTS]
+    assert len({len(tokens) for tokens in written}) > 1
+
+
+def test_many_small_blocks_and_passes_change_nothing(decoder, wanted, monkeypatch):
+    monkeypatch.setattr("workbench.decoding.ATTEND_AT_ONCE", 1)
+    monkeypatch.setattr("workbench.decoding.READ_AT_ONCE", 20)
+    assert decoder.write(PROMPTS, 12) == [wanted(prompt) for prompt in PROMPTS]
+
+
+def test_a_named_prompt_is_read_once(decoder, wanted, monkeypatch):
+    names = ["a", "b", "c", "d"]
+    first = decoder.write(PROMPTS, 6, names)
+    longer = [[*p, *w, 7, 8] for p, w in zip(PROMPTS, first, strict=True)]
+    counts = count_read(decoder, monkeypatch)
+    assert decoder.write(longer, 6, names) == [wanted(prompt, 6) for prompt in longer]
+    # the two new tokens of each, and the last one written, which nobody has read yet
+    assert counts[0] == 3 * len(PROMPTS)
+
+
+def test_a_named_prompt_that_turned_out_otherwise_is_read_from_there(decoder, wanted, monkeypatch):
+    decoder.write(PROMPTS[2:3], 6, ["a"])
+    other = [*PROMPTS[2][:30], 3, 4, 5]
+    counts = count_read(decoder, monkeypatch)
+    assert decoder.write([other], 6, ["a"]) == [wanted(other, 6)]
+    assert counts[0] == 3
+
+
+def test_a_prompt_that_comes_again_unchanged_is_continued_alike(decoder, monkeypatch):
+    first = decoder.write(PROMPTS[:1], 6, ["a"])
+    counts = count_read(decoder, monkeypatch)
+    assert decoder.write(PROMPTS[:1], 6, ["a"]) == first
+    assert counts[0] == 1
+
+
+def test_names_of_former_calls_are_forgotten(decoder):
+    decoder.write(PROMPTS, 2, ["a", "b", "c", "d"])
+    decoder.write(PROMPTS[:1], 2, ["a"])
+    assert list(decoder.memories) == ["a"]
+    decoder.write(PROMPTS[:1], 2)
+    assert not decoder.memories
+
+
+def test_beyond_the_budget_it_reads_again(decoder, wanted, monkeypatch):
+    monkeypatch.setattr("workbench.decoding.MOST_REMEMBERED", 1)
+    for _ in range(2):
+        assert decoder.write(PROMPTS, 4, list("abcd")) == [wanted(p, 4) for p in PROMPTS]
+    assert not decoder.memories
+
+
+def test_no_prompts_no_replies(decoder):
+    assert decoder.write([], 5) == []
+
+
+def test_one_token_may_be_all(decoder, wanted):
+    assert decoder.write(PROMPTS, 1) == [wanted(prompt, 1) for prompt in PROMPTS]
+
+
+def test_attention_of_another_kind_is_refused_by_name(load):
+    model = load()
+    for layer in model.model.layers:
+        layer.self_attn.forward = lambda hidden_states, **_: (hidden_states, None)
+    with pytest.raises(DecodingError, match="no plain attention"):
+        Decoder(model, -1).write(PROMPTS, 2)
+
+
+def test_a_sliding_window_is_refused_by_name(tmp_path):
+    from transformers import MistralConfig, MistralForCausalLM
+
+    config = MistralConfig(
+        vocab_size=99,
+        hidden_size=16,
+        intermediate_size=16,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        sliding_window=8,
+    )
+    with pytest.raises(DecodingError, match="sliding_window"):
+        Decoder(MistralForCausalLM(config), -1).write([[1, 2]], 2)

@@ -1,0 +1,288 @@
+"""Greedy decoding of many conversations at once, without reading anything twice.
+
+What a model computed for a conversation, its keys and values, is kept for the conversation's next
+message. Conversations of any length share a batch without padding, and leave it as they end.
+"""
+
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from itertools import takewhile
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+READ_AT_ONCE = 2048
+"""Tokens that a model reads in one step, about."""
+
+ATTEND_AT_ONCE = 16
+"""Rows whose attention is computed together, each up to the end of the longest of them."""
+
+MOST_REMEMBERED = 4 * 2**30
+"""Bytes of keys and values that are kept from call to call; what is beyond is read again."""
+
+
+class DecodingError(ValueError):
+    """A model that cannot be decoded here; the message says why."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What was read of one conversation."""
+
+    ids: list[int]
+
+    states: "Tensor"
+    """Keys and values, of shape (layers, 2, groups, tokens, size)."""
+
+
+class Decoder:
+    """Writes what a model holds likeliest, and remembers conversations that have a name.
+
+    The model's attention is replaced; do not use it for anything else meanwhile.
+    """
+
+    def __init__(self, model: Any, stop: int):
+        model.set_attn_implementation(_register_attention())
+        self.model, self.stop = model, stop
+        self.memories: dict[Hashable, Memory] = {}
+
+    def write(
+        self,
+        prompts: Sequence[list[int]],
+        max_new_tokens: int,
+        names: Sequence[Hashable] = (),
+        batch_size: int = 128,
+    ) -> list[list[int]]:
+        """Continue each prompt up to its stop token, or to `max_new_tokens`.
+
+        What was read of a prompt that has a name is remembered until the next call, and of the
+        prompt that then has this name only what is new is read.
+
+        Raises:
+            DecodingError: the model's attention is of a kind that is not computed here.
+        """
+        import torch
+
+        # the longest first: who takes the place of one that ended is then no longer than it
+        order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
+        rows = [_Row(list(prompt), len(prompt), max_new_tokens) for prompt in prompts]
+        memories, self.memories = self.memories, {}
+        budget = MOST_REMEMBERED if names else 0
+        with torch.inference_mode():
+            for start in range(0, len(order), batch_size):
+                places = order[start : start + batch_size]
+                batch = _Batch(self.model, [rows[place] for place in places])
+                if names:
+                    batch.recall([memories.pop(names[place], None) for place in places])
+                batch.write(self.stop, budget)
+                for place in places:
+                    if memory := rows[place].memory:
+                        self.memories[names[place]] = memory
+                        budget -= memory.states.nbytes
+        return [row.ids[row.n_prompt :] for row in rows]
+
+
+@dataclass
+class _Row:
+    """A conversation that is being continued."""
+
+    ids: list[int]
+    n_prompt: int
+    max_new_tokens: int
+    n_read: int = 0
+    """Tokens whose keys and values are there."""
+    memory: Memory | None = None
+
+    @property
+    def room(self) -> int:
+        return self.n_prompt + self.max_new_tokens
+
+    @property
+    def unread(self) -> list[int]:
+        return self.ids[self.n_read :]
+
+    def has_ended(self, stop: int) -> bool:
+        """Whether nothing is to be written any more."""
+        return len(self.ids) == self.room or (
+            len(self.ids) > self.n_prompt and self.ids[-1] == stop
+        )
+
+
+class _Batch:
+    """Conversations that are continued together, each in a row of the layers' tensors."""
+
+    def __init__(self, model: Any, rows: list[_Row]):
+        self.model, self.rows = model, list(rows)
+        self.room = max(row.room for row in rows)
+        self.layers: dict[int, Tensor] = {}
+        """Keys and values by layer, each of shape (2, rows, groups, room, size)."""
+
+    def recall(self, memories: list[Memory | None]) -> None:
+        """Put the keys and values that are known already into the rows."""
+        for place, (row, memory) in enumerate(zip(self.rows, memories, strict=True)):
+            if memory is None:
+                continue
+            same = takewhile(
+                lambda pair: pair[0] == pair[1], zip(memory.ids, row.ids, strict=False)
+            )
+            # one token at least is read: what comes next is computed from it
+            row.n_read = min(sum(1 for _ in same), len(row.ids) - 1)
+            for number, states in enumerate(memory.states):
+                layer = self._layer(number, states[0])
+                layer[:, place, :, : row.n_read] = states[:, :, : row.n_read].to(layer.device)
+
+    def write(self, stop: int, budget: int) -> None:
+        """Write token after token until every row has ended; remember rows within `budget` bytes."""
+        self._read_prompts()
+        while True:
+            for place in reversed(range(len(self.rows))):
+                if self.rows[place].has_ended(stop):
+                    budget -= self._end(place, budget)
+            if not self.rows:
+                return
+            self._read(0, len(self.rows))
+
+    def _read_prompts(self) -> None:
+        start, waiting = 0, 0
+        for stop, row in enumerate(self.rows, start=1):
+            waiting += len(row.unread)
+            if waiting >= READ_AT_ONCE or stop == len(self.rows):
+                self._read(start, stop)
+                start, waiting = stop, 0
+
+    def _read(self, start: int, stop: int) -> None:
+        """Read what is unread in these rows, and write the likeliest token after each."""
+        import torch
+
+        unread = [row.unread for row in self.rows[start:stop]]
+        ids = torch.tensor([token for tokens in unread for token in tokens])
+        self.blocks = _blocks(self.rows, start, stop, self.model)
+        positions = torch.cat([block.positions for block in self.blocks])
+        self.n_attended = 0
+        states = self.model.base_model(
+            input_ids=ids[None].to(self.model.device),
+            position_ids=positions[None],
+            use_cache=False,
+            batch=self,
+        ).last_hidden_state[0]
+        if self.n_attended != self.model.config.num_hidden_layers:
+            raise DecodingError(
+                f"{self.model.name_or_path} has layers that are no plain attention;"
+                f" they cannot be decoded here"
+            )
+        lasts = torch.tensor([len(tokens) for tokens in unread]).cumsum(0) - 1
+        logits = self.model.get_output_embeddings()(states[lasts.to(states.device)])
+        for row, token in zip(self.rows[start:stop], logits.argmax(-1).tolist(), strict=True):
+            row.n_read = len(row.ids)
+            row.ids.append(token)
+
+    def attend(self, number: int, query: "Tensor", key: "Tensor", value: "Tensor", scale: float):
+        """Attention of one layer over all that was read; shapes are those of transformers.
+
+        query is (1, heads, tokens, size), key and value (1, groups, tokens, size), the tokens of
+        all rows one after the other; the result is (1, tokens, heads, size).
+        """
+        import torch
+
+        layer = self._layer(number, key[0])
+        query, key, value = (part[0].transpose(0, 1) for part in (query, key, value))
+        outs, start = [], 0
+        for block in self.blocks:
+            stop = start + len(block.positions)
+            layer[0, block.rows, :, block.positions] = key[start:stop]
+            layer[1, block.rows, :, block.positions] = value[start:stop]
+            outs.append(block.attend(query[start:stop], layer, scale))
+            start = stop
+        self.n_attended += 1
+        return torch.cat(outs)[None]
+
+    def _layer(self, number: int, like: "Tensor") -> "Tensor":
+        """The keys and values of a layer; `like` is a tensor of shape (groups, any, size)."""
+        if number not in self.layers:
+            groups, _, size = like.shape
+            shape = (2, len(self.rows), groups, self.room, size)
+            self.layers[number] = like.new_zeros(shape, device=self.model.device)
+        return self.layers[number]
+
+    def _end(self, place: int, budget: int) -> int:
+        """Take a row out, remembered if `budget` allows it; the bytes that its memory takes."""
+        import torch
+
+        row, last = self.rows[place], self.rows.pop()
+        parts = [layer[:, place, :, : row.n_read] for layer in self.layers.values()]
+        n_bytes = sum(part.nbytes for part in parts)
+        if n_bytes <= budget:
+            row.memory = Memory(row.ids[: row.n_read], torch.stack(parts).cpu())
+        if row is not last:
+            self.rows[place] = last
+            for layer in self.layers.values():
+                layer[:, place, :, : last.n_read] = layer[:, len(self.rows), :, : last.n_read]
+        return n_bytes if row.memory else 0
+
+
+class _Block:
+    """Neighbouring rows whose attention is computed together."""
+
+    def __init__(self, rows: list[_Row], first: int, device: Any):
+        import torch
+
+        counts = torch.tensor([len(row.unread) for row in rows])
+        read = torch.tensor([row.n_read for row in rows])
+        own = torch.arange(len(rows)).repeat_interleave(counts)
+        offsets = torch.arange(len(own)) - (counts.cumsum(0) - counts)[own]
+        self.span = slice(first, first + len(rows))
+        self.width, self.length = int(counts.max()), max(len(row.ids) for row in rows)
+        self.own, self.offsets = own.to(device), offsets.to(device)
+        """Of each token its row in the block, and its place among the unread of that row."""
+        self.rows, self.positions = (own + first).to(device), (read[own] + offsets).to(device)
+        """Of each token its row in the batch, and its place in that row."""
+        asking = (read[:, None] + torch.arange(self.width)).to(device)
+        self.is_hidden = torch.arange(self.length, device=device) > asking[..., None]
+
+    def attend(self, query: "Tensor", layer: "Tensor", scale: float) -> "Tensor":
+        """What the block's tokens see; query and result are of shape (tokens, heads, size)."""
+        import torch
+
+        key, value = layer[:, self.span, :, : self.length]
+        n_rows, groups = key.shape[:2]
+        _, heads, size = query.shape
+        padded = query.new_zeros(n_rows, self.width, heads, size)
+        padded[self.own, self.offsets] = query
+        # heads that share keys and values stand in one line, as so many queries more
+        lined = padded.unflatten(2, (groups, -1)).permute(0, 2, 3, 1, 4).flatten(2, 3)
+        mask = self._mask(query.dtype, heads // groups)
+        seen = torch.nn.functional.scaled_dot_product_attention(
+            lined, key, value, attn_mask=mask, scale=scale
+        )
+        apart = seen.unflatten(2, (-1, self.width)).permute(0, 3, 1, 2, 4).flatten(2, 3)
+        return apart[self.own, self.offsets]
+
+    def _mask(self, dtype: Any, n_lines: int) -> "Tensor":
+        if not hasattr(self, "mask"):
+            mask = self.is_hidden.to(dtype).masked_fill(self.is_hidden, float("-inf"))
+            self.mask = mask[:, None].repeat(1, 1, n_lines, 1)
+        return self.mask
+
+
+def _blocks(rows: list[_Row], start: int, stop: int, model: Any) -> list[_Block]:
+    return [
+        _Block(rows[first : min(first + ATTEND_AT_ONCE, stop)], first, model.device)
+        for first in range(start, stop, ATTEND_AT_ONCE)
+    ]
+
+
+@cache
+def _register_attention() -> str:
+    """Make the attention of `_Batch` known to transformers; the name it is known by."""
+    from transformers import AttentionInterface
+
+    def attend(module, query, key, value, attention_mask, scaling, batch, **kind):
+        special = [name for name in ("sliding_window", "softcap", "s_aux") if kind.get(name)]
+        if special:
+            raise DecodingError(f"attention with {', '.join(special)} cannot be decoded here")
+        return batch.attend(module.layer_idx, query, key, value, scaling), None
+
+    AttentionInterface.register("workbench_decoding", attend)
+    return "workbench_decoding"
