@@ -15,6 +15,7 @@ from workbench.flowchart import Flowchart, check_flowchart, read_flowchart
 from workbench.phrases import Entry, PhraseBook
 from workbench.reading import Problem, fit_model, read_yaml, suggest
 from workbench.record import Record
+from workbench.rules import SLOT_STATES
 from workbench.run import project_folder
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -189,14 +190,16 @@ class Domain:
         cited = self.flowchart.nodes[node]
         return cited.routes[route].cites if route else cited.cites
 
-    def asks_for_slots(self, step: str) -> bool:
-        """Whether a step is taken because a slot is missing or vague, and so asks for it."""
+    def slot_states(self, step: str) -> set[str]:
+        """States of the slots that a step is taken in, e.g. {"slots_missing"}; empty: any state."""
         node, _, route = step.split("|")[0].partition(".")
         if node == "anywhere" or not route:
-            return False
-        return bool(
-            {"slots_missing", "slots_vague"} & set(self.flowchart.nodes[node].routes[route].acts)
-        )
+            return set()
+        return SLOT_STATES & set(self.flowchart.nodes[node].routes[route].acts)
+
+    def asks_for_slots(self, step: str) -> bool:
+        """Whether a step is taken because a slot is missing or vague, and so asks for it."""
+        return bool(self.slot_states(step) - {"slots_complete"})
 
     def due_facts(self, step: str, record: Record, acts: list[Act]) -> list[str]:
         """Ids of the facts that are due when a message takes `step`.

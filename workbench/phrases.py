@@ -2,9 +2,9 @@
 
 import random
 import string
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
 
@@ -12,6 +12,8 @@ from workbench.conversation import hash_text
 
 FOLDS = 3
 """Each conversation speaks from one fold of the training wordings and is checked by the others."""
+
+T = TypeVar("T")
 
 MANNERS = ("terse", "chatty", "formal", "anxious", "blunt")
 
@@ -94,6 +96,13 @@ class Voice:
     fold: int | None = None
     """One fold of the training wordings; None: all of them."""
     manner: str = ""
+    habit: float = 0.0
+    """0: each wording is as likely as any other; 1: the n-th of them is 1/n as likely."""
+
+    def choose(self, options: Sequence[T], rng: random.Random) -> T:
+        """One of the options, those in front more often the stronger the habit."""
+        weights = [(place + 1) ** -self.habit for place in range(len(options))]
+        return rng.choices(options, weights)[0]
 
     def admits(self, wording: Wording) -> bool:
         """Whether split and fold allow the wording."""
@@ -153,7 +162,7 @@ class PhraseBook:
             fitting = mannered
         if not fitting:
             raise ValueError(f'every wording for "{key}" needs more than {sorted(known)}')
-        return rng.choice(fitting).text.format_map(dict(values or {}))
+        return voice.choose(fitting, rng).text.format_map(dict(values or {}))
 
     def shared_steps(self) -> list[tuple[str, ...]]:
         """Groups of steps that cannot be told apart by their words."""

@@ -10,6 +10,11 @@ from workbench.record import Record
 
 NAME = "phrase_book"
 
+HABIT = 1.0
+"""How much the teacher prefers some of its wordings. A model that has learnt from it says the
+likeliest word, and if every step began in a hundred ways, the likeliest would be that of the step
+with the fewest."""
+
 
 def find_steps(
     flowchart: Flowchart, at: str, record: Record, acts: list[Act]
@@ -80,12 +85,21 @@ class PhraseBookAgent:
             offers = domain.present(record.given, record.presentations)
             values["offers"] = self._offers(offers)
             key = f"{step}/single" if len(offers) == 1 and f"{step}/single" in domain.agent else key
-        return domain.agent.pick(key, self.voice, self.rng, values).strip()
+        text = domain.agent.pick(key, self.voice, self.rng, values).strip()
+        return f"{self._noted(step, record)} {text}".strip()
+
+    def _noted(self, step: str, record: Record) -> str:
+        """What is on record, read back where the way on depends on it: so the model sees it too."""
+        slots, key = self.domain.slots, "part/noted"
+        known = [slots[s].on_record(record.given[s]) for s in record.slots if s in record.given]
+        if not known or key not in self.domain.agent or not self.domain.slot_states(step):
+            return ""
+        return self.domain.agent.pick(key, self.voice, self.rng, {"known": ", ".join(known)})
 
     def _asks(self, slots: list[str]) -> str:
         asks = [self.domain.slots[slot].ask for slot in slots]
         lists = [a.test if self.voice.split == "test" and a.test else a.train for a in asks]
-        return join_clauses([self.rng.choice(fragments) for fragments in lists])
+        return join_clauses([self.voice.choose(fragments, self.rng) for fragments in lists])
 
     def _answer(self, fact: str) -> str:
         values = self.domain.fact_values() | {"value": self.domain.facts[fact].spoken()}
@@ -94,7 +108,7 @@ class PhraseBookAgent:
     def _offers(self, offers: list) -> str:
         # one form for all offers of a message: a list in mixed forms reads badly
         key = "part/offer"
-        form = self.rng.choice(self.domain.agent.wordings(key, self.voice)).text
+        form = self.voice.choose(self.domain.agent.wordings(key, self.voice), self.rng).text
         lines = [form.format_map(self.domain.offer_values(offer)) for offer in offers]
         return join_clauses(lines, self.rng.choice(["and", "or"]), "; ")
 

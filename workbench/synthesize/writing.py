@@ -16,7 +16,7 @@ from workbench.run import Run
 from workbench.synthesize.checking import Checker
 from workbench.synthesize.scenarios import Scenario, draw_paths, plan_scenario, strew_side_trip
 from workbench.synthesize.talk import hold_talk, open_talk
-from workbench.synthesize.teacher import NAME, PhraseBookAgent
+from workbench.synthesize.teacher import HABIT, NAME, PhraseBookAgent
 
 OUTCOME_SHARES = "success 60, abandonment 25, escalation 15"
 """Default shares; drawing travel's paths uniformly would abandon 55 % of the bookings."""
@@ -182,7 +182,7 @@ def write_talk(scenario: Scenario, domain: Domain, fold: int | None, seed: str) 
     manner = next(p.manner for p in domain.personas if p.id == scenario.persona)
     again = scenario.model_copy(update={"seed": seed})
     talk = open_talk(domain, again, Voice("train", fold, manner), max_replies=100)
-    agent = PhraseBookAgent(domain, Voice("train", fold), seeded(0, "agent", seed))
+    agent = PhraseBookAgent(domain, Voice("train", fold, habit=HABIT), seeded(0, "agent", seed))
     hold_talk(talk, agent)
     return Conversation(
         conversation_id=hash_text(*(message.content for message in talk.messages)),
