@@ -113,6 +113,12 @@ def test_an_edit_changes_the_hash_of_what_was_edited(copy):
             'no answers for the fact "cup_price"',
         ),
         ("phrases/customer.yaml", "[confirm]", "[agree]", 'no wordings for the act "confirm"'),
+        (
+            "phrases/customer.yaml",
+            "[leave]\n  train",
+            "[leave]\n  train: []\n  test: [I go now.]\n- part: bye\n  train",
+            'only test wordings for "leave"',
+        ),
         ("phrases/slots.yaml", "\nsize:", "\nsizes:", 'has no "size", a slot'),
         ("facts.yaml", "agency:", "agencies:", r"facts.yaml, line 2.*agencies"),
         ("personas.yaml", "manner: terse, ", "", r"personas.yaml, line 1.*manner"),

@@ -1,5 +1,7 @@
 """Overlap: repeated sentences, near-duplicates and leaks are found where they were planted."""
 
+import re
+
 import pytest
 
 from workbench.conversation import Conversation, Label, Message
@@ -72,10 +74,17 @@ def test_a_test_path_in_training_is_a_leak_though_tests_have_no_conversations(co
 
 def test_every_test_wording_is_found_when_it_is_said_in_training(domain):
     for wording in list_test_wordings(domain):
-        (leak, *_) = find_leaks([talk("a", f"Well. {wording.upper()}")], domain)
+        said = re.sub(r"\{\w+\}", "Some Name", wording.upper())
+        (leak, *_) = find_leaks([talk("a", f"Well. {said}")], domain)
         assert "is said in training" in leak
 
 
+def test_a_wording_whose_placeholders_hold_nothing_is_not_said(domain):
+    wording = next(w for w in list_test_wordings(domain) if " {" in w)
+    assert find_leaks([talk("a", wording[: wording.index("{")])], domain) == []
+
+
 def test_wordings_that_occur_by_chance_are_no_leaks(domain):
-    assert all(len(wording.split()) >= 4 for wording in list_test_wordings(domain))
-    assert not [wording for wording in list_test_wordings(domain) if "{" in wording]
+    runs = [re.split(r"\{\w+\}", wording) for wording in list_test_wordings(domain)]
+    assert runs
+    assert all(max(len(run.split()) for run in parts) >= 4 for parts in runs)

@@ -58,7 +58,7 @@ def test_a_fold_is_of_the_text_and_not_of_the_place():
 
 def test_every_wording_can_be_filled(domain):
     known = {*domain.slots, *domain.fact_values(), "asks", "answer", "pending", "offers", "value"}
-    known |= {"offer", "ordinal", "vague", *domain.offer_units}
+    known |= {"offer", "ordinal", "vague", "known", *domain.offer_units}
     known |= {name for offer in domain.offers.values() for name in domain.offer_values(offer)}
     assert [w.text for w in all_wordings(domain) if not w.placeholders <= known] == []
 
@@ -112,3 +112,12 @@ def test_no_wording_brings_in_a_value_or_a_number_of_its_own(domain):
         text = re.sub(r"\{\w+\}", "…", wording.text)
         assert domain.find_values(text) == {}, text
         assert find_quantities(text) == [], text
+
+
+def test_a_voice_with_habits_prefers_what_stands_in_front():
+    options, rng = list("abcde"), random.Random(1)
+    plain = Counter(Voice().choose(options, rng) for _ in range(3000))
+    fond = Counter(Voice(habit=1.0).choose(options, rng) for _ in range(3000))
+    assert max(plain.values()) < 1.3 * min(plain.values())
+    assert [name for name, _ in fond.most_common()] == options
+    assert fond["a"] / fond["b"] == pytest.approx(2, rel=0.2)

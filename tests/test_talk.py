@@ -1,5 +1,7 @@
 """Talks of the scripted agent with the customer: they take the path that was planned."""
 
+from collections import Counter
+
 import pytest
 
 from workbench.conversation import Label, seeded
@@ -154,3 +156,28 @@ def test_a_customer_who_is_asked_again_says_it_again(coffee_domain, coffee):
     record.given = {"drink": "mocha"}
     _, label = customer.speak(record, "user_details", ["drink", "size"])
     assert label.acts == ["give(drink=mocha)"]
+
+
+def test_what_is_on_record_is_read_back_where_the_way_on_depends_on_it(talks, domain):
+    if "part/noted" not in domain.agent:
+        pytest.skip("this domain has no wordings for it")
+    seen = set()
+    for _, talk in talks:
+        for text, label, record in agent_turns(talk):
+            states = [state for step in label.steps for state in domain.slot_states(step)]
+            known = [domain.slots[slot].on_record(v) for slot, v in record.given.items()]
+            seen |= {(state, bool(known)) for state in states}
+            assert not states or all(value in text for value in known), text
+    assert {(f"slots_{state}", True) for state in ("missing", "vague", "complete")} <= seen
+    assert ("slots_missing", False) in seen
+
+
+def test_a_teacher_with_habits_repeats_itself_more(travel):
+    def most_common_share(habit):
+        paths = enumerate_paths(travel.flowchart)
+        plans = [plan_scenario(path, "train", travel, 7, i) for path in paths for i in range(3)]
+        talks = [write_talk(s, travel, None, s.seed, habit) for s in plans]
+        openings = Counter(talk.messages[1].content for talk in talks)
+        return openings.most_common(1)[0][1] / len(talks)
+
+    assert most_common_share(1.0) > 2 * most_common_share(0)

@@ -134,7 +134,7 @@ class _Batch:
                 layer[:, place, :, : row.n_read] = states[:, :, : row.n_read].to(layer.device)
 
     def write(self, stop: int, budget: int) -> None:
-        """Write token after token until every row has ended; remember rows within `budget` bytes."""
+        """Write until every row has ended; remember what was read, within `budget` bytes."""
         self._read_prompts()
         while True:
             for place in reversed(range(len(self.rows))):

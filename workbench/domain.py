@@ -380,6 +380,12 @@ def list_gaps(domain: Domain) -> list[str]:
         per_slot = all(f"{step}/{slot}" in domain.agent for slot in chart.slots)
         if step not in domain.agent and not (chart.slots and per_slot):
             gaps.append(f'phrases/agent.yaml has no wordings for the step "{step}"')
+    for file, book in (("agent", domain.agent), ("customer*", domain.customer)):
+        gaps += [
+            f'phrases/{file}.yaml has only test wordings for "{key}"; training needs some too'
+            for key in book.keys
+            if all(wording.split == "test" for wording in book.wordings(key))
+        ]
     kinds = {act for node in chart.hubs for route in node.routes.values() for act in route.acts}
     kinds |= {act for trip in chart.anywhere.values() for act in trip.acts}
     said = {

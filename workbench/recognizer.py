@@ -12,13 +12,23 @@ import numpy as np
 
 from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
-from workbench.encoder import load_encoder, split_clauses
+from workbench.encoder import load_encoder, split_clauses, split_sentences
 
 ABSTAIN_BELOW = 0.2
 """A reading less likely than this is none."""
 
-CONTRADICTS = 0.6
-"""A reading at least this likely speaks against a label that is less likely than 0.05."""
+CONTRADICTS = 0.25
+"""A reading at least this likely speaks against a label that is less likely than `UNLIKELY`."""
+
+UNLIKELY = 0.05
+UNLIKELY_PART = 0.1
+CONTRADICTS_PART = 0.5
+
+WORD_WEIGHT = 0.5
+"""Length of a message's vector of words, beside its sentence vectors of length 1."""
+
+RARE_WORD = 4
+"""Words in fewer messages than this tell nothing."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +72,46 @@ class Classifier:
             return np.ones((len(vectors), 1))
         return self.model.predict_proba(vectors)
 
+    def rival(self, chances: np.ndarray, wanted: tuple[str, ...]) -> Reading | None:
+        """What a message is read as instead of `wanted`, if that is clear; chances of each set."""
+        best = int(chances.argmax())
+        own = chances[self.sets.index(wanted)] if wanted in self.sets else 0.0
+        is_clear = own < UNLIKELY and chances[best] >= CONTRADICTS
+        return Reading(self.sets[best], float(chances[best])) if is_clear else None
+
+    def rival_of_part(self, chances: np.ndarray, wanted: tuple[str, ...]) -> Reading | None:
+        """The same for one sentence, which need not say all that its message does."""
+        others = {
+            n: chance
+            for n, chance in enumerate(chances)
+            if self.sets[n] and not set(self.sets[n]) & set(wanted)
+        }
+        best = max(others, key=others.__getitem__, default=None)
+        if (
+            best is None
+            or sum(others.values()) < 1 - UNLIKELY_PART
+            or others[best] < CONTRADICTS_PART
+        ):
+            return None
+        return Reading(self.sets[best], float(others[best]))
+
+
+class Words:
+    """Which common words stand in a text: to sentence vectors, "book it" and "do not" are alike."""
+
+    def fit(self, texts: Sequence[str]) -> "Words":
+        """Learn which words are common, and how common."""
+        from sklearn.feature_extraction.text import TfidfVectorizer
+
+        pattern, known = r"[\w']+|\?", ["not ?"] * RARE_WORD
+        self.model = TfidfVectorizer(binary=True, min_df=RARE_WORD, token_pattern=pattern)
+        self.model.fit([*texts, *known])
+        return self
+
+    def vectors(self, texts: Sequence[str]) -> np.ndarray:
+        """Vectors of length `WORD_WEIGHT`, or 0 without a known word, of shape (texts, words)."""
+        return WORD_WEIGHT * self.model.transform(texts).toarray()
+
 
 class Recognizer:
     """Reads messages of one role. `fit` it on (text, labels); several heads read several things.
@@ -73,20 +123,38 @@ class Recognizer:
     def __init__(self, domain: Domain, heads: Sequence[str]):
         self.domain = domain
         self.heads = {head: Classifier() for head in heads}
+        self.sentence_heads = {head: Classifier() for head in heads}
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of the texts with names and numbers masked, of shape (messages, width)."""
-        return load_encoder().encode_messages([self.domain.mask(text) for text in texts])
+        masked = [self.domain.mask(text) for text in texts]
+        return np.hstack([load_encoder().encode_messages(masked), self.words.vectors(masked)])
 
     def fit(self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]) -> None:
         """Learn each head's labels. Both have one item per message."""
         rows = {
-            (self.domain.mask(text), tuple(sorted(found.items()))): (text, found)
+            (self.domain.mask(text), tuple(sorted(found.items()))): found
             for text, found in zip(texts, labels, strict=True)
         }
-        vectors = self.vectors([text for text, _ in rows.values()])
+        masked = [text for text, _ in rows]
+        self.words = Words().fit(masked)
+        vectors = self.vectors(masked)
         for head, classifier in self.heads.items():
-            classifier.fit(vectors, [found[head] for _, found in rows.values()])
+            classifier.fit(vectors, [found[head] for found in rows.values()])
+        for head, classifier in self.sentence_heads.items():
+            # a sentence is taken to say what its message says; what occurs with all says nothing
+            pairs = sorted(
+                {
+                    (s, found[head])
+                    for (text, _), found in rows.items()
+                    for s in split_sentences(text)
+                }
+            )
+            vectors = self._sentence_vectors([sentence for sentence, _ in pairs])
+            classifier.fit(vectors, [found for _, found in pairs])
+
+    def _sentence_vectors(self, sentences: list[str]) -> np.ndarray:
+        return np.hstack([load_encoder().encode(sentences), self.words.vectors(sentences)])
 
     def read(self, texts: Sequence[str]) -> list[dict[str, Reading]]:
         """For each message, what each head reads in it."""
@@ -110,18 +178,22 @@ class Recognizer:
     def contradicts(self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]):
         """For each message the readings that speak against its labels, by head; {} if none.
 
-        A hesitant reader does not contradict: what it cannot read is counted, not rejected.
+        Both the message as a whole and each of its sentences may speak against them.
         """
-        vectors = self.vectors(texts) if texts else []
         against: list[dict[str, Reading]] = [{} for _ in texts]
-        for head, classifier in self.heads.items():
-            if not texts:
-                break
-            for i, row in enumerate(classifier.chances(vectors)):
-                best, wanted = int(row.argmax()), labels[i][head]
-                own = row[classifier.sets.index(wanted)] if wanted in classifier.sets else 0.0
-                if row[best] >= CONTRADICTS and own < 0.05:
-                    against[i][head] = Reading(classifier.sets[best], float(row[best]))
+        if not texts:
+            return against
+        vectors = self.vectors(texts)
+        sentences = [split_sentences(self.domain.mask(text)) for text in texts]
+        for head in self.heads:
+            wholes = self.heads[head].chances(vectors)
+            for i, (whole, parts) in enumerate(zip(wholes, sentences, strict=True)):
+                wanted = labels[i][head]
+                found = self.heads[head].rival(whole, wanted)
+                for part in self.sentence_heads[head].chances(self._sentence_vectors(parts)):
+                    found = found or self.sentence_heads[head].rival_of_part(part, wanted)
+                if found:
+                    against[i][head] = found
         return against
 
 

@@ -177,12 +177,14 @@ def _write(run: Run, domain: Domain, seed: int, progress: bool) -> dict:
     return counts
 
 
-def write_talk(scenario: Scenario, domain: Domain, fold: int | None, seed: str) -> Conversation:
+def write_talk(
+    scenario: Scenario, domain: Domain, fold: int | None, seed: str, habit: float = HABIT
+) -> Conversation:
     """One conversation of the scripted agent and customer, in one fold of the training wordings."""
     manner = next(p.manner for p in domain.personas if p.id == scenario.persona)
     again = scenario.model_copy(update={"seed": seed})
     talk = open_talk(domain, again, Voice("train", fold, manner), max_replies=100)
-    agent = PhraseBookAgent(domain, Voice("train", fold, habit=HABIT), seeded(0, "agent", seed))
+    agent = PhraseBookAgent(domain, Voice("train", fold, habit=habit), seeded(0, "agent", seed))
     hold_talk(talk, agent)
     return Conversation(
         conversation_id=hash_text(*(message.content for message in talk.messages)),
@@ -199,9 +201,9 @@ def write_talk(scenario: Scenario, domain: Domain, fold: int | None, seed: str) 
 def write_practice(
     domain: Domain, scenarios: list[Scenario], seed: int, fold: int | None = None
 ) -> list[Conversation]:
-    """Conversations for a recognizer to learn from, in training wordings, rich in side trips."""
+    """Conversations for a recognizer to learn from: no habits, and many side trips."""
     rich = [strew_side_trip(s, domain, seeded(seed, "practice", s.scenario_id)) for s in scenarios]
-    return [write_talk(s, domain, fold, hash_text(seed, fold, s.scenario_id)) for s in rich]
+    return [write_talk(s, domain, fold, hash_text(seed, fold, s.scenario_id), 0) for s in rich]
 
 
 def fit_checkers(
