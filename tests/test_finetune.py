@@ -8,15 +8,10 @@ import pytest
 
 from workbench.run import RunError, open_run
 from workbench.train.backend import BackendError, choose_backend
-from workbench.train.finetune import (
-    TrainError,
-    TrainingLog,
-    estimate_training,
-    order_rows,
-    part_of_batch,
-    train,
-)
+from workbench.train.estimate import estimate_training
+from workbench.train.finetune import TrainError, order_rows, part_of_batch, train
 from workbench.train.kernels import causal_attention, labelled_loss
+from workbench.train.progress import TrainingLog
 
 SMALL = {"base_model": "tiny-random", "epochs": 2, "batch_size": 4, "max_length": 96}
 TRAINS = """

@@ -8,16 +8,15 @@ import json
 import math
 import random
 import shutil
-import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import hash_text
 from workbench.inspect.rows import encode_row, mask_labels
-from workbench.models import prepare_process, release_memory
-from workbench.run import Run, append_jsonl, read_jsonl, write_jsonl
+from workbench.models import prepare_process
+from workbench.run import Run
 from workbench.train.backend import Backend, choose_backend
 from workbench.train.base_model import (
     BaseModel,
@@ -27,6 +26,7 @@ from workbench.train.base_model import (
 )
 from workbench.train.card import write_card
 from workbench.train.kernels import labelled_loss, register_attention
+from workbench.train.progress import TrainingLog, follow
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -43,13 +43,6 @@ memory; a batch that is larger is worked through in parts."""
 VALID_ROWS = 64
 """Rows that held-out loss is measured on, at most: it is measured twice an epoch."""
 
-STEPS_TO_RELEASE = 10
-"""Steps after which kept memory is handed back: it costs less than a fiftieth of the time."""
-
-SLACK = 2.4
-"""Memory held for each byte in use by a step: sizes differ, and freed memory is kept between them.
-Measured: 6.3 GB at the peak, where weights, moments and one step alone would take 4.0 GB."""
-
 WINDOW = 16
 """Batches over which rows of like length are brought together."""
 
@@ -65,72 +58,6 @@ class Encoded:
     input_ids: list[int]
     labels: list[int]
     """-100 where there is nothing to learn."""
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What a training will take, from a short trial on this machine."""
-
-    tokens: int
-    """Over all epochs, without padding."""
-
-    tokens_per_s: float
-    seconds: float
-
-    memory_bytes: int
-    """At its peak, this program's other memory not counted."""
-
-    available_bytes: int
-    warnings: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"{self.tokens:,} tokens at {self.tokens_per_s:,.0f} a second:"
-                f" {self.seconds / 60:.0f} minutes,"
-                f" {self.memory_bytes / 1e9:.1f} GB of {self.available_bytes / 1e9:.1f} GB memory",
-                *self.warnings,
-            ]
-        )
-
-
-def estimate_training(
-    rows: Sequence[dict[str, Any]],
-    epochs: float = 3,
-    base_model: str = "smollm2",
-    batch_size: int = 8,
-    max_length: int = 1024,
-) -> Estimate:
-    """What training on these rows will take; a few hundred tokens are tried out (seconds).
-
-    Held-out loss and saving come on top: about a tenth.
-    """
-    import psutil
-
-    prepare_process()
-    backend = choose_backend()
-    model, tokenizer = _load(resolve_base_model(base_model), backend)
-    encoded, _ = _encode(rows, tokenizer, max_length)
-    longest = max(len(row.input_ids) for row in encoded)
-    tokens = round(sum(len(row.input_ids) for row in encoded) * epochs)
-    share = sum(label != -100 for row in encoded for label in row.labels) * epochs / tokens
-    tokens_per_s, bytes_per_token = _try_out(model, backend, min(longest, 256), share)
-    # weights, gradients and two moments in float32, and a copy in the dtype of the products
-    at_rest = sum(weight.numel() for weight in model.parameters()) * 18
-    at_once = longest * part_of_batch(batch_size, longest, backend.device)
-    memory = at_rest + at_once * bytes_per_token * SLACK
-    available = psutil.virtual_memory().available
-    if backend.device == "cuda":
-        available = _free_gpu_bytes()
-    seconds = tokens / tokens_per_s
-    warnings = []
-    if seconds > 3600:
-        warnings.append(
-            f"this takes {seconds / 3600:.1f} hours; fewer epochs or rows, or a GPU, make it less"
-        )
-    if memory > 0.9 * available:
-        warnings.append("this may not fit the memory; close other programs or lower max_length")
-    return Estimate(tokens, tokens_per_s, seconds, int(memory), available, warnings)
 
 
 def train(
@@ -220,9 +147,9 @@ def _train(
     run: Run, base: BaseModel, rows: list, valid: list, parameters: dict[str, Any]
 ) -> dict[str, Any]:
     backend = choose_backend()
-    model, tokenizer = _load(base, backend)
-    encoded, n_cut = _encode(rows, tokenizer, parameters["max_length"])
-    held_out, _ = _encode(valid[:VALID_ROWS], tokenizer, parameters["max_length"])
+    model, tokenizer = load_model(base, backend)
+    encoded, n_cut = encode_rows(rows, tokenizer, parameters["max_length"])
+    held_out, _ = encode_rows(valid[:VALID_ROWS], tokenizer, parameters["max_length"])
     if not encoded:
         raise TrainError(f"{run.file('rows/train.jsonl')} has no rows to learn from; inspect first")
     trainer, log = _make_trainer(run, model, tokenizer, encoded, held_out, parameters, backend)
@@ -244,7 +171,9 @@ def _train(
     return result
 
 
-def _load(base: BaseModel, backend: Backend) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
+def load_model(
+    base: BaseModel, backend: Backend
+) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
     """Base model and tokenizer, ready to be trained: weights in float32, whatever they are kept in.
 
     Quick attention on a CPU, where the model is a plain Llama without dropout.
@@ -275,7 +204,7 @@ def _load(base: BaseModel, backend: Backend) -> tuple["PreTrainedModel", "PreTra
     return model.to(backend.device), load_tokenizer(base.folder)
 
 
-def _encode(
+def encode_rows(
     rows: Sequence[dict[str, Any]], tokenizer: "PreTrainedTokenizerBase", max_length: int
 ) -> tuple[list[Encoded], int]:
     """Rows as the trainer takes them, and how many were cut at `max_length`."""
@@ -288,7 +217,7 @@ def _encode(
     return encoded, n_cut
 
 
-def _loss_sum(
+def loss_sum(
     model: "PreTrainedModel", input_ids: "Tensor", labels: "Tensor", backend_dtype: str
 ) -> tuple["Tensor", "Tensor"]:
     """Cross-entropy summed over labelled positions, and their number; logits only where needed."""
@@ -325,7 +254,7 @@ def _make_trainer(
             if not is_plain:
                 return super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
             model = self.accelerator.unwrap_model(model)
-            total, count = _loss_sum(model, inputs["input_ids"], inputs["labels"], backend.dtype)
+            total, count = loss_sum(model, inputs["input_ids"], inputs["labels"], backend.dtype)
             loss = total / (count if num_items_in_batch is None else num_items_in_batch)
             return (loss, {}) if return_outputs else loss
 
@@ -389,116 +318,8 @@ def _make_trainer(
         eval_dataset=Dataset.from_list([vars(row) for row in held_out]) if held_out else None,
         processing_class=tokenizer,
     )
-    _follow(trainer, log)
+    follow(trainer, log)
     return trainer, log
-
-
-class TrainingLog:
-    """What a training does, as it does it: one line a step in a file, and a bar to watch."""
-
-    def __init__(self, file: Path, tokens_of_steps: list[int], limit_s: float):
-        self.file = file
-        self.tokens_of_steps = tokens_of_steps
-        """Tokens of each step, padding not counted."""
-        self.limit_s = limit_s
-        """Seconds after which training ends; 0: never."""
-        self.lines: list[dict[str, Any]] = []
-        self._begun = time.perf_counter()
-
-    def begin(self, step: int) -> None:
-        """Start, or go on after `step` steps: what was logged later is about to be repeated."""
-        from tqdm import tqdm
-
-        if step and self.file.exists():
-            self.lines = [line for line in read_jsonl(self.file) if line["step"] <= step]
-        write_jsonl(self.file, self.lines)
-        before_s = self.lines[-1]["seconds"] if self.lines else 0.0
-        self._begun = time.perf_counter() - before_s
-        self._bar = tqdm(total=sum(self.tokens_of_steps), unit="token", desc="training")
-        self._bar.update(sum(self.tokens_of_steps[:step]))
-
-    def add(self, step: int, loss: float, learning_rate: float) -> None:
-        """One step is done."""
-        seconds, tokens = self.seconds, sum(self.tokens_of_steps[:step])
-        speed = tokens / seconds
-        self._write(
-            step=step,
-            loss=round(loss, 5),
-            learning_rate=learning_rate,
-            tokens=tokens,
-            seconds=round(seconds, 2),
-            tokens_per_s=round(speed, 1),
-            eta_s=round((sum(self.tokens_of_steps) - tokens) / speed, 1),
-        )
-        self._bar.update(self.tokens_of_steps[step - 1])
-        self._bar.set_postfix(loss=f"{loss:.3f}")
-
-    def add_valid(self, step: int, valid_loss: float) -> None:
-        """The held-out loss was measured."""
-        self._write(step=step, valid_loss=round(valid_loss, 5), seconds=round(self.seconds, 2))
-
-    def end(self) -> None:
-        """Close the bar."""
-        self._bar.close()
-
-    @property
-    def seconds(self) -> float:
-        """Spent on training, before a kill and after."""
-        return time.perf_counter() - self._begun
-
-    @property
-    def is_over_time(self) -> bool:
-        """Whether the time given is used up."""
-        return bool(self.limit_s) and self.seconds > self.limit_s
-
-    def result(self) -> dict[str, Any]:
-        """The training in a few numbers."""
-        steps = [line for line in self.lines if "loss" in line]
-        valid = [line["valid_loss"] for line in self.lines if "valid_loss" in line]
-        last = [line["loss"] for line in steps[-max(1, len(steps) // 10) :]]
-        seconds = self.lines[-1]["seconds"]
-        return {
-            "seconds": seconds,
-            "tokens": steps[-1]["tokens"],
-            "tokens_per_s": round(steps[-1]["tokens"] / seconds, 1),
-            "loss": round(sum(last) / len(last), 5),
-            "valid_loss": min(valid) if valid else None,
-            "steps": steps[-1]["step"],
-        }
-
-    def _write(self, **line: Any) -> None:
-        self.lines.append(line)
-        append_jsonl(self.file, [line])
-
-
-def _follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
-    """Let the log hear of each step, and end training when its time is over."""
-    from transformers import TrainerCallback
-    from transformers.trainer_callback import PrinterCallback
-
-    class Follower(TrainerCallback):
-        def on_train_begin(self, args, state, control, **_):
-            log.begin(state.global_step)
-
-        def on_log(self, args, state, control, logs, **_):
-            if "loss" in logs:
-                log.add(state.global_step, logs["loss"], logs["learning_rate"])
-            if "eval_loss" in logs:
-                log.add_valid(state.global_step, logs["eval_loss"])
-
-        def on_step_end(self, args, state, control, **_):
-            if state.global_step % STEPS_TO_RELEASE == 0:
-                release_memory()
-            if log.is_over_time or state.global_step == state.max_steps:
-                control.should_training_stop = True
-                control.should_evaluate = args.eval_strategy != "no"
-                control.should_save = True
-
-        def on_train_end(self, *_, **__):
-            log.end()
-
-    trainer.remove_callback(PrinterCallback)
-    trainer.add_callback(Follower())
 
 
 def _last_checkpoint(folder: Path) -> str | None:
@@ -524,38 +345,3 @@ def _save(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder
     tokenizer.save_pretrained(draft)
     for file in sorted(draft.iterdir(), key=lambda file: file.suffix == ".safetensors"):
         file.replace(folder / file.name)
-
-
-def _try_out(
-    model: "PreTrainedModel", backend: Backend, length: int, share: float
-) -> tuple[float, float]:
-    """Tokens a second, and bytes a token that are kept for going back, from three short steps."""
-    import torch
-
-    generator = torch.Generator().manual_seed(7)
-    ids = torch.randint(0, model.config.vocab_size, (2, length), generator=generator)
-    labels = ids.masked_fill(torch.rand(ids.shape, generator=generator) > share, -100)
-    ids, labels = ids.to(backend.device), labels.to(backend.device)
-    kept: dict[int, int] = {}
-
-    def note(tensor):
-        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
-        return tensor
-
-    weights = {weight.untyped_storage().data_ptr() for weight in model.parameters()}
-    times = []
-    for _ in range(3):
-        start = time.perf_counter()
-        with torch.autograd.graph.saved_tensors_hooks(note, lambda tensor: tensor):
-            total, count = _loss_sum(model, ids, labels, backend.dtype)
-        (total / count).backward()
-        model.zero_grad()
-        times.append(time.perf_counter() - start)
-    n_bytes = sum(size for place, size in kept.items() if place not in weights) / 3
-    return ids.numel() / min(times[1:]), n_bytes / ids.numel()
-
-
-def _free_gpu_bytes() -> int:
-    import torch
-
-    return torch.cuda.mem_get_info()[0]

@@ -1,0 +1,122 @@
+"""A training as it goes: a line a step in a file, a bar to watch, an end when time is over."""
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from workbench.models import release_memory
+from workbench.run import append_jsonl, read_jsonl, write_jsonl
+
+if TYPE_CHECKING:
+    from trl import SFTTrainer
+
+STEPS_TO_RELEASE = 10
+"""Steps after which kept memory is handed back: it costs less than a fiftieth of the time."""
+
+
+class TrainingLog:
+    """What a training does, as it does it: one line a step in a file, and a bar to watch."""
+
+    def __init__(self, file: Path, tokens_of_steps: list[int], limit_s: float):
+        self.file = file
+        self.tokens_of_steps = tokens_of_steps
+        """Tokens of each step, padding not counted."""
+        self.limit_s = limit_s
+        """Seconds after which training ends; 0: never."""
+        self.lines: list[dict[str, Any]] = []
+        self._begun = time.perf_counter()
+
+    def begin(self, step: int) -> None:
+        """Start, or go on after `step` steps: what was logged later is about to be repeated."""
+        from tqdm import tqdm
+
+        if step and self.file.exists():
+            self.lines = [line for line in read_jsonl(self.file) if line["step"] <= step]
+        write_jsonl(self.file, self.lines)
+        before_s = self.lines[-1]["seconds"] if self.lines else 0.0
+        self._begun = time.perf_counter() - before_s
+        self._bar = tqdm(total=sum(self.tokens_of_steps), unit="token", desc="training")
+        self._bar.update(sum(self.tokens_of_steps[:step]))
+
+    def add(self, step: int, loss: float, learning_rate: float) -> None:
+        """One step is done."""
+        seconds, tokens = self.seconds, sum(self.tokens_of_steps[:step])
+        speed = tokens / seconds
+        self._write(
+            step=step,
+            loss=round(loss, 5),
+            learning_rate=learning_rate,
+            tokens=tokens,
+            seconds=round(seconds, 2),
+            tokens_per_s=round(speed, 1),
+            eta_s=round((sum(self.tokens_of_steps) - tokens) / speed, 1),
+        )
+        self._bar.update(self.tokens_of_steps[step - 1])
+        self._bar.set_postfix(loss=f"{loss:.3f}")
+
+    def add_valid(self, step: int, valid_loss: float) -> None:
+        """The held-out loss was measured."""
+        self._write(step=step, valid_loss=round(valid_loss, 5), seconds=round(self.seconds, 2))
+
+    def end(self) -> None:
+        """Close the bar."""
+        self._bar.close()
+
+    @property
+    def seconds(self) -> float:
+        """Spent on training, before a kill and after."""
+        return time.perf_counter() - self._begun
+
+    @property
+    def is_over_time(self) -> bool:
+        """Whether the time given is used up."""
+        return bool(self.limit_s) and self.seconds > self.limit_s
+
+    def result(self) -> dict[str, Any]:
+        """The training in a few numbers."""
+        steps = [line for line in self.lines if "loss" in line]
+        valid = [line["valid_loss"] for line in self.lines if "valid_loss" in line]
+        last = [line["loss"] for line in steps[-max(1, len(steps) // 10) :]]
+        seconds = self.lines[-1]["seconds"]
+        return {
+            "seconds": seconds,
+            "tokens": steps[-1]["tokens"],
+            "tokens_per_s": round(steps[-1]["tokens"] / seconds, 1),
+            "loss": round(sum(last) / len(last), 5),
+            "valid_loss": min(valid) if valid else None,
+            "steps": steps[-1]["step"],
+        }
+
+    def _write(self, **line: Any) -> None:
+        self.lines.append(line)
+        append_jsonl(self.file, [line])
+
+
+def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
+    """Let the log hear of each step, and end training when its time is over."""
+    from transformers import TrainerCallback
+    from transformers.trainer_callback import PrinterCallback
+
+    class Follower(TrainerCallback):
+        def on_train_begin(self, args, state, control, **_):
+            log.begin(state.global_step)
+
+        def on_log(self, args, state, control, logs, **_):
+            if "loss" in logs:
+                log.add(state.global_step, logs["loss"], logs["learning_rate"])
+            if "eval_loss" in logs:
+                log.add_valid(state.global_step, logs["eval_loss"])
+
+        def on_step_end(self, args, state, control, **_):
+            if state.global_step % STEPS_TO_RELEASE == 0:
+                release_memory()
+            if log.is_over_time or state.global_step == state.max_steps:
+                control.should_training_stop = True
+                control.should_evaluate = args.eval_strategy != "no"
+                control.should_save = True
+
+        def on_train_end(self, *_, **__):
+            log.end()
+
+    trainer.remove_callback(PrinterCallback)
+    trainer.add_callback(Follower())
