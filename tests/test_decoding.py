@@ -145,7 +145,8 @@ def test_attention_of_another_kind_is_refused_by_name(load):
         Decoder(model, -1).write(PROMPTS, 2)
 
 
-def test_a_sliding_window_is_refused_by_name(tmp_path):
+@pytest.mark.parametrize(("n", "is_fine"), [(3, True), (20, False)])
+def test_a_window_is_refused_by_name_where_it_hides_something(n, is_fine):
     from transformers import MistralConfig, MistralForCausalLM
 
     config = MistralConfig(
@@ -157,5 +158,41 @@ def test_a_sliding_window_is_refused_by_name(tmp_path):
         num_key_value_heads=1,
         sliding_window=8,
     )
-    with pytest.raises(DecodingError, match="sliding_window"):
-        Decoder(MistralForCausalLM(config), -1).write([[1, 2]], 2)
+    decoder = Decoder(MistralForCausalLM(config), -1)
+    if is_fine:
+        assert len(decoder.write([[1] * n], 2)[0]) == 2
+    else:
+        with pytest.raises(DecodingError, match="sliding_window"):
+            decoder.write([[1] * n], 2)
+
+
+@pytest.mark.parametrize("n_remembered", [0, 2, 4])
+def test_rows_that_leave_early_leave_their_own_memory(load, wanted, monkeypatch, n_remembered):
+    stop, names = wanted(PROMPTS[0])[3], list("abcd")
+    decoder = Decoder(load(), stop)
+    first = decoder.write(PROMPTS, 12, names)
+    sizes = sorted((memory.states.nbytes for memory in decoder.memories.values()), reverse=True)
+    monkeypatch.setattr("workbench.decoding.MOST_REMEMBERED", sum(sizes[:n_remembered]))
+    decoder.write(PROMPTS, 12, names)
+    assert len(decoder.memories) >= n_remembered
+    longer = [[*prompt, *reply, 7] for prompt, reply in zip(PROMPTS, first, strict=True)]
+    monkeypatch.setattr("workbench.decoding.ATTEND_AT_ONCE", 1)
+    assert decoder.write(longer, 12, names) == [wanted(prompt, stop=stop) for prompt in longer]
+
+
+def test_memory_bounds_how_many_are_continued_together(decoder, wanted, monkeypatch):
+    monkeypatch.setattr("workbench.decoding.MOST_AT_ONCE", 1)
+    counts = count_read(decoder, monkeypatch)
+    assert decoder.write(PROMPTS, 2) == [wanted(prompt, 2) for prompt in PROMPTS]
+    assert sorted(counts) == sorted([*map(len, PROMPTS), 1, 1, 1, 1])
+
+
+@pytest.mark.parametrize(
+    ("prompts", "n", "names"),
+    [([[1], []], 4, ()), ([[1]], 0, ()), ([[1], [2]], 4, ["a"]), ([[1], [2]], 4, ["a", "a"])],
+)
+def test_what_makes_no_sense_is_refused_and_forgets_nothing(decoder, prompts, n, names):
+    decoder.write(PROMPTS[:1], 2, ["a"])
+    with pytest.raises(ValueError, match=r"a prompt has a token|different names"):
+        decoder.write(prompts, n, names)
+    assert list(decoder.memories) == ["a"]

@@ -37,7 +37,7 @@ def test_replies_come_in_the_order_of_the_conversations(exact):
     assert [r.text for r in together] == [r.text for r in alone]
 
 
-def test_a_reply_counts_what_was_read_and_written(exact, folder):
+def test_a_reply_counts_what_stood_before_it_and_what_was_written(exact, folder):
     reply = exact.reply([TALKS[0]], max_new_tokens=8)[0]
     assert reply.prompt_tokens == len(prompt_ids(TALKS[0], load_tokenizer(folder)))
     assert 1 <= reply.reply_tokens <= 8
@@ -68,3 +68,25 @@ def test_a_folder_without_weights_is_refused(folder, tmp_path):
     (copy / "model.safetensors").unlink()
     with pytest.raises(ModelError, match="holds no model"):
         LocalModel(copy)
+
+
+def test_a_conversation_with_a_name_is_not_read_twice(exact, monkeypatch):
+    decoder, counts = exact._loaded[1], []
+    forward = decoder.model.base_model.forward
+
+    def counting(*args, input_ids, **options):
+        counts.append(input_ids.numel())
+        return forward(*args, input_ids=input_ids, **options)
+
+    monkeypatch.setattr(decoder.model.base_model, "forward", counting)
+    first = talk("Be brief.", "Hi", "No")
+    reply = exact.reply([first], 8, ["a"])[0]
+    n_first = len(counts)
+    longer = [
+        *first,
+        Message(role="assistant", content=reply.text),
+        Message(role="user", content="A"),
+    ]
+    again = exact.reply([longer], 8, ["a"])[0]
+    assert counts[n_first] < again.prompt_tokens - reply.prompt_tokens + 8
+    assert counts[0] == reply.prompt_tokens

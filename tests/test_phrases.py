@@ -58,7 +58,7 @@ def test_a_fold_is_of_the_text_and_not_of_the_place():
 
 def test_every_wording_can_be_filled(domain):
     known = {*domain.slots, *domain.fact_values(), "asks", "answer", "pending", "offers", "value"}
-    known |= {"offer", "ordinal", "vague", "known", *domain.offer_units}
+    known |= {"offer", "ordinal", "vague", "known", "open", *domain.offer_units}
     known |= {name for offer in domain.offers.values() for name in domain.offer_values(offer)}
     assert [w.text for w in all_wordings(domain) if not w.placeholders <= known] == []
 

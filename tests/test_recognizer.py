@@ -118,3 +118,31 @@ def test_travel_s_unseen_wordings_are_read_with_few_errors(travel):
     read = [agent.expected(label)["steps"] for label in agent.label(texts)]
     right = [agent.expected(label)["steps"] for label in labels]
     assert sum(r == w for r, w in zip(read, right, strict=True)) / len(texts) > 0.9
+
+
+def test_one_sentence_among_many_may_speak_against_a_label(agent):
+    label = agent.expected(Label(steps=["take_order.complete", "pay"]))
+    right = "One large mocha, coming up. That will be 3 euros."
+    assert agent.contradicts([right], [label]) == [{}]
+    wrong = "One large mocha, coming up. Never mind, until another day. That will be 3 euros."
+    (against,) = agent.contradicts([wrong], [label])
+    assert against["steps"].labels == (SHARED,)
+
+
+def test_a_sentence_need_not_say_all_that_its_message_says():
+    classifier = Classifier().fit(np.eye(4), [(), ("a",), ("a", "b"), ("c",)])
+
+    def rival(chances, wanted):
+        return classifier.rival_of_sentence(np.array(chances), wanted, doubt=0.1)
+
+    assert rival([0.0, 0.9, 0.1, 0.0], ("a", "b")) is None
+    assert rival([0.9, 0.0, 0.0, 0.1], ("a",)) is None
+    assert rival([0.0, 0.2, 0.2, 0.6], ("a", "b")) is None
+    assert rival([0.0, 0.0, 0.05, 0.95], ("a",)).labels == ("c",)
+    assert rival([0.0, 0.95, 0.05, 0.0], ()).labels == ("a",)
+
+
+def test_labels_never_seen_together_are_not_held_against_a_message():
+    classifier = Classifier().fit(np.eye(2), [("a",), ("b",)])
+    assert classifier.rival(np.array([0.9, 0.1]), ("a", "c")) is None
+    assert classifier.rival(np.array([0.99, 0.01]), ("b", "c")).labels == ("a",)

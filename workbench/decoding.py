@@ -19,6 +19,9 @@ READ_AT_ONCE = 2048
 ATTEND_AT_ONCE = 16
 """Rows whose attention is computed together, each up to the end of the longest of them."""
 
+MOST_AT_ONCE = 4 * 2**30
+"""Bytes of keys and values of the conversations that are continued together."""
+
 MOST_REMEMBERED = 4 * 2**30
 """Bytes of keys and values that are kept from call to call; what is beyond is read again."""
 
@@ -40,11 +43,14 @@ class Memory:
 class Decoder:
     """Writes what a model holds likeliest, and remembers conversations that have a name.
 
-    The model's attention is replaced; do not use it for anything else meanwhile.
+    The model's attention is replaced for good; load another copy for anything else.
     """
 
     def __init__(self, model: Any, stop: int):
-        model.set_attn_implementation(_register_attention())
+        name = _register_attention()
+        model.set_attn_implementation(name)
+        if model.config._attn_implementation != name:
+            raise DecodingError(f"{model.name_or_path} does not let its attention be replaced")
         self.model, self.stop = model, stop
         self.memories: dict[Hashable, Memory] = {}
 
@@ -60,15 +66,27 @@ class Decoder:
         What was read of a prompt that has a name is remembered until the next call, and of the
         prompt that then has this name only what is new is read.
 
+        `batch_size` is how many are continued together at most; memory may allow fewer.
+
         Raises:
             DecodingError: the model's attention is of a kind that is not computed here.
+            ValueError: a prompt is empty, nothing is to be written, or names are not one each.
         """
         import torch
 
-        # the longest first: who takes the place of one that ended is then no longer than it
+        if max_new_tokens < 1 or not all(prompts):
+            raise ValueError("a prompt has a token at least, and so has what is written after it")
+        if names and len(set(names)) != len(prompts):
+            raise ValueError(f"{len(prompts)} prompts need as many different names, or none")
+        # alike lengths side by side: a block attends up to the end of its longest row
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         rows = [_Row(list(prompt), len(prompt), max_new_tokens) for prompt in prompts]
-        memories, self.memories = self.memories, {}
+        if rows:
+            longest = rows[order[0]].room * _bytes_per_token(self.model)
+            batch_size = max(1, min(batch_size, MOST_AT_ONCE // longest))
+        # what no name asks for is forgotten before anything is read
+        memories = {name: self.memories[name] for name in names if name in self.memories}
+        self.memories = {}
         budget = MOST_REMEMBERED if names else 0
         with torch.inference_mode():
             for start in range(0, len(order), batch_size):
@@ -105,7 +123,7 @@ class _Row:
 
     def has_ended(self, stop: int) -> bool:
         """Whether nothing is to be written any more."""
-        return len(self.ids) == self.room or (
+        return len(self.ids) >= self.room or (
             len(self.ids) > self.n_prompt and self.ids[-1] == stop
         )
 
@@ -118,6 +136,10 @@ class _Batch:
         self.room = max(row.room for row in rows)
         self.layers: dict[int, Tensor] = {}
         """Keys and values by layer, each of shape (2, rows, groups, room, size)."""
+        self.blocks: list[_Block] = []
+        """Of the rows that are being read."""
+        self.n_attended = 0
+        """Layers that came to `attend` in this pass."""
 
     def recall(self, memories: list[Memory | None]) -> None:
         """Put the keys and values that are known already into the rows."""
@@ -225,9 +247,10 @@ class _Batch:
 class _Block:
     """Neighbouring rows whose attention is computed together."""
 
-    def __init__(self, rows: list[_Row], first: int, device: Any):
+    def __init__(self, rows: list[_Row], first: int, model: Any):
         import torch
 
+        device = model.device
         counts = torch.tensor([len(row.unread) for row in rows])
         read = torch.tensor([row.n_read for row in rows])
         own = torch.arange(len(rows)).repeat_interleave(counts)
@@ -238,8 +261,13 @@ class _Block:
         """Of each token its row in the block, and its place among the unread of that row."""
         self.rows, self.positions = (own + first).to(device), (read[own] + offsets).to(device)
         """Of each token its row in the batch, and its place in that row."""
-        asking = (read[:, None] + torch.arange(self.width)).to(device)
-        self.is_hidden = torch.arange(self.length, device=device) > asking[..., None]
+        asking = read[:, None] + torch.arange(self.width)
+        is_hidden = torch.arange(self.length) > asking[..., None]
+        mask = torch.zeros(is_hidden.shape, dtype=model.dtype).masked_fill(is_hidden, float("-inf"))
+        config = model.config.get_text_config()
+        lines = config.num_attention_heads // config.num_key_value_heads
+        self.mask = mask[:, None].repeat(1, 1, lines, 1).to(device)
+        """Added to the scores, of shape (rows, 1, lines * width, length); see `attend`."""
 
     def attend(self, query: "Tensor", layer: "Tensor", scale: float) -> "Tensor":
         """What the block's tokens see; query and result are of shape (tokens, heads, size)."""
@@ -252,25 +280,25 @@ class _Block:
         padded[self.own, self.offsets] = query
         # heads that share keys and values stand in one line, as so many queries more
         lined = padded.unflatten(2, (groups, -1)).permute(0, 2, 3, 1, 4).flatten(2, 3)
-        mask = self._mask(query.dtype, heads // groups)
         seen = torch.nn.functional.scaled_dot_product_attention(
-            lined, key, value, attn_mask=mask, scale=scale
+            lined, key, value, attn_mask=self.mask, scale=scale
         )
         apart = seen.unflatten(2, (-1, self.width)).permute(0, 3, 1, 2, 4).flatten(2, 3)
         return apart[self.own, self.offsets]
 
-    def _mask(self, dtype: Any, n_lines: int) -> "Tensor":
-        if not hasattr(self, "mask"):
-            mask = self.is_hidden.to(dtype).masked_fill(self.is_hidden, float("-inf"))
-            self.mask = mask[:, None].repeat(1, 1, n_lines, 1)
-        return self.mask
-
 
 def _blocks(rows: list[_Row], start: int, stop: int, model: Any) -> list[_Block]:
     return [
-        _Block(rows[first : min(first + ATTEND_AT_ONCE, stop)], first, model.device)
+        _Block(rows[first : min(first + ATTEND_AT_ONCE, stop)], first, model)
         for first in range(start, stop, ATTEND_AT_ONCE)
     ]
+
+
+def _bytes_per_token(model: Any) -> int:
+    config = model.config.get_text_config()
+    size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+    groups = config.num_key_value_heads
+    return 2 * config.num_hidden_layers * groups * size * model.dtype.itemsize
 
 
 @cache
@@ -279,7 +307,10 @@ def _register_attention() -> str:
     from transformers import AttentionInterface
 
     def attend(module, query, key, value, attention_mask, scaling, batch, **kind):
-        special = [name for name in ("sliding_window", "softcap", "s_aux") if kind.get(name)]
+        special = [name for name in ("softcap", "s_aux") if kind.get(name) is not None]
+        # a window that is longer than the conversation hides nothing
+        if (kind.get("sliding_window") or batch.room) < batch.room:
+            special.append("sliding_window")
         if special:
             raise DecodingError(f"attention with {', '.join(special)} cannot be decoded here")
         return batch.attend(module.layer_idx, query, key, value, scaling), None

@@ -26,7 +26,7 @@ class Reply:
     text: str
 
     prompt_tokens: int
-    """Tokens it read."""
+    """Tokens of the conversation before it, whether read now or remembered."""
 
     reply_tokens: int
     """Tokens it wrote, the stop token included."""
@@ -64,6 +64,7 @@ class LocalModel:
         start = time.perf_counter()
         written = decoder.write(prompts, max_new_tokens, names)
         seconds = (time.perf_counter() - start) / max(1, len(prompts))
+        release_memory()
         return [
             Reply(
                 tokenizer.decode(tokens, skip_special_tokens=True).strip(),

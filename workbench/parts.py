@@ -64,6 +64,8 @@ class SlotTalk(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    name: str
+    """What the agent calls it, a singular noun with its article, e.g. "the travel date"."""
     ask: Wordings
     """Noun clauses, e.g. "when you would like to travel"."""
     values: list[str] | Literal["offers"]

@@ -56,7 +56,7 @@ class Entry(BaseModel):
     acts: tuple[str, ...] = ()
     """Customer acts that one of these sentences does together."""
     part: str = ""
-    """A piece that other wordings include: offer, noted, hello, lead, tail, restate."""
+    """A piece that goes with other wordings: offer, noted, lacking, unclear, hello, lead, ..."""
     pending: str = ""
     """The user node whose question is put again."""
     answers: str = ""

@@ -17,18 +17,11 @@ from workbench.encoder import load_encoder, split_clauses, split_sentences
 ABSTAIN_BELOW = 0.2
 """A reading less likely than this is none."""
 
-CONTRADICTS = 0.25
-"""A reading at least this likely speaks against a label that is less likely than `UNLIKELY`."""
-
 UNLIKELY = 0.05
-UNLIKELY_PART = 0.1
-CONTRADICTS_PART = 0.5
+"""A label less likely than this is contradicted, if something else is at all likely."""
 
-WORD_WEIGHT = 0.5
-"""Length of a message's vector of words, beside its sentence vectors of length 1."""
-
-RARE_WORD = 4
-"""Words in fewer messages than this tell nothing."""
+CONTRADICTS = 0.25
+"""How likely something else must be for that."""
 
 
 @dataclass(frozen=True)
@@ -73,44 +66,33 @@ class Classifier:
         return self.model.predict_proba(vectors)
 
     def rival(self, chances: np.ndarray, wanted: tuple[str, ...]) -> Reading | None:
-        """What a message is read as instead of `wanted`, if that is clear; chances of each set."""
+        """What a message is read as instead of `wanted`, if that is clear; chances of each set.
+
+        A set that was never seen together is as likely as those that share a label with it.
+        """
+        own = sum(c for c, s in zip(chances, self.sets, strict=True) if s == wanted)
+        if wanted not in self.sets:
+            own = sum(c for c, s in zip(chances, self.sets, strict=True) if set(s) & set(wanted))
         best = int(chances.argmax())
-        own = chances[self.sets.index(wanted)] if wanted in self.sets else 0.0
         is_clear = own < UNLIKELY and chances[best] >= CONTRADICTS
         return Reading(self.sets[best], float(chances[best])) if is_clear else None
 
-    def rival_of_part(self, chances: np.ndarray, wanted: tuple[str, ...]) -> Reading | None:
-        """The same for one sentence, which need not say all that its message does."""
+    def rival_of_sentence(
+        self, chances: np.ndarray, wanted: tuple[str, ...], doubt: float
+    ) -> Reading | None:
+        """The same for one sentence, which need not say all that its message does.
+
+        All readings that have nothing in common with `wanted` must leave less than `doubt`.
+        """
         others = {
             n: chance
             for n, chance in enumerate(chances)
             if self.sets[n] and not set(self.sets[n]) & set(wanted)
         }
         best = max(others, key=others.__getitem__, default=None)
-        if (
-            best is None
-            or sum(others.values()) < 1 - UNLIKELY_PART
-            or others[best] < CONTRADICTS_PART
-        ):
+        if best is None or sum(others.values()) < 1 - doubt or others[best] < 0.5:
             return None
         return Reading(self.sets[best], float(others[best]))
-
-
-class Words:
-    """Which common words stand in a text: to sentence vectors, "book it" and "do not" are alike."""
-
-    def fit(self, texts: Sequence[str]) -> "Words":
-        """Learn which words are common, and how common."""
-        from sklearn.feature_extraction.text import TfidfVectorizer
-
-        pattern, known = r"[\w']+|\?", ["not ?"] * RARE_WORD
-        self.model = TfidfVectorizer(binary=True, min_df=RARE_WORD, token_pattern=pattern)
-        self.model.fit([*texts, *known])
-        return self
-
-    def vectors(self, texts: Sequence[str]) -> np.ndarray:
-        """Vectors of length `WORD_WEIGHT`, or 0 without a known word, of shape (texts, words)."""
-        return WORD_WEIGHT * self.model.transform(texts).toarray()
 
 
 class Recognizer:
@@ -120,6 +102,9 @@ class Recognizer:
     on the walk, side trips, slots asked for.
     """
 
+    doubt = 0.1
+    """Chance that a sentence fits its message after all, below which it speaks against it."""
+
     def __init__(self, domain: Domain, heads: Sequence[str]):
         self.domain = domain
         self.heads = {head: Classifier() for head in heads}
@@ -127,8 +112,7 @@ class Recognizer:
 
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of the texts with names and numbers masked, of shape (messages, width)."""
-        masked = [self.domain.mask(text) for text in texts]
-        return np.hstack([load_encoder().encode_messages(masked), self.words.vectors(masked)])
+        return load_encoder().encode_messages([self.domain.mask(text) for text in texts])
 
     def fit(self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]) -> None:
         """Learn each head's labels. Both have one item per message."""
@@ -136,9 +120,7 @@ class Recognizer:
             (self.domain.mask(text), tuple(sorted(found.items()))): found
             for text, found in zip(texts, labels, strict=True)
         }
-        masked = [text for text, _ in rows]
-        self.words = Words().fit(masked)
-        vectors = self.vectors(masked)
+        vectors = self.vectors([text for text, _ in rows])
         for head, classifier in self.heads.items():
             classifier.fit(vectors, [found[head] for found in rows.values()])
         for head, classifier in self.sentence_heads.items():
@@ -150,11 +132,8 @@ class Recognizer:
                     for s in split_sentences(text)
                 }
             )
-            vectors = self._sentence_vectors([sentence for sentence, _ in pairs])
+            vectors = load_encoder().encode([sentence for sentence, _ in pairs])
             classifier.fit(vectors, [found for _, found in pairs])
-
-    def _sentence_vectors(self, sentences: list[str]) -> np.ndarray:
-        return np.hstack([load_encoder().encode(sentences), self.words.vectors(sentences)])
 
     def read(self, texts: Sequence[str]) -> list[dict[str, Reading]]:
         """For each message, what each head reads in it."""
@@ -175,7 +154,9 @@ class Recognizer:
                 readings[i][head] = Reading(labels, float(row[best]), second, float(second_chance))
         return readings
 
-    def contradicts(self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]):
+    def contradicts(
+        self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]
+    ) -> list[dict[str, Reading]]:
         """For each message the readings that speak against its labels, by head; {} if none.
 
         Both the message as a whole and each of its sentences may speak against them.
@@ -184,16 +165,21 @@ class Recognizer:
         if not texts:
             return against
         vectors = self.vectors(texts)
-        sentences = [split_sentences(self.domain.mask(text)) for text in texts]
-        for head in self.heads:
-            wholes = self.heads[head].chances(vectors)
-            for i, (whole, parts) in enumerate(zip(wholes, sentences, strict=True)):
+        split = [split_sentences(self.domain.mask(text)) for text in texts]
+        sentences = load_encoder().encode([sentence for parts in split for sentence in parts])
+        ends = np.cumsum([len(parts) for parts in split])[:-1]
+        for head, classifier in self.heads.items():
+            of_sentence = self.sentence_heads[head]
+            wholes = classifier.chances(vectors)
+            by_message = np.split(of_sentence.chances(sentences), ends)
+            for i, (whole, parts) in enumerate(zip(wholes, by_message, strict=True)):
                 wanted = labels[i][head]
-                found = self.heads[head].rival(whole, wanted)
-                for part in self.sentence_heads[head].chances(self._sentence_vectors(parts)):
-                    found = found or self.sentence_heads[head].rival_of_part(part, wanted)
-                if found:
-                    against[i][head] = found
+                rivals = [
+                    classifier.rival(whole, wanted),
+                    *(of_sentence.rival_of_sentence(part, wanted, self.doubt) for part in parts),
+                ]
+                if rival := next(filter(None, rivals), None):
+                    against[i][head] = rival
         return against
 
 
@@ -244,6 +230,9 @@ class SlotEar:
 
 class AgentRecognizer(Recognizer):
     """Reads the agent's messages: steps on the walk, side trips, and slots asked for."""
+
+    doubt = 0.02
+    """Many of its sentences, read alone, could be said at several steps."""
 
     def __init__(self, domain: Domain):
         super().__init__(domain, ["steps", "trips"])

@@ -2,8 +2,9 @@
 
     python tests/bench/bench_decoding.py --conversations 32 --turns 3
 
-Both continue the same histories, with the embedded base model, by the likeliest token, one after
-the other in this process. transformers pads a batch, reads every history anew and waits for the
+Both continue the same histories by the likeliest token, one after the other in this process. Name
+a compiled model with --model: the base model knows no end, and replies of equal length hide half.
+transformers pads a batch, reads every history anew and waits for the
 longest reply; ours packs it, remembers what was read, and lets go of what has ended.
 """
 
@@ -18,15 +19,16 @@ from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_talk
 
 
-def list_prompts(n: int, turns: int, tokenizer) -> list[list[list[int]]]:
-    """For each turn the prompts of the conversations that get so far."""
+def list_prompts(n: int, turns: int, tokenizer) -> list[dict[int, list[int]]]:
+    """For each turn the prompts of the conversations that get so far, by conversation."""
     domain = read_domain("travel_booking")
     paths = [p for p in enumerate_paths(domain.flowchart) if len(p.nodes) >= 8][:n]
     plans = [plan_scenario(path, "train", domain, 7, 0) for path in paths]
     talks = [write_talk(plan, domain, None, plan.seed).messages for plan in plans]
     ends = [1 + 2 * turn for turn in range(turns)]
     return [
-        [prompt_ids(talk[:end], tokenizer) for talk in talks if len(talk) > end] for end in ends
+        {i: prompt_ids(talk[:end], tokenizer) for i, talk in enumerate(talks) if len(talk) > end}
+        for end in ends
     ]
 
 
@@ -69,13 +71,13 @@ def main() -> None:
     model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).to(device)
     stop, n_new = tokenizer.eos_token_id, 120
     turns = list_prompts(options.conversations, options.turns, tokenizer)
-    generate(model.eval(), turns[0][:2], 2, stop)
+    generate(model.eval(), list(turns[0].values())[:2], 2, stop)
     seconds, replies = {}, {}
     start = time.perf_counter()
-    replies["transformers"] = [generate(model, prompts, n_new, stop) for prompts in turns]
+    replies["transformers"] = [generate(model, list(turn.values()), n_new, stop) for turn in turns]
     seconds["transformers"] = time.perf_counter() - start
     decoder, start = Decoder(model, stop), time.perf_counter()
-    replies["ours"] = [decoder.write(p, n_new, list(range(len(p)))) for p in turns]
+    replies["ours"] = [decoder.write(list(turn.values()), n_new, list(turn)) for turn in turns]
     seconds["ours"] = time.perf_counter() - start
     for name, made in replies.items():
         n = sum(len(reply) for turn in made for reply in turn)

@@ -15,6 +15,9 @@ HABIT = 1.0
 likeliest word, and if every step began in a hundred ways, the likeliest would be that of the step
 with the fewest."""
 
+NOTES = {"slots_complete": "noted", "slots_missing": "lacking", "slots_vague": "unclear"}
+"""What is said in front of a step that is taken in a state of the slots: parts of the book."""
+
 
 def find_steps(
     flowchart: Flowchart, at: str, record: Record, acts: list[Act]
@@ -86,15 +89,23 @@ class PhraseBookAgent:
             values["offers"] = self._offers(offers)
             key = f"{step}/single" if len(offers) == 1 and f"{step}/single" in domain.agent else key
         text = domain.agent.pick(key, self.voice, self.rng, values).strip()
-        return f"{self._noted(step, record)} {text}".strip()
+        return f"{self._noted(step, label.asks, record)} {text}".strip()
 
-    def _noted(self, step: str, record: Record) -> str:
-        """What is on record, read back where the way on depends on it: so the model sees it too."""
-        slots, key = self.domain.slots, "part/noted"
+    def _noted(self, step: str, asks: list[str], record: Record) -> str:
+        """What is on record and what is open, said where the way on depends on it.
+
+        The model sees it too: it need not find out what is open while it chooses its next words.
+        """
+        slots = self.domain.slots
         known = [slots[s].on_record(record.given[s]) for s in record.slots if s in record.given]
-        if not known or key not in self.domain.agent or not self.domain.slot_states(step):
+        keys = [f"part/{NOTES[state]}" for state in sorted(self.domain.slot_states(step))]
+        keys = [key for key in keys if key in self.domain.agent]
+        if not known or not keys:
             return ""
-        return self.domain.agent.pick(key, self.voice, self.rng, {"known": ", ".join(known)})
+        values = {"known": ", ".join(known)}
+        if asks:
+            values["open"] = join_clauses([slots[slot].name for slot in asks])
+        return self.domain.agent.pick(keys[0], self.voice, self.rng, values)
 
     def _asks(self, slots: list[str]) -> str:
         asks = [self.domain.slots[slot].ask for slot in slots]

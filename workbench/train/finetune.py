@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 PLAIN_MODELS = {"llama", "mistral", "qwen2", "qwen3"}
 """Model types whose loss is a softmax over lm_head and nothing more; others use TRL's own loss."""
 
-TOKENS_AT_A_TIME = {"cpu": 2048, "mps": 4096, "cuda": 32768}
+TOKENS_AT_A_TIME = {"cpu": 4096, "mps": 4096, "cuda": 32768}
 """Tokens that go through the model together. On a CPU few are as quick as many, and take less
 memory; a batch that is larger is worked through in parts."""
 
