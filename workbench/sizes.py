@@ -56,7 +56,7 @@ SIZES = {
         ),
         Size(
             name="demo",
-            conversations=1500,
+            conversations=1200,
             base_model="smollm2",
             epochs=1,
             batch_size=4,
