@@ -121,6 +121,7 @@ def test_travel_s_unseen_wordings_are_read_with_few_errors(travel):
 
 
 def test_one_sentence_among_many_may_speak_against_a_label(agent):
+    agent.doubt = 0.2
     label = agent.expected(Label(steps=["take_order.complete", "pay"]))
     right = "One large mocha, coming up. That will be 3 euros."
     assert agent.contradicts([right], [label]) == [{}]

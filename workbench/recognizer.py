@@ -23,6 +23,9 @@ UNLIKELY = 0.05
 CONTRADICTS = 0.25
 """How likely something else must be for that."""
 
+HALF_CONTRADICTS = 0.6
+"""The same for something that shares a label with it: half of it is heard at least."""
+
 
 @dataclass(frozen=True)
 class Reading:
@@ -74,7 +77,8 @@ class Classifier:
         if wanted not in self.sets:
             own = sum(c for c, s in zip(chances, self.sets, strict=True) if set(s) & set(wanted))
         best = int(chances.argmax())
-        is_clear = own < UNLIKELY and chances[best] >= CONTRADICTS
+        least = HALF_CONTRADICTS if set(self.sets[best]) & set(wanted) else CONTRADICTS
+        is_clear = own < UNLIKELY and chances[best] >= least
         return Reading(self.sets[best], float(chances[best])) if is_clear else None
 
     def rival_of_sentence(

@@ -83,34 +83,57 @@ def find_leaks(
                 f"{len(shared)} paths stand in training and in {split}:"
                 f" {', '.join(sorted(shared)[:5])}"
             )
-    said = "\n".join(message.content.lower() for talk in talks for message in talk.messages)
+    said = list({message.content.lower() for talk in talks for message in talk.messages})
+    forms = _forms(domain)
     for wording in list_test_wordings(domain):
-        if _is_said(wording, said):
+        if _is_said(wording, said, forms):
             leaks.append(f'the test wording "{wording}" is said in training')
     return leaks
 
 
 def list_test_wordings(domain: Domain) -> list[str]:
     """Test wordings with a run of at least four words of their own: short ones occur by chance."""
-    return [
+    wordings = dict.fromkeys(
         wording.text
         for book in (domain.agent, domain.customer)
         for key in book.keys
         for wording in book.wordings(key)
         if wording.split == "test" and len(_longest_run(wording.text).split()) >= 4
-    ]
+    )
+    return list(wordings)
 
 
-def _is_said(wording: str, said: str) -> bool:
-    """Whether a text holds a wording, whatever stands in its placeholders."""
-    if _longest_run(wording) not in said:
+def _is_said(wording: str, said: list[str], forms: dict[str, str]) -> bool:
+    """Whether a message holds a wording, its placeholders filled by any of their forms."""
+    run = _longest_run(wording)
+    lines = [line for line in said if run in line]
+    if not lines:
         return False
-    runs = map(re.escape, _PLACEHOLDER.split(wording.lower()))
-    return re.search(r"[^\n]{1,300}?".join(runs), said) is not None
+    # list, "{name}", list, ...: literal text and placeholders take turns
+    parts = re.split(r"\{(\w+)\}", wording.lower().strip())
+    pattern = "".join(
+        forms.get(part, ".*?") if place % 2 else re.escape(part) for place, part in enumerate(parts)
+    )
+    return any(re.search(pattern, line) for line in lines)
+
+
+def _forms(domain: Domain) -> dict[str, str]:
+    """For each placeholder that has known values a pattern of all of them."""
+    found = {
+        slot: [form for value in talk.values for form in talk.forms(value)]
+        for slot, talk in domain.slots.items()
+    }
+    found["vague"] = [v for t in domain.slots.values() for v in (*t.vague.train, *t.vague.test)]
+    found["offer"] = [offer.name for offer in domain.offers.values()]
+    return {
+        name: f"(?:{'|'.join(sorted(map(re.escape, map(str.lower, forms)), reverse=True))})"
+        for name, forms in found.items()
+        if forms
+    }
 
 
 def _longest_run(wording: str) -> str:
-    return max(_PLACEHOLDER.split(wording.lower()), key=len)
+    return max(_PLACEHOLDER.split(wording.lower()), key=len).strip()
 
 
 def _triples(talk: Conversation) -> set[tuple[str, ...]]:
