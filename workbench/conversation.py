@@ -22,7 +22,7 @@ class Act:
     """The slot, fact or offer it is about."""
 
     value: str = ""
-    """The value given, in the domain's standard form."""
+    """The value given, in the domain's standard form; of `vague`, the words."""
 
     @classmethod
     def parse(cls, text: str) -> Self:

@@ -15,9 +15,6 @@ HABIT = 1.0
 likeliest word, and if every step began in a hundred ways, the likeliest would be that of the step
 with the fewest."""
 
-NOTES = {"slots_complete": "noted", "slots_missing": "lacking", "slots_vague": "unclear"}
-"""What is said in front of a step that is taken in a state of the slots: parts of the book."""
-
 
 def find_steps(
     flowchart: Flowchart, at: str, record: Record, acts: list[Act]
@@ -89,23 +86,27 @@ class PhraseBookAgent:
             values["offers"] = self._offers(offers)
             key = f"{step}/single" if len(offers) == 1 and f"{step}/single" in domain.agent else key
         text = domain.agent.pick(key, self.voice, self.rng, values).strip()
-        return f"{self._noted(step, label.asks, record)} {text}".strip()
+        return " ".join([*self._notes(step, label.asks, record), text])
 
-    def _noted(self, step: str, asks: list[str], record: Record) -> str:
-        """What is on record and what is open, said where the way on depends on it.
+    def _notes(self, step: str, asks: list[str], record: Record) -> list[str]:
+        """Said where the way on depends on the slots: what is on record, and what is open.
 
-        The model sees it too: it need not find out what is open while it chooses its next words.
+        The model sees it too: it need not find that out while it chooses its next words.
         """
-        slots = self.domain.slots
+        states, slots = self.domain.slot_states(step), self.domain.slots
         known = [slots[s].on_record(record.given[s]) for s in record.slots if s in record.given]
-        keys = [f"part/{NOTES[state]}" for state in sorted(self.domain.slot_states(step))]
-        keys = [key for key in keys if key in self.domain.agent]
-        if not known or not keys:
-            return ""
-        values = {"known": ", ".join(known)}
-        if asks:
-            values["open"] = join_clauses([slots[slot].name for slot in asks])
-        return self.domain.agent.pick(keys[0], self.voice, self.rng, values)
+        notes: dict[str, dict[str, str]] = {}
+        if states and known:
+            notes["noted"] = {"known": ", ".join(known)}
+        if "slots_missing" in states and known:
+            notes["lacking"] = {"open": join_clauses([slots[slot].name for slot in asks])}
+        if "slots_vague" in states:
+            notes["unclear"] = {"vague": record.vague[asks[0]]}
+        return [
+            self.domain.agent.pick(f"part/{part}", self.voice, self.rng, values)
+            for part, values in notes.items()
+            if f"part/{part}" in self.domain.agent
+        ]
 
     def _asks(self, slots: list[str]) -> str:
         asks = [self.domain.slots[slot].ask for slot in slots]
