@@ -43,7 +43,7 @@ def test_what_is_as_it_should_be_is_kept(checker, pairs):
 @pytest.mark.parametrize(
     ("step", "text", "reason"),
     [
-        ("take_order.missing", "Thanks, here you are. Enjoy it.", "agent reads as settle.paid"),
+        ("take_order.missing", "Thanks, here you are. Enjoy it.", "agent seems to ask for nothing"),
         (
             "settle.paid",
             "Never mind, until another day.",
@@ -101,7 +101,7 @@ def test_an_empty_message_is_rejected(checker, pairs):
 @pytest.fixture(scope="module")
 def travel_plans(travel):
     paths = enumerate_paths(travel.flowchart)
-    return [plan_scenario(p, "train", travel, 7, i) for p in paths for i in range(2)]
+    return [plan_scenario(p, "train", travel, 7, i) for p in paths for i in range(3)]
 
 
 @pytest.fixture(scope="module")
@@ -114,7 +114,7 @@ def plant(book, key, text):
     entries = []
     for entry in book.entries:
         if key in entry.list_keys():
-            train = {manner: [*texts, *[text] * 5] for manner, texts in entry.train.items()}
+            train = {manner: [*[text] * 9, *texts] for manner, texts in entry.train.items()}
             entry = entry.model_copy(update={"train": train})
         entries.append(entry)
     return PhraseBook(entries)
@@ -127,12 +127,12 @@ def test_travel_s_book_passes_mostly(travel, travel_plans, travel_checkers):
     assert sum(map(bool, problems)) / len(problems) < 0.35
 
 
-# known to slip through, some always and some when a tail follows: see CONTRADICTS in recognizer.py
+# sentence vectors hardly see a "not": what is nearly the opposite, in the same words, slips through
 MISSED = [
     ("customer", "confirm", "No, I would rather not book at all, forget it."),
     ("customer", "choose", "None of these appeal to me."),
 ]
-SLIPS = pytest.mark.xfail(reason="the reader hesitates, and does not contradict")
+SLIPS = pytest.mark.xfail(reason="the reader takes it for what it denies")
 
 
 @pytest.mark.slow

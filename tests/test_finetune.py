@@ -199,7 +199,7 @@ def test_every_row_comes_once_an_epoch_in_batches_of_like_length():
 
 
 def test_a_batch_that_is_too_much_at_once_is_worked_through_in_parts():
-    assert [part_of_batch(8, longest, "cpu") for longest in (10, 400, 600, 5000)] == [8, 4, 2, 1]
+    assert [part_of_batch(8, longest, "cpu") for longest in (10, 400, 1200, 5000)] == [8, 8, 2, 1]
 
 
 def test_attention_is_the_usual_one():

@@ -106,7 +106,7 @@ class Recognizer:
     on the walk, side trips, slots asked for.
     """
 
-    doubt = 0.1
+    doubt = 0.05
     """Chance that a sentence fits its message after all, below which it speaks against it."""
 
     def __init__(self, domain: Domain, heads: Sequence[str]):

@@ -208,7 +208,7 @@ def write_practice(
 
 
 def fit_checkers(
-    domain: Domain, scenarios: list[Scenario], seed: int, most: int = 160
+    domain: Domain, scenarios: list[Scenario], seed: int, most: int = 320
 ) -> list[Checker]:
     """For each fold of wordings a checker that has learnt from the other folds only."""
     sample = scenarios[:: max(1, len(scenarios) // most)]
