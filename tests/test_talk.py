@@ -168,9 +168,8 @@ def test_what_is_on_record_is_read_back_where_the_way_on_depends_on_it(talks, do
             known = [domain.slots[slot].on_record(v) for slot, v in record.given.items()]
             seen |= {(state, bool(known)) for state in states}
             assert not states or all(value in text for value in known), text
-            is_open = known and "slots_missing" in states
+            is_open = known and {"slots_missing", "slots_vague"} & set(states)
             assert not is_open or all(domain.slots[slot].name in text for slot in label.asks), text
-            assert "slots_vague" not in states or f'"{record.vague[label.asks[0]]}"' in text, text
     assert {(f"slots_{state}", True) for state in ("missing", "vague", "complete")} <= seen
     assert ("slots_missing", False) in seen
 

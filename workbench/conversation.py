@@ -22,7 +22,7 @@ class Act:
     """The slot, fact or offer it is about."""
 
     value: str = ""
-    """The value given, in the domain's standard form; of `vague`, the words."""
+    """The value given, in the domain's standard form."""
 
     @classmethod
     def parse(cls, text: str) -> Self:

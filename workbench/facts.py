@@ -97,7 +97,7 @@ def check_facts(conversation: Conversation, domain: Domain) -> list[tuple[int, s
             record.hear(acts)
             check.hear_customer(
                 message.content,
-                [(a.target, a.value) for a in acts if a.kind in {"give", "revise"}],
+                [(a.target, a.value) for a in acts if a.target in record.slots and a.value],
             )
         if message.role == "assistant":
             found = check.check_agent(message.content, label.facts, record)

@@ -16,8 +16,8 @@ class Record:
         self.slots = list(slots)
         self.given: dict[str, str] = {}
         """Slot to value, in the domain's standard form."""
-        self.vague: dict[str, str] = {}
-        """Slots of which something was said that is too vague to act on, and those words."""
+        self.vague: set[str] = set()
+        """Slots of which something was said that is too vague to act on."""
         self.offered: list[str] = []
         """Ids of the offers made in the last presentation."""
         self.presentations = 0
@@ -44,11 +44,11 @@ class Record:
         for act in acts:
             if act.kind in {"give", "revise"}:
                 self.given[act.target] = act.value
-                self.vague.pop(act.target, None)
+                self.vague.discard(act.target)
             if act.kind in {"drop", "vague"}:
                 self.given.pop(act.target, None)
             if act.kind == "vague":
-                self.vague[act.target] = act.value
+                self.vague.add(act.target)
             if act.kind in {"revise", "drop"}:
                 self.presentations, self.offered, self.chosen = 0, [], ""
             if act.kind == "choose":

@@ -110,7 +110,7 @@ class _Reader:
             if message.role == "user":
                 acts = label.parsed_acts()
                 self.record.hear(acts)
-                values = [(a.target, a.value) for a in acts if a.kind in {"give", "revise"}]
+                values = [(a.target, a.value) for a in acts if a.value]
                 self.facts.hear_customer(message.content, values)
             if message.role == "assistant":
                 self._hear(i, message.content, label, acts)

@@ -52,14 +52,7 @@ class Customer:
         return acts, True
 
     def _aim(self, act: Act, record: Record) -> Act | None:
-        """A planned act with what only the moment decides; None if there is nothing to choose.
-
-        A choice is aimed at the offers made, something vague is put into words.
-        """
-        if act.kind == "vague":
-            vague = self.domain.slots[act.target].vague
-            is_test = self.voice.split == "test" and vague.test
-            return Act("vague", act.target, self.rng.choice(vague.test if is_test else vague.train))
+        """A planned choice aimed at the offers made; None when there was none to choose from."""
         if act.kind != "choose" or act.target in self.domain.offers:
             return act
         if not record.offered:
@@ -95,10 +88,16 @@ class Customer:
             if act.target in record.offered:
                 values["ordinal"] = ordinal[record.offered.index(act.target)]
         if act.kind == "vague":
-            values["vague"] = act.value
-        elif act.value:
+            vague = self.domain.slots[act.target].vague
+            values["vague"] = self.rng.choice(
+                vague.test if self._is_test(vague.test) else vague.train
+            )
+        if act.value:
             values[act.target] = self.rng.choice(self.domain.slots[act.target].forms(act.value))
         return book.pick(key, self.voice, self.rng, values)
+
+    def _is_test(self, wordings: list[str]) -> bool:
+        return self.voice.split == "test" and bool(wordings)
 
     def _lowered(self, text: str) -> str:
         """The text with its first letter small, unless it begins with "I" or a name."""

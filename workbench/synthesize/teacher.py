@@ -15,6 +15,9 @@ HABIT = 1.0
 likeliest word, and if every step began in a hundred ways, the likeliest would be that of the step
 with the fewest."""
 
+NOTES = {"slots_complete": "noted", "slots_missing": "lacking", "slots_vague": "unclear"}
+"""What is said in front of a step that is taken in a state of the slots: parts of the book."""
+
 
 def find_steps(
     flowchart: Flowchart, at: str, record: Record, acts: list[Act]
@@ -86,27 +89,23 @@ class PhraseBookAgent:
             values["offers"] = self._offers(offers)
             key = f"{step}/single" if len(offers) == 1 and f"{step}/single" in domain.agent else key
         text = domain.agent.pick(key, self.voice, self.rng, values).strip()
-        return " ".join([*self._notes(step, label.asks, record), text])
+        return f"{self._noted(step, label.asks, record)} {text}".strip()
 
-    def _notes(self, step: str, asks: list[str], record: Record) -> list[str]:
-        """Said where the way on depends on the slots: what is on record, and what is open.
+    def _noted(self, step: str, asks: list[str], record: Record) -> str:
+        """What is on record and what is open, said where the way on depends on it.
 
-        The model sees it too: it need not find that out while it chooses its next words.
+        The model sees it too: it need not find out what is open while it chooses its next words.
         """
-        states, slots = self.domain.slot_states(step), self.domain.slots
+        slots = self.domain.slots
         known = [slots[s].on_record(record.given[s]) for s in record.slots if s in record.given]
-        notes: dict[str, dict[str, str]] = {}
-        if states and known:
-            notes["noted"] = {"known": ", ".join(known)}
-        if "slots_missing" in states and known:
-            notes["lacking"] = {"open": join_clauses([slots[slot].name for slot in asks])}
-        if "slots_vague" in states:
-            notes["unclear"] = {"vague": record.vague[asks[0]]}
-        return [
-            self.domain.agent.pick(f"part/{part}", self.voice, self.rng, values)
-            for part, values in notes.items()
-            if f"part/{part}" in self.domain.agent
-        ]
+        keys = [f"part/{NOTES[state]}" for state in sorted(self.domain.slot_states(step))]
+        keys = [key for key in keys if key in self.domain.agent]
+        if not known or not keys:
+            return ""
+        values = {"known": ", ".join(known)}
+        if asks:
+            values["open"] = join_clauses([slots[slot].name for slot in asks])
+        return self.domain.agent.pick(keys[0], self.voice, self.rng, values)
 
     def _asks(self, slots: list[str]) -> str:
         asks = [self.domain.slots[slot].ask for slot in slots]
