@@ -35,6 +35,7 @@ def time_ours(rows: list[dict], steps: int, folder: str) -> dict:
 
 def time_trl(rows: list[dict], steps: int, folder: str) -> dict:
     """TRL as it comes: its own preparation of the rows, its own loss, its own settings."""
+    import torch
     from datasets import Dataset
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import SFTConfig, SFTTrainer
@@ -56,7 +57,14 @@ def time_trl(rows: list[dict], steps: int, folder: str) -> dict:
 
     trainer = Counting(
         AutoModelForCausalLM.from_pretrained(base),
-        args=SFTConfig(output_dir=folder, max_steps=steps, report_to="none", save_strategy="no"),
+        args=SFTConfig(
+            output_dir=folder,
+            max_steps=steps,
+            report_to="none",
+            save_strategy="no",
+            # without a GPU it does not start otherwise
+            use_cpu=not torch.cuda.is_available(),
+        ),
         train_dataset=Dataset.from_list(rows),
         processing_class=AutoTokenizer.from_pretrained(base),
         callbacks=[Clock()],
