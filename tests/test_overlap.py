@@ -97,6 +97,15 @@ def test_wordings_that_occur_by_chance_are_no_leaks(domain):
     assert all(max(len(run.split()) for run in parts) >= 4 for parts in runs)
 
 
+def test_a_value_in_the_form_on_record_is_one_too(travel):
+    wording = next(w for w in list_test_wordings(travel) if "{travellers}" in w)
+    value = travel.slots["travellers"].on_record("2")
+    said = fill(wording.replace("{travellers}", value), travel)
+    assert f'the test wording "{wording}" is said in training' in find_leaks(
+        [talk("a", said)], travel
+    )
+
+
 def test_a_value_of_another_slot_makes_another_wording(travel):
     wording = next(w for w in list_test_wordings(travel) if "{travellers}" in w)
     other = wording.replace("{travellers}", "{dates}")

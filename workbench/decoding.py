@@ -200,7 +200,9 @@ class _Batch:
             row.n_read = len(row.ids)
             row.ids.append(token)
 
-    def attend(self, number: int, query: "Tensor", key: "Tensor", value: "Tensor", scale: float):
+    def attend(
+        self, number: int, query: "Tensor", key: "Tensor", value: "Tensor", scale: float
+    ) -> "Tensor":
         """Attention of one layer over all that was read; shapes are those of transformers.
 
         query is (1, heads, tokens, size), key and value (1, groups, tokens, size), the tokens of
@@ -308,6 +310,8 @@ def _register_attention() -> str:
 
     def attend(module, query, key, value, attention_mask, scaling, batch, **kind):
         special = [name for name in ("softcap", "s_aux") if kind.get(name) is not None]
+        if attention_mask is not None:
+            special.append("a mask of its own")
         # a window that is longer than the conversation hides nothing
         if (kind.get("sliding_window") or batch.room) < batch.room:
             special.append("sliding_window")

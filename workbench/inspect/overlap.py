@@ -118,11 +118,10 @@ def _is_said(wording: str, said: list[str], forms: dict[str, str]) -> bool:
 
 
 def _forms(domain: Domain) -> dict[str, str]:
-    """For each placeholder that has known values a pattern of all of them."""
-    found = {
-        slot: [form for value in talk.values for form in talk.forms(value)]
-        for slot, talk in domain.slots.items()
-    }
+    """For each name that a wording may hold in braces, a pattern of all that it can stand for."""
+    found: dict[str, list[str]] = defaultdict(list)
+    for form, (slot, _) in domain.said_forms.items():
+        found[slot].append(form)
     found["vague"] = [v for t in domain.slots.values() for v in (*t.vague.train, *t.vague.test)]
     found["offer"] = [offer.name for offer in domain.offers.values()]
     return {

@@ -1,8 +1,9 @@
 """Every conversation is read before it is kept: do its words do what its path asks for?
 
 The reading starts from the words, not from the labels they were made from: recognizers fitted on
-other wordings name steps and acts, slot values and facts are found in the text. So a bad phrase
-in the phrase book is caught and cannot reach a row.
+other wordings name steps and acts, slot values and facts are found in the text. So most bad phrases
+in a phrase book are caught before they reach a row; one that denies what it should say, in nearly
+the same words, may pass: tests/test_checking.py names those that are known to.
 """
 
 from workbench.conversation import Conversation
