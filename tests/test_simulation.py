@@ -4,14 +4,17 @@ from dataclasses import dataclass, field
 
 import pytest
 
+from workbench import models
 from workbench.conformance import Aligner
 from workbench.conversation import Label
 from workbench.design.paths import enumerate_paths
-from workbench.evaluate.conditions import Reply, Walker
+from workbench.evaluate.conditions import ModelAgent, Reply, Walker
 from workbench.evaluate.metrics import score_conversation
 from workbench.evaluate.simulation import STRATA, Simulated, limit_replies, simulate
+from workbench.phrases import Voice
 from workbench.recognizer import AgentRecognizer
 from workbench.synthesize.scenarios import plan_scenario
+from workbench.synthesize.talk import open_talk
 from workbench.synthesize.writing import write_practice
 
 BETTER_LOW = {"premature_ending", "overrun", "invalid_moves", "reasked"}
@@ -168,3 +171,20 @@ def test_travel_s_walker_heard_through_words_arrives(travel):
     scores = [score_conversation(t, plans[t.scenario_id], travel, aligner) for t in talks]
     assert sum(score.measures["ending_correct"] for score in scores) / len(scores) > 0.9
     assert sum(score.measures["fitness"] for score in scores) / len(scores) > 0.9
+
+
+def test_a_model_is_told_which_talk_is_which(coffee_domain, tmp_path):
+    asked = []
+
+    class Model:
+        def reply(self, batch, max_new_tokens, names):
+            asked.append((max_new_tokens, names))
+            return [models.Reply("Hi", 1, 1, 0.1) for _ in batch]
+
+    plan = plan_scenario(enumerate_paths(coffee_domain.flowchart)[0], "test", coffee_domain, 7, 0)
+    talks = {("seen", n): open_talk(coffee_domain, plan, Voice("train"), 9) for n in "ab"}
+    agent = ModelAgent("compiled", tmp_path, max_new_tokens=5)
+    agent.model = Model()
+    # without names every reply would read its talk from the start again
+    assert set(agent.reply(talks)) == set(talks)
+    assert asked == [(5, list(talks))]
