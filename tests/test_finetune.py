@@ -10,7 +10,6 @@ from workbench.run import RunError, open_run
 from workbench.train.backend import BackendError, choose_backend
 from workbench.train.estimate import estimate_training
 from workbench.train.finetune import TrainError, order_rows, part_of_batch, train
-from workbench.train.kernels import causal_attention, labelled_loss
 from workbench.train.progress import TrainingLog
 
 SMALL = {"base_model": "tiny-random", "epochs": 2, "batch_size": 4, "max_length": 96}
@@ -200,34 +199,6 @@ def test_every_row_comes_once_an_epoch_in_batches_of_like_length():
 
 def test_a_batch_that_is_too_much_at_once_is_worked_through_in_parts():
     assert [part_of_batch(8, longest, "cpu") for longest in (10, 400, 1200, 5000)] == [8, 8, 2, 1]
-
-
-def test_attention_is_the_usual_one():
-    import torch
-    from torch.nn.functional import scaled_dot_product_attention
-
-    torch.manual_seed(0)
-    shapes = [(2, 6, 100, 16), (2, 3, 100, 16), (2, 3, 100, 16)]
-    ours = [torch.randn(shape, requires_grad=True) for shape in shapes]
-    usual = scaled_dot_product_attention(*ours, is_causal=True, enable_gqa=True, scale=0.3)
-    out, gradient = causal_attention(*ours, 0.3), torch.randn(shapes[0])
-    torch.testing.assert_close(out, usual)
-    expected = torch.autograd.grad(usual, ours, gradient)
-    torch.testing.assert_close(torch.autograd.grad(out, ours, gradient), expected)
-
-
-def test_the_loss_is_the_usual_one():
-    import torch
-    from torch.nn.functional import cross_entropy
-
-    torch.manual_seed(0)
-    hidden, head = (torch.randn(n, 16, requires_grad=True) for n in (150, 300))
-    targets = torch.randint(0, 300, (150,))
-    ours = labelled_loss(hidden, head, targets) / 150
-    usual = cross_entropy(hidden @ head.T, targets)
-    torch.testing.assert_close(ours, usual)
-    expected = torch.autograd.grad(usual, (hidden, head))
-    torch.testing.assert_close(torch.autograd.grad(ours, (hidden, head)), expected)
 
 
 def test_a_backend_says_why_it_was_chosen(monkeypatch):

@@ -12,8 +12,9 @@ from workbench.domain import Domain
 from workbench.flowchart import Flowchart
 from workbench.record import Record
 
-SIDE_TRIP_SHARE = 0.15
-"""Share of conversations with small talk, a stray request or an attempt to take over."""
+SIDE_TRIP_SHARE = {"train": 0.3, "valid": 0.15, "test": 0.15}
+"""Share of conversations with small talk, a stray request or an attempt to take over. There are
+more to learn from than will be met: each kind is rare, and comes in as many words as any other."""
 
 
 class Scenario(BaseModel):
@@ -47,7 +48,7 @@ def plan_scenario(path: FlowPath, split: str, domain: Domain, seed: int, index: 
         "seed": hash_text(seed, path.path_id, index),
     }
     scenario = Scenario(scenario_id="", **content)
-    if rng.random() < SIDE_TRIP_SHARE:
+    if rng.random() < SIDE_TRIP_SHARE[split]:
         scenario = strew_side_trip(scenario, domain, rng)
     content = scenario.model_dump(exclude={"scenario_id"})
     return scenario.model_copy(update={"scenario_id": hash_text(sorted(content.items()))})

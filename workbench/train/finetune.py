@@ -25,7 +25,7 @@ from workbench.train.base_model import (
     resolve_base_model,
 )
 from workbench.train.card import write_card
-from workbench.train.kernels import labelled_loss, register_attention
+from workbench.train.kernels import is_plain_llama, labelled_loss, last_states
 from workbench.train.progress import TrainingLog, follow
 
 if TYPE_CHECKING:
@@ -174,10 +174,7 @@ def _train(
 def load_model(
     base: BaseModel, backend: Backend
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
-    """Base model and tokenizer, ready to be trained: weights in float32, whatever they are kept in.
-
-    Quick attention on a CPU, where the model is a plain Llama without dropout.
-    """
+    """Base model and tokenizer, ready to be trained: weights in float32, whatever they are kept in."""
     if backend.name == "unsloth":
         from unsloth import FastLanguageModel
 
@@ -187,16 +184,13 @@ def load_model(
         return model, load_tokenizer(base.folder)
 
     import torch
-    from transformers import AutoConfig, AutoModelForCausalLM
+    from transformers import AutoModelForCausalLM
 
-    shape = AutoConfig.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
-    is_quick = shape.model_type == "llama" and not shape.attention_dropout
-    attention = register_attention() if is_quick and backend.device == "cpu" else "sdpa"
     with no_progress_bars():
         model = AutoModelForCausalLM.from_pretrained(
             base.folder,
             dtype=torch.float32,
-            attn_implementation=attention,
+            attn_implementation="sdpa",
             local_files_only=True,
             use_safetensors=True,
             trust_remote_code=False,
@@ -223,15 +217,17 @@ def loss_sum(
     """Cross-entropy summed over labelled positions, and their number; logits only where needed."""
     import torch
 
-    # padding is on the right, where no position that counts can see it: no attention mask
     dtype = getattr(torch, backend_dtype)
-    with torch.autocast(input_ids.device.type, dtype=dtype, enabled=dtype != torch.float32):
-        states = model.model(input_ids=input_ids, use_cache=False).last_hidden_state
-        targets = labels[:, 1:]
-        chosen = targets != -100
-        head = model.lm_head.weight.to(dtype)
-        total = labelled_loss(states[:, :-1][chosen].to(dtype), head, targets[chosen])
-    return total, chosen.sum()
+    if input_ids.device.type == "cpu" and is_plain_llama(model.config):
+        states = last_states(model, input_ids, dtype)
+    else:
+        # padding is on the right, where no position that counts can see it: no attention mask
+        with torch.autocast(input_ids.device.type, dtype=dtype, enabled=dtype != torch.float32):
+            states = model.model(input_ids=input_ids, use_cache=False).last_hidden_state
+    targets = labels[:, 1:]
+    chosen = targets != -100
+    head = model.lm_head.weight.to(dtype)
+    return labelled_loss(states[:, :-1][chosen].to(dtype), head, targets[chosen]), chosen.sum()
 
 
 def _make_trainer(
