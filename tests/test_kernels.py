@@ -38,7 +38,9 @@ def test_states_and_gradients_are_the_usual_ones(length, changes):
     expected = torch.autograd.grad((usual * direction).sum(), weights)
     found = torch.autograd.grad((ours * direction).sum(), weights)
     for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-6 + 1e-4 * float(other.abs().max()))
+        torch.testing.assert_close(
+            one, other, rtol=1e-3, atol=1e-6 + 1e-4 * float(other.abs().max())
+        )
 
 
 def test_bfloat16_products_change_the_states_by_rounding_only():

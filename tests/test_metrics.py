@@ -9,8 +9,8 @@ from workbench.evaluate.conditions import Walker
 from workbench.evaluate.metrics import (
     MEASURES,
     Score,
-    average,
     average_scores,
+    compare_scores,
     score_conversation,
 )
 from workbench.evaluate.simulation import simulate
@@ -153,49 +153,6 @@ def test_an_agent_that_is_not_understood_scores_nothing_it_did_not_do(score):
     assert measures["invalid_moves"] is measures["branch_correct"] is None
 
 
-def test_a_mean_of_all_ones_has_an_interval_below_one():
-    metric = average([1.0] * 20, [f"p{i}" for i in range(20)])
-    assert (metric.mean, metric.high, metric.n) == (1, 1, 20)
-    assert 0.8 < metric.low < 0.9
-
-
-def test_a_mean_of_all_zeros_has_an_interval_above_zero():
-    metric = average([0.0] * 20, [f"p{i}" for i in range(20)])
-    assert metric.mean == metric.low == 0
-    assert 0.1 < metric.high < 0.2
-
-
-def test_what_could_not_be_scored_is_counted_and_not_averaged():
-    metric = average([1.0, None, 0.0, None, None], list("abcde"))
-    assert (metric.mean, metric.n, metric.unscored) == (0.5, 2, 3)
-
-
-def test_a_mean_of_nothing_is_nothing():
-    metric = average([None, None], ["a", "b"])
-    assert (metric.mean, metric.low, metric.high, metric.n, metric.unscored) == (
-        None,
-        None,
-        None,
-        0,
-        2,
-    )
-
-
-def test_conversations_on_one_path_are_not_independent():
-    values = [1.0] * 40 + [0.0] * 40
-    alone = average(values, [f"p{i}" for i in range(80)])
-    clustered = average(values, [f"p{i // 10}" for i in range(80)])
-    assert alone.mean == clustered.mean == 0.5
-    assert clustered.high - clustered.low > 2 * (alone.high - alone.low)
-
-
-def test_an_interval_holds_its_mean_and_is_the_seed_s():
-    values, paths = [1.0, 0.0, 0.5, 1.0, 0.25], list("aabbc")
-    metric = average(values, paths)
-    assert metric.low <= metric.mean <= metric.high
-    assert metric == average(values, paths)
-
-
 def test_scores_are_averaged_by_condition_and_stratum():
     def make(condition, stratum, value):
         measures = dict.fromkeys(MEASURES, value)
@@ -212,3 +169,19 @@ def test_scores_are_averaged_by_condition_and_stratum():
     }
     fitness = averaged["a"]["seen"]["fitness"]
     assert (fitness.mean, fitness.n, fitness.unscored) == (1, 1, 1)
+
+
+def test_conditions_are_compared_on_the_customers_both_met():
+    def make(condition, scenario, value):
+        names = {"conversation_id": "x", "scenario_id": scenario, "path_id": scenario}
+        measures = dict.fromkeys(MEASURES, value)
+        return Score(
+            **names, condition=condition, stratum="seen", measures=measures, faults=[], wrong={}
+        )
+
+    rows = [("compiled", "a", 1.0), ("compiled", "b", 1.0), ("compiled", "c", None)]
+    rows += [("floor/base", "b", 0.0), ("floor/base", "c", 0.0), ("other", "z", 1.0)]
+    differences = compare_scores(make(*row) for row in rows)
+    assert list(differences) == ["floor/base"]
+    found = differences["floor/base"]["seen"]["ending_correct"]
+    assert (found.mean, found.n, found.unscored) == (1, 1, 1)

@@ -96,12 +96,16 @@ class Domain:
         cited = self.flowchart.nodes[node]
         return cited.routes[route].cites if route else cited.cites
 
+    def causes(self, step: str) -> set[str]:
+        """Acts and states of the slots that make the agent take a step's route; empty: none."""
+        node, _, route = step.split("|")[0].partition(".")
+        if node == "anywhere":
+            return set(self.flowchart.anywhere[route].acts)
+        return set(self.flowchart.nodes[node].routes[route].acts) if route else set()
+
     def slot_states(self, step: str) -> set[str]:
         """States of the slots that a step is taken in, e.g. {"slots_missing"}; empty: any state."""
-        node, _, route = step.split("|")[0].partition(".")
-        if node == "anywhere" or not route:
-            return set()
-        return SLOT_STATES & set(self.flowchart.nodes[node].routes[route].acts)
+        return SLOT_STATES & self.causes(step)
 
     def asks_for_slots(self, step: str) -> bool:
         """Whether a step is taken because a slot is missing or vague, and so asks for it."""

@@ -1,15 +1,14 @@
 """Measures of one conversation, and their means over many with intervals. No judge."""
 
-import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 
-import numpy as np
 from pydantic import BaseModel
 
 from workbench.conformance import Aligner
 from workbench.conversation import Act, Label
 from workbench.domain import Domain
 from workbench.evaluate.simulation import Simulated
+from workbench.evaluate.statistics import Difference, Metric, average, compare
 from workbench.facts import FactCheck, offers_named
 from workbench.record import Record
 from workbench.synthesize.scenarios import Scenario
@@ -175,56 +174,6 @@ class _Reader:
         return list(dict.fromkeys(due))
 
 
-class Metric(BaseModel):
-    """A measure over many conversations."""
-
-    mean: float | None
-    """None if no conversation was scored."""
-    n: int
-    """Conversations scored."""
-    low: float | None
-    high: float | None
-    """95 % interval; conversations on one path are not taken as independent."""
-    unscored: int
-    """Conversations the measure does not apply to."""
-
-
-def average(values: Sequence[float | None], clusters: Sequence[str], seed: int = 7) -> Metric:
-    """Mean with a 95 % interval clustered by path.
-
-    Percentile bootstrap over whole clusters (scipy, 2,000 resamples); where all values are equal
-    a bootstrap knows no spread, and Wilson's interval is given instead.
-    """
-    from scipy import stats
-
-    scored = [(value, c) for value, c in zip(values, clusters, strict=True) if value is not None]
-    unscored = len(values) - len(scored)
-    if not scored:
-        return Metric(mean=None, n=0, low=None, high=None, unscored=unscored)
-    numbers = np.array([value for value, _ in scored])
-    mean, n = float(numbers.mean()), len(numbers)
-    names = np.array([cluster for _, cluster in scored])
-    if np.ptp(numbers) == 0 or len(set(names)) < 2:
-        interval = stats.binomtest(round(mean * n), n).proportion_ci(method="wilson")
-    else:
-        sums = np.array([numbers[names == name].sum() for name in sorted(set(names))])
-        sizes = np.array([(names == name).sum() for name in sorted(set(names))])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-            interval = stats.bootstrap(
-                (sums, sizes),
-                lambda s, k, axis: s.sum(axis) / k.sum(axis),
-                paired=True,
-                vectorized=True,
-                n_resamples=2000,
-                method="percentile",
-                rng=np.random.default_rng(seed),
-            ).confidence_interval
-    return Metric(
-        mean=mean, n=n, low=float(interval.low), high=float(interval.high), unscored=unscored
-    )
-
-
 def average_scores(scores: Iterable[Score]) -> dict[str, dict[str, dict[str, Metric]]]:
     """Metrics by condition, stratum and measure."""
     groups: dict[tuple[str, str], list[Score]] = {}
@@ -237,3 +186,30 @@ def average_scores(scores: Iterable[Score]) -> dict[str, dict[str, dict[str, Met
             for measure in MEASURES
         }
     return averaged
+
+
+def compare_scores(
+    scores: Iterable[Score], condition: str = "compiled"
+) -> dict[str, dict[str, dict[str, Difference]]]:
+    """What a condition has more than each other, on the customers that both met.
+
+    By the other's name, stratum and measure. Where the two share no customer, there is nothing.
+    """
+    groups: dict[tuple[str, str], dict[str, Score]] = {}
+    for score in scores:
+        groups.setdefault((score.condition, score.stratum), {})[score.scenario_id] = score
+    differences: dict[str, dict[str, dict[str, Difference]]] = {}
+    for (other, stratum), theirs in groups.items():
+        own = groups.get((condition, stratum), {})
+        shared = [scenario for scenario in own if scenario in theirs]
+        if other == condition or not shared:
+            continue
+        differences.setdefault(other, {})[stratum] = {
+            measure: compare(
+                [own[scenario].measures[measure] for scenario in shared],
+                [theirs[scenario].measures[measure] for scenario in shared],
+                [own[scenario].path_id for scenario in shared],
+            )
+            for measure in MEASURES
+        }
+    return differences

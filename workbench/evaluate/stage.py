@@ -12,8 +12,14 @@ from workbench.conformance import Aligner
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
 from workbench.evaluate.conditions import Agent, ModelAgent, Walker
-from workbench.evaluate.metrics import Metric, Score, average, average_scores, score_conversation
+from workbench.evaluate.metrics import (
+    Score,
+    average_scores,
+    compare_scores,
+    score_conversation,
+)
 from workbench.evaluate.simulation import STRATA, Simulated, limit_replies, simulate
+from workbench.evaluate.statistics import Metric, average
 from workbench.recognizer import AgentRecognizer
 from workbench.run import Run
 from workbench.synthesize.scenarios import Scenario
@@ -190,14 +196,20 @@ def _result(
             "low": accuracy.low,
             "high": accuracy.high,
         },
-        "conditions": {
-            condition: {
-                stratum: {name: metric.model_dump() for name, metric in measures.items()}
-                for stratum, measures in strata.items()
-            }
-            for condition, strata in conditions.items()
-        },
+        "conditions": _dump(conditions),
+        "differences": {"compiled": _dump(compare_scores(scores))},
         "cost": {name: _cost([t for t in talks if t.condition == name]) for name in conditions},
+    }
+
+
+def _dump(found: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
+    """Figures by condition, stratum and measure, as plain values."""
+    return {
+        condition: {
+            stratum: {measure: figure.model_dump() for measure, figure in measures.items()}
+            for stratum, measures in strata.items()
+        }
+        for condition, strata in found.items()
     }
 
 

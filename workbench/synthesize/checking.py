@@ -84,6 +84,7 @@ class Checker:
             (self._step_at(talk, i + 1), f"customer reads as {_list(reading)}")
             for i, readings in zip(said, against, strict=True)
             for reading in readings.values()
+            if not self._leads_the_same_way(self._step_at(talk, i + 1), reading)
         ]
         for i, text, label in zip(said, texts, labels, strict=True):
             acts = [act for act in label.parsed_acts() if act.kind in {"give", "revise"}]
@@ -91,6 +92,12 @@ class Checker:
             if found != {act.target: [act.value] for act in acts}:
                 problems.append((self._step_at(talk, i + 1), f"details read as {found}"))
         return problems
+
+    def _leads_the_same_way(self, step: str, reading: Reading) -> bool:
+        """Whether the step taken is right for what was heard too: two acts may cause one route."""
+        return (
+            bool(reading.labels) and bool(step) and set(reading.labels) <= self.domain.causes(step)
+        )
 
     def _step_at(self, talk: Conversation, i: int) -> str:
         steps = talk.labels[i].steps if i < len(talk.labels) else []

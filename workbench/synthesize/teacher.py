@@ -128,13 +128,9 @@ def label_steps(domain: Domain, steps: list[str], record: Record, acts: list[Act
     """The label of an agent message that takes `steps`: what it asks for, what is due."""
     asks, facts = [], []
     for step in steps:
-        node, _, route = step.partition(".")
-        causes = (
-            domain.flowchart.nodes[node].routes[route].acts if route and node != "anywhere" else ()
-        )
-        if "slots_missing" in causes:
+        if "slots_missing" in domain.causes(step):
             asks = record.missing
-        if "slots_vague" in causes:
+        if "slots_vague" in domain.causes(step):
             asks = sorted(record.vague, key=record.slots.index)[:1]
         facts += domain.due_facts(step, record, acts)
     return Label(steps=steps, asks=asks, facts=facts)

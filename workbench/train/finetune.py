@@ -174,7 +174,7 @@ def _train(
 def load_model(
     base: BaseModel, backend: Backend
 ) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
-    """Base model and tokenizer, ready to be trained: weights in float32, whatever they are kept in."""
+    """Base model and tokenizer, ready to be trained: weights in float32 however they are kept."""
     if backend.name == "unsloth":
         from unsloth import FastLanguageModel
 
