@@ -19,6 +19,11 @@ def test_a_mean_of_all_zeros_has_an_interval_above_zero():
     assert 0.1 < metric.high < 0.2
 
 
+def test_many_conversations_on_one_path_say_little_when_all_are_right():
+    few, many = (average([1.0] * 100, [f"p{i % k}" for i in range(100)]) for k in (4, 100))
+    assert few.low < 0.6 < 0.95 < many.low
+
+
 def test_what_could_not_be_scored_is_counted_and_not_averaged():
     metric = average([1.0, None, 0.0, None, None], list("abcde"))
     assert (metric.mean, metric.n, metric.unscored) == (0.5, 2, 3)
@@ -62,7 +67,10 @@ def test_pairs_that_differ_one_way_are_told_apart():
 def test_pairs_that_agree_show_no_difference():
     values = [1.0, 0.0, 1.0, 1.0]
     found = compare(values, values, list("abcd"))
-    assert (found.mean, found.low, found.high, found.p, found.cliffs_delta) == (0, 0, 0, 1, 0)
+    assert (found.mean, found.p, found.cliffs_delta) == (0, 1, 0)
+    # four that agree do not show that none differ
+    assert found.high == -found.low == pytest.approx(0.49, abs=0.01)
+    assert not found.is_as_good(0.05)
 
 
 def test_a_pair_of_which_one_is_not_scored_is_left_out_and_counted():

@@ -1,6 +1,7 @@
 """Talks of the scripted agent with the customer: they take the path that was planned."""
 
 from collections import Counter
+from random import Random
 
 import pytest
 
@@ -12,7 +13,7 @@ from workbench.record import Record
 from workbench.synthesize.customer import Customer
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.talk import open_talk
-from workbench.synthesize.teacher import find_steps
+from workbench.synthesize.teacher import PhraseBookAgent, find_steps
 from workbench.synthesize.writing import write_talk
 
 
@@ -178,7 +179,11 @@ def test_a_teacher_with_habits_repeats_itself_more(travel):
     def most_common_share(habit):
         paths = enumerate_paths(travel.flowchart)
         plans = [plan_scenario(path, "train", travel, 7, i) for path in paths for i in range(3)]
-        talks = [write_talk(s, travel, None, s.seed, habit) for s in plans]
+        voice = Voice("train", habit=habit)
+        talks = [
+            write_talk(s, travel, None, s.seed, PhraseBookAgent(travel, voice, Random(s.seed)))
+            for s in plans
+        ]
         openings = Counter(talk.messages[1].content for talk in talks)
         return openings.most_common(1)[0][1] / len(talks)
 

@@ -68,6 +68,27 @@ class Domain:
         wanted = given.get(self.offer_slot)
         return [offer for offer in self.offers.values() if offer.value == wanted]
 
+    def is_within_means(self, given: dict[str, str]) -> bool:
+        """Whether all offers for something that may still be wanted keep within what is given.
+
+        Example: a budget of 300 is not, where every destination has a trip for more
+        """
+        limits = {talk.covers: given.get(slot) for slot, talk in self.slots.items() if talk.covers}
+        wanted = given.get(self.offer_slot)
+        by_value: dict[str, list[Offer]] = {}
+        for offer in self.offers.values():
+            if wanted in (None, offer.value):
+                by_value.setdefault(offer.value, []).append(offer)
+        return not by_value or any(
+            all(
+                float(offer.fields()[field]) <= float(limit)
+                for offer in offers
+                for field, limit in limits.items()
+                if limit is not None
+            )
+            for offers in by_value.values()
+        )
+
     def present(self, given: dict[str, str], presentations: int) -> list[Offer]:
         """The offers to present next: two, then the rest, then all again (at most three)."""
         offers = self.offers_for(given)

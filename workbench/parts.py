@@ -75,6 +75,8 @@ class SlotTalk(BaseModel):
     say: list[str] | dict[str, list[str]] = ["{value}"]
     """The forms customers use; a dict is per value."""
     vague: Wordings = Wordings(train=[])
+    covers: str = ""
+    """Field of the offers that a value is never below, e.g. a budget covers the "price"."""
 
     def on_record(self, value: str) -> str:
         """The standard form of a value. Example: "2" -> "2 people" """

@@ -24,6 +24,8 @@ class Reply:
     seconds: float = 0.0
     label: Label | None = None
     """What a scripted agent means by it."""
+    fault: str = ""
+    """What a scripted agent does wrong in it, on purpose."""
 
 
 class Agent(Protocol):

@@ -23,8 +23,12 @@ MEASURES = {
     "facts_right": "every due fact is stated, and nothing that is not so",
     "reasked": "a detail already on record is asked for again",
 }
-"""Names and meanings. A lower value is better for premature_ending, overrun, invalid_moves and
-reasked, a higher one for the others."""
+"""Names and meanings."""
+
+PERFECT = dict.fromkeys(MEASURES, 1.0) | dict.fromkeys(
+    ("premature_ending", "overrun", "invalid_moves", "reasked"), 0.0
+)
+"""What each measure is in a conversation with nothing wrong."""
 
 
 class Score(BaseModel):
@@ -41,6 +45,11 @@ class Score(BaseModel):
     """Steps at which something went wrong, as "what: step"."""
     wrong: dict[int, str]
     """Index of a message to what is wrong with it."""
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether no measure finds anything wrong."""
+        return all(v in (None, PERFECT[measure]) for measure, v in self.measures.items())
 
 
 def score_conversation(

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from workbench.domain import Domain
+from workbench.evaluate.faults import FAULTS, HARMLESS, is_instrument
 from workbench.evaluate.metrics import MEASURES, Score
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import adjust_holm, smallest_difference
@@ -45,9 +46,12 @@ def read_simulated(run: Run) -> dict[str, Simulated]:
 
 
 def tabulate(result: dict[str, Any], measures: Iterable[str] = HEADLINE) -> Panel:
-    """Conditions and strata as rows, measures as columns; each cell is mean, interval and n."""
+    """Conditions and strata as rows, measures as columns; each cell is mean and interval.
+
+    Agents with planted faults are left out: `tabulate_instruments` is about them.
+    """
     rows = []
-    for condition, strata in result["conditions"].items():
+    for condition, strata in _measured(result).items():
         for stratum, found in strata.items():
             cells = {measure: write_metric(measure, found[measure]) for measure in measures}
             n = max(metric["n"] for metric in found.values())
@@ -90,6 +94,24 @@ def tabulate_differences(result: dict[str, Any], measures: Iterable[str] = HEADL
     return table(rows)
 
 
+def tabulate_instruments(result: dict[str, Any]) -> Panel:
+    """What was planted, and in what share of the talks the measures flag something."""
+    meanings = FAULTS | HARMLESS | {"walker": "none: follows the flowchart"}
+    return table(
+        [
+            {
+                "planted": condition.partition("/")[2] or condition,
+                "what the agent does": meanings[condition.partition("/")[2] or condition],
+                "talks": metric["n"],
+                "flagged": write_metric("flagged", metric),
+                "should be": "all" if name == "detected" else "none",
+            }
+            for name, found in result["instruments"].items()
+            for condition, metric in found.items()
+        ]
+    )
+
+
 def write_difference(measure: str, difference: dict[str, Any], p: float | None) -> str:
     """Example: "+79.0 points (61.2 to 93.0), p < 0.001"."""
     if difference["mean"] is None:
@@ -108,11 +130,15 @@ def plot_endings(result: dict[str, Any]) -> Picture:
     rows = [
         Interval(condition, m["mean"], m["low"], m["high"], m["n"], group=stratum)
         for stratum in ("seen", "unseen")
-        for condition, strata in result["conditions"].items()
+        for condition, strata in _measured(result).items()
         if stratum in strata
         for m in [strata[stratum]["ending_correct"]]
     ]
     return intervals(rows, "Correct endings, with 95 % intervals clustered by path")
+
+
+def _measured(result: dict[str, Any]) -> dict[str, Any]:
+    return {c: strata for c, strata in result["conditions"].items() if not is_instrument(c)}
 
 
 def draw_faults(domain: Domain, scores: list[Score]) -> Picture:
@@ -157,8 +183,17 @@ def _parts(
     yield "## Beside the other conditions"
     yield tabulate_differences(result)
     yield _explain_differences(result)
+    yield "## What the measures see"
+    yield (
+        "Scripted agents in test-only wordings, each with one planted fault or a harmless change."
+        " A talk is flagged if any measure finds anything wrong in it; talks without occasion for"
+        " the fault are left out."
+    )
+    yield tabulate_instruments(result)
     yield "## Cost of the tested agent"
-    yield table([{"condition": name, **cost} for name, cost in result["cost"].items()])
+    yield table(
+        [{"condition": c, **cost} for c, cost in result["cost"].items() if not is_instrument(c)]
+    )
     yield (
         "Tokens are per conversation, seconds those of the agent alone, in batches on the hardware"
         " named above. They say nothing about a paid model: none was asked."
@@ -226,4 +261,4 @@ def _to_markdown(part: Picture | Panel | str) -> str:
         return part
     if isinstance(part, Panel):
         return part.markdown or f"```\n{part.text}\n```"
-    return ""
+    return f"```\n{part.text}\n```"

@@ -31,6 +31,8 @@ class Simulated(BaseModel):
     """Its labels are what was read off the agent's words, and the customer's true acts."""
     true_labels: list[Label] | None = None
     """What a scripted agent meant; none for models."""
+    fault: str = ""
+    """What a scripted agent did wrong in it, on purpose."""
     is_overrun: bool = False
     """It hit the limit of replies before the customer's closing act."""
     has_left_in_anger: bool = False
@@ -86,6 +88,7 @@ def simulate(
                 total.prompt_tokens + reply.prompt_tokens,
                 total.reply_tokens + reply.reply_tokens,
                 total.seconds + share,
+                fault=total.fault or reply.fault,
             )
             talks[key].hear_agent(reply.text, reply.label)
         still = [key for key in open_keys if not talks[key].is_over]
@@ -135,6 +138,7 @@ def _finish(
         stratum=stratum,
         conversation=conversation,
         true_labels=talk.labels if agent.is_scripted else None,
+        fault=cost.fault,
         is_overrun=talk.is_overrun,
         has_left_in_anger=talk.customer.has_left_in_anger,
         prompt_tokens=cost.prompt_tokens,

@@ -12,6 +12,7 @@ from workbench.conformance import Aligner
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
 from workbench.evaluate.conditions import Agent, ModelAgent, Walker
+from workbench.evaluate.faults import is_instrument, make_instruments, measure_detection
 from workbench.evaluate.metrics import (
     Score,
     average_scores,
@@ -92,6 +93,7 @@ def _evaluate(
         (ModelAgent("compiled", run.file("model"), max_new_tokens), scenarios),
         (ModelAgent("floor/base", base.folder, max_new_tokens), scenarios[:floor_scenarios]),
     ]
+    agents += [(agent, scenarios) for agent in make_instruments(domain)]
     limit = limit_replies(every)
     talks: list[Simulated] = []
     for agent, own in agents:
@@ -197,7 +199,13 @@ def _result(
             "high": accuracy.high,
         },
         "conditions": _dump(conditions),
-        "differences": {"compiled": _dump(compare_scores(scores))},
+        "differences": {
+            "compiled": _dump(compare_scores(s for s in scores if not is_instrument(s.condition)))
+        },
+        "instruments": {
+            name: {condition: metric.model_dump() for condition, metric in found.items()}
+            for name, found in measure_detection(talks, scores).items()
+        },
         "cost": {name: _cost([t for t in talks if t.condition == name]) for name in conditions},
     }
 

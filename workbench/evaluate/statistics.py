@@ -55,8 +55,9 @@ class Difference(BaseModel):
 def average(values: Sequence[float | None], clusters: Sequence[str], seed: int = 7) -> Metric:
     """Mean with a 95 % interval clustered by path.
 
-    Percentile bootstrap over whole clusters (scipy, 2,000 resamples); where all values are equal
-    a bootstrap knows no spread, and Wilson's interval is given instead.
+    Percentile bootstrap over whole clusters (scipy, 2,000 resamples). Where all values are equal a
+    bootstrap knows no spread: Wilson's interval is given instead, of as many values as there are
+    clusters. For values between 0 and 1 that are no shares it is wider than need be.
     """
     from scipy import stats
 
@@ -67,7 +68,8 @@ def average(values: Sequence[float | None], clusters: Sequence[str], seed: int =
     numbers, names = np.array([value for value, _ in scored]), [name for _, name in scored]
     mean, n = float(numbers.mean()), len(numbers)
     if np.ptp(numbers) == 0 or len(set(names)) < 2:
-        low, high = stats.binomtest(round(mean * n), n).proportion_ci(method="wilson")
+        k = len(set(names))
+        low, high = stats.binomtest(round(mean * k), k).proportion_ci(method="wilson")
     else:
         low, high = _bootstrap(numbers, names, seed)
     return Metric(mean=mean, n=n, low=float(low), high=float(high), unscored=unscored)
@@ -81,7 +83,8 @@ def compare(
 ) -> Difference:
     """The paired difference of two conditions; the i-th values are of the same customer.
 
-    Pairs that agree everywhere have an interval of no width, as a bootstrap knows no spread then.
+    The interval is clustered by path; p is not, and so a little too small where paths differ much.
+    Where all gaps are equal, it is as wide as Wilson's for nothing seen among the clusters.
     """
     from scipy import stats
 
@@ -96,9 +99,13 @@ def compare(
         return Difference(n=0, unscored=unscored, **none)
     ones, others = (np.array(column) for column in list(zip(*pairs, strict=True))[:2])
     names, gaps = [name for *_, name in pairs], ones - others
-    low = high = float(gaps.mean())
     if np.ptp(gaps) and len(set(names)) > 1:
         low, high = _bootstrap(gaps, names, seed)
+    else:
+        # no spread was seen: what Wilson's interval says of a share of none among the clusters
+        k = len(set(names))
+        unseen = stats.binomtest(0, k).proportion_ci(method="wilson").high
+        low, high = max(-1.0, gaps.mean() - unseen), min(1.0, gaps.mean() + unseen)
     if not gaps.any():
         p = 1.0
     elif set(ones) | set(others) <= {0.0, 1.0}:

@@ -10,7 +10,7 @@ from workbench.conversation import Conversation
 from workbench.design.paths import FlowPath
 from workbench.design.plan import PlannedPath
 from workbench.domain import Domain
-from workbench.inspect.overlap import find_leaks, find_near_duplicates
+from workbench.inspect.overlap import find_leaks, find_near_duplicates, list_test_wordings
 from workbench.inspect.rows import encode_row
 from workbench.run import Run
 
@@ -65,6 +65,10 @@ def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> 
             "train": len(rows["train"]),
             "valid": len(rows["valid"]),
             "dropped": len(dropped),
+            "near_duplicates": len(twins),
+            "too_long": len(dropped) - len(twins),
+            "leaks": 0,
+            "test_wordings_looked_for": len(list_test_wordings(domain)),
             "train_tokens": tokens["train"],
             "valid_tokens": tokens["valid"],
             "seconds": round(time.perf_counter() - start, 1),

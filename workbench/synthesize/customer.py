@@ -52,12 +52,16 @@ class Customer:
         return acts, True
 
     def _aim(self, act: Act, record: Record) -> Act | None:
-        """A planned choice aimed at the offers made; None when there was none to choose from."""
+        """A planned choice aimed at the offers made; None when there was none to choose from.
+
+        Who chose before and wants a change chooses something else, if there is anything else.
+        """
         if act.kind != "choose" or act.target in self.domain.offers:
             return act
         if not record.offered:
             return None
-        return Act("choose", record.offered[int(act.target) % len(record.offered)])
+        others = [offer for offer in record.offered if offer != record.chosen] or record.offered
+        return Act("choose", others[int(act.target) % len(others)])
 
     def word(self, acts: list[Act], record: Record, is_again: bool, is_first: bool) -> str:
         """The acts in words, in the persona's manner."""

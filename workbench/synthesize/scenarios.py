@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from collections.abc import Iterable
 from typing import Literal
 
 from pydantic import BaseModel
@@ -132,7 +133,7 @@ class _Planner:
         slot, *others = given or self.record.slots
         causes = {c for hub, name in hubs for c in self._causes(hub, name)}
         if not causes & {"slots_missing", "slots_vague"}:
-            return [Act("revise", slot, self._value(slot))]
+            return [Act("revise", slot, self._value(slot, self.record.given))]
         drops = [Act("drop", other) for other in [slot, *others[: self._still_open(later)]]]
         return drops + ([Act("vague", slot)] if "slots_vague" in causes else [])
 
@@ -140,7 +141,7 @@ class _Planner:
         """Details that leave the slots in `state`, and enough open for `still_open` visits."""
         unknown = [*sorted(self.record.vague), *self.record.missing]
         if state == "slots_complete":
-            return [Act("give", slot, self._value(slot)) for slot in unknown]
+            return self._give(unknown)
         vague = []
         if state == "slots_vague":
             vague = [self.rng.choice(self.record.missing or unknown)]
@@ -151,7 +152,7 @@ class _Planner:
         n = self.rng.randint(min(most, max(len(must), 1 if self.record.given else 0)), most)
         rest = [slot for slot in clear if slot not in must]
         chosen = {*must, *self.rng.sample(rest, max(0, min(n - len(must), len(rest))))}
-        acts = [Act("give", slot, self._value(slot)) for slot in unknown if slot in chosen]
+        acts = self._give(slot for slot in unknown if slot in chosen)
         acts += [Act("vague", slot) for slot in vague]
         first = not self.record.given and not self.record.vague
         return acts or ([Act("start")] if first else self._act("ask"))
@@ -166,12 +167,21 @@ class _Planner:
             n += 1
         return n
 
-    def _value(self, slot: str) -> str:
-        now = self.record.given.get(slot)
+    def _give(self, slots: Iterable[str]) -> list[Act]:
+        known, acts = dict(self.record.given), []
+        for slot in slots:
+            known[slot] = self._value(slot, known)
+            acts.append(Act("give", slot, known[slot]))
+        return acts
+
+    def _value(self, slot: str, known: dict[str, str]) -> str:
+        """Another value than the one known, within the customer's means if there is one."""
         values = self.domain.slots[slot].values
         if slot == self.domain.offer_slot:
             values = sorted({offer.value for offer in self.domain.offers.values()})
-        return self.rng.choice([value for value in values if value != now])
+        others = [value for value in values if value != known.get(slot)]
+        within = [v for v in others if self.domain.is_within_means(known | {slot: v})]
+        return self.rng.choice(within or others)
 
     def _causes(self, hub: str, name: str) -> tuple[str, ...]:
         return self.domain.flowchart.nodes[hub].routes[name].acts

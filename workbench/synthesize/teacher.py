@@ -4,13 +4,13 @@ import random
 
 from workbench.conversation import Act, Label
 from workbench.domain import Domain
-from workbench.flowchart import Flowchart
+from workbench.flowchart import Flowchart, Node
 from workbench.phrases import Voice, join_clauses
 from workbench.record import Record
 
 NAME = "phrase_book"
 
-HABIT = 1.0
+HABIT = 3.0
 """How much the teacher prefers some of its wordings. A model that has learnt from it says the
 likeliest word, and if every step began in a hundred ways, the likeliest would be that of the step
 with the fewest."""
@@ -35,12 +35,24 @@ def find_steps(
         for name, trip in flowchart.anywhere.items()
         if kinds & set(trip.acts) - led
     ]
+    walk, lead = follow(flowchart, node, record, acts)
+    return steps + walk, lead or at
+
+
+def follow(
+    flowchart: Flowchart, node: Node, record: Record, acts: list[Act]
+) -> tuple[list[str], str]:
+    """The agent's steps from `node` on, and the user or end node they lead to.
+
+    "" instead of that node where a hub has no route for what was said.
+    """
+    steps = []
     while node.role == "agent":
         name = ""
         if node.is_hub:
             allowed = record.allowed_routes(node, acts)
             if not allowed:
-                return steps, at
+                return steps, ""
             name = allowed[0]
         steps.append(f"{node.id}.{name}" if name else node.id)
         node = flowchart.nodes[node.routes[name].to]
@@ -61,6 +73,14 @@ class PhraseBookAgent:
     def reply(self, record: Record, acts: list[Act]) -> tuple[str, Label]:
         """The next message and its label."""
         steps, self.at = find_steps(self.domain.flowchart, self.at, record, acts)
+        return self.say(steps, record, acts)
+
+    def say(self, steps: list[str], record: Record, acts: list[Act]) -> tuple[str, Label]:
+        """A message that takes these steps, and its label.
+
+        Raises:
+            ValueError: no wording of a step fits what is on record.
+        """
         label = label_steps(self.domain, steps, record, acts)
         sentences = [self._word(step, label, record, acts) for step in steps]
         if not steps or steps[-1].startswith("anywhere."):

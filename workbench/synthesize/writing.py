@@ -7,11 +7,12 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 from tqdm import tqdm
 
-from workbench.conversation import Conversation, hash_text, seeded
+from workbench.conversation import Act, Conversation, Label, Message, hash_text, seeded
 from workbench.design.covering import cover_route_pairs
 from workbench.design.plan import PlannedPath
 from workbench.domain import Domain
 from workbench.phrases import FOLDS, Voice
+from workbench.record import Record
 from workbench.run import Run
 from workbench.synthesize.checking import Checker
 from workbench.synthesize.scenarios import Scenario, draw_paths, plan_scenario, strew_side_trip
@@ -178,14 +179,21 @@ def _write(run: Run, domain: Domain, seed: int, progress: bool) -> dict:
 
 
 def write_talk(
-    scenario: Scenario, domain: Domain, fold: int | None, seed: str, habit: float = HABIT
+    scenario: Scenario,
+    domain: Domain,
+    fold: int | None,
+    seed: str,
+    agent: PhraseBookAgent | None = None,
 ) -> Conversation:
-    """One conversation of the scripted agent and customer, in one fold of the training wordings."""
+    """One conversation of the scripted agent and customer, in one fold of the training wordings.
+
+    The agent is the teacher with its habits, unless there is another.
+    """
     manner = next(p.manner for p in domain.personas if p.id == scenario.persona)
     again = scenario.model_copy(update={"seed": seed})
     talk = open_talk(domain, again, Voice("train", fold, manner), max_replies=100)
-    agent = PhraseBookAgent(domain, Voice("train", fold, habit=habit), seeded(0, "agent", seed))
-    hold_talk(talk, agent)
+    voice = Voice("train", fold, habit=HABIT)
+    hold_talk(talk, agent or PhraseBookAgent(domain, voice, seeded(0, "agent", seed)))
     return Conversation(
         conversation_id=hash_text(*(message.content for message in talk.messages)),
         scenario_id=scenario.scenario_id,
@@ -198,12 +206,40 @@ def write_talk(
     )
 
 
+class _PracticeAgent(PhraseBookAgent):
+    """Says all it should, and keeps beside it messages from which a step is left out."""
+
+    def __init__(self, domain: Domain, fold: int | None, seed: str):
+        super().__init__(domain, Voice("train", fold), seeded(0, "agent", seed))
+        self.parts: list[tuple[str, Label]] = []
+
+    def reply(self, record: Record, acts: list[Act]) -> tuple[str, Label]:
+        text, label = super().reply(record, acts)
+        if len(label.steps) > 1:
+            lost = self.rng.choice(label.steps)
+            rest = [step for step in label.steps if step != lost]
+            self.parts.append(self.say(rest, record, acts))
+        return text, label
+
+
 def write_practice(
     domain: Domain, scenarios: list[Scenario], seed: int, fold: int | None = None
 ) -> list[Conversation]:
-    """Conversations for a recognizer to learn from: no habits, and many side trips."""
-    rich = [strew_side_trip(s, domain, seeded(seed, "practice", s.scenario_id)) for s in scenarios]
-    return [write_talk(s, domain, fold, hash_text(seed, fold, s.scenario_id), 0) for s in rich]
+    """Conversations for a recognizer to learn from: no habits, and many side trips.
+
+    After each stand messages of the agent that lack a step: a recognizer that had seen only whole
+    ones would take a part for the whole.
+    """
+    talks = []
+    for scenario in scenarios:
+        rich = strew_side_trip(scenario, domain, seeded(seed, "practice", scenario.scenario_id))
+        own = hash_text(seed, fold, scenario.scenario_id)
+        agent = _PracticeAgent(domain, fold, own)
+        talk = write_talk(rich, domain, fold, own, agent)
+        talk.messages.extend(Message(role="assistant", content=text) for text, _ in agent.parts)
+        talk.labels.extend(label for _, label in agent.parts)
+        talks.append(talk)
+    return talks
 
 
 def fit_checkers(

@@ -1,0 +1,265 @@
+"""Planted faults: scripted agents that do one thing wrong, on purpose.
+
+What they do wrong is known, so they show how much of it the measures see, and how often the
+measures raise an alarm where nothing is wrong.
+"""
+
+import random
+import re
+from collections.abc import Iterable
+from copy import copy
+from dataclasses import dataclass, field
+
+from workbench.conversation import Act, Label, seeded
+from workbench.domain import Domain
+from workbench.evaluate.conditions import Key, Reply, Walker
+from workbench.evaluate.metrics import Score
+from workbench.evaluate.simulation import Simulated
+from workbench.evaluate.statistics import Metric, average
+from workbench.phrases import Voice
+from workbench.record import Record
+from workbench.synthesize.talk import Talk
+from workbench.synthesize.teacher import PhraseBookAgent, follow
+
+FAULTS = {
+    "wrong_branch": "takes another route of a hub than the customer's acts allow",
+    "left_out": "leaves out a step of a message that takes several",
+    "jump": "says a step that cannot follow",
+    "wrong_ending": "ends the talk in another ending than it should",
+    "early_ending": "ends the talk before the customer is done",
+    "wrong_number": "states another number than it should",
+    "asks_again": "asks for a detail that it was given",
+    "old_detail": "goes on with a detail that the customer has changed",
+}
+"""Faults by name. An agent commits its fault once a talk, where there is occasion to."""
+
+HARMLESS = {
+    "courtesy": "adds a courteous sentence",
+    "typos": "swaps two letters in a long word of each message",
+}
+"""Changes that no measure should mind, in every message."""
+
+COURTESIES = (
+    "I hope that is all right with you.",
+    "It is a pleasure to be of help.",
+    "Many thanks for taking the time.",
+)
+
+
+@dataclass(frozen=True)
+class _Turn:
+    """A message as it should be, and what it answers."""
+
+    at: str
+    text: str
+    label: Label
+    record: Record
+    acts: list[Act]
+
+
+class FaultyAgent(PhraseBookAgent):
+    """Follows the flowchart, but for the one fault of its kind."""
+
+    def __init__(self, domain: Domain, voice: Voice, rng: random.Random, kind: str):
+        super().__init__(domain, voice, rng)
+        self.plant = getattr(self, f"_{kind}")
+        self.chance = 1.0 if kind in {*HARMLESS, "wrong_ending", "old_detail"} else 0.5
+        self.is_once = kind in FAULTS
+        self.planted = 0
+        self.said = ""
+        self.before: dict[str, str] = {}
+
+    def reply(self, record: Record, acts: list[Act]) -> tuple[str, Label]:
+        """The next message and its label; the label tells of the fault too."""
+        at = self.at
+        turn = _Turn(at, *super().reply(record, acts), record, acts)
+        text, label = turn.text, turn.label
+        if not (self.is_once and self.planted) and self.rng.random() < self.chance:
+            lead = self.at
+            try:
+                planted = self.plant(turn)
+            except ValueError:
+                # the phrase book cannot word it here
+                planted, self.at = None, lead
+            if planted:
+                self.planted += 1
+                text, label = planted
+        self.before = dict(record.given)
+        self.said = next((s for s in reversed(label.steps) if "anywhere." not in s), self.said)
+        return text, label
+
+    def _wrong_branch(self, turn: _Turn) -> tuple[str, Label] | None:
+        chart = self.domain.flowchart
+        for i, step in enumerate(turn.label.steps):
+            hub, _, name = step.partition(".")
+            if hub == "anywhere" or not name:
+                continue
+            allowed = turn.record.allowed_routes(chart.nodes[hub], turn.acts)
+            others = [
+                name
+                for name, route in chart.nodes[hub].routes.items()
+                if name not in allowed
+                and chart.nodes[route.to].role != "end"
+                and not self.domain.slot_states(f"{hub}.{name}")
+            ]
+            if others:
+                name, record = self.rng.choice(others), copy(turn.record)
+                record.chosen = record.chosen or next(iter(record.offered), "")
+                node = chart.nodes[chart.nodes[hub].routes[name].to]
+                steps, self.at = follow(chart, node, record, [])
+                return self.say([*turn.label.steps[:i], f"{hub}.{name}", *steps], record, [])
+        return None
+
+    def _left_out(self, turn: _Turn) -> tuple[str, Label] | None:
+        walk = [step for step in turn.label.steps if not step.startswith("anywhere.")]
+        if len(walk) < 2:
+            return None
+        lost = self.rng.choice(walk)
+        rest = [step for step in turn.label.steps if step != lost]
+        return self.say(rest, turn.record, turn.acts)
+
+    def _jump(self, turn: _Turn) -> tuple[str, Label] | None:
+        chart = self.domain.flowchart
+        if not self.said:
+            return None
+        near = chart.next_steps(self.said) | {*turn.label.steps}
+        far = [
+            step
+            for step in chart.steps
+            if step not in near
+            and not step.startswith("anywhere.")
+            and not chart.outcome_of(step)
+            and not self.domain.slot_states(step)
+        ]
+        if not far:
+            return None
+        step = self.rng.choice(far)
+        lead = chart.nodes[chart.step_target(step)]
+        if lead.role == "user":
+            self.at = lead.id
+        return self.say([step], turn.record, [])
+
+    def _wrong_ending(self, turn: _Turn) -> tuple[str, Label] | None:
+        chart = self.domain.flowchart
+        right = {chart.outcome_of(step) for step in turn.label.steps[-1:]} - {""}
+        wrong = [s for s in chart.steps if chart.outcome_of(s) and chart.outcome_of(s) not in right]
+        return self.say([self.rng.choice(wrong)], turn.record, []) if right and wrong else None
+
+    def _early_ending(self, turn: _Turn) -> tuple[str, Label] | None:
+        chart = self.domain.flowchart
+        endings = [step for step in chart.steps if chart.outcome_of(step)]
+        if not turn.at or {*turn.label.steps} & {*endings}:
+            return None
+        self.at = turn.at
+        return self.say([self.rng.choice(endings)], turn.record, [])
+
+    def _wrong_number(self, turn: _Turn) -> tuple[str, Label] | None:
+        numbers = list(re.finditer(r"\d+", turn.text))
+        if not numbers:
+            return None
+        number = self.rng.choice(numbers)
+        wrong = str(2 * int(number[0]) + 3)
+        return turn.text[: number.start()] + wrong + turn.text[number.end() :], turn.label
+
+    def _asks_again(self, turn: _Turn) -> tuple[str, Label] | None:
+        chart, record = self.domain.flowchart, copy(turn.record)
+        asking = [s for s in chart.steps if "slots_missing" in self.domain.causes(s)]
+        is_ending = any(chart.outcome_of(step) for step in turn.label.steps)
+        if not asking or is_ending or record.state != "slots_complete" or not record.given:
+            return None
+        slot = self.rng.choice(list(record.given))
+        record.given = {name: value for name, value in record.given.items() if name != slot}
+        text, label = self.say(asking[:1], record, [])
+        steps = [*turn.label.steps, *label.steps]
+        return f"{turn.text} {text}", turn.label.model_copy(
+            update={"steps": steps, "asks": label.asks}
+        )
+
+    def _old_detail(self, turn: _Turn) -> tuple[str, Label] | None:
+        old = {
+            act.target: self.before[act.target]
+            for act in turn.acts
+            if act.kind == "revise" and self.before.get(act.target, act.value) != act.value
+        }
+        if not old:
+            return None
+        record = copy(turn.record)
+        record.given = record.given | old
+        text, label = self.say(turn.label.steps, record, turn.acts)
+        names = [self.domain.slots[slot].on_record(value) for slot, value in old.items()]
+        return (text, label) if any(name in text for name in names) else None
+
+    def _courtesy(self, turn: _Turn) -> tuple[str, Label]:
+        return f"{turn.text} {self.rng.choice(COURTESIES)}", turn.label
+
+    def _typos(self, turn: _Turn) -> tuple[str, Label] | None:
+        words = list(re.finditer(r"\b[a-z]{6,}\b", turn.text))
+        if not words:
+            return None
+        place = self.rng.choice(words).start() + 2
+        swapped = turn.text[place + 1] + turn.text[place]
+        return turn.text[:place] + swapped + turn.text[place + 2 :], turn.label
+
+
+@dataclass
+class FaultyWalker(Walker):
+    """The scripted agent with a planted fault, heard and scored by its words alone."""
+
+    kind: str = ""
+    planted: dict[Key, int] = field(default_factory=dict)
+
+    def begin(self, talks: dict[Key, Talk]) -> None:
+        self.agents = {
+            key: FaultyAgent(
+                self.domain, Voice("test"), seeded(0, self.name, "/".join(key)), self.kind
+            )
+            for key in talks
+        }
+
+    def _say(self, key: Key, talk: Talk) -> Reply:
+        agent = self.agents[key]
+        before = agent.planted
+        reply = super()._say(key, talk)
+        is_faulty = agent.planted > before and self.kind in FAULTS
+        return Reply(reply.text, label=reply.label, fault=self.kind if is_faulty else "")
+
+
+def make_instruments(domain: Domain) -> list[FaultyWalker]:
+    """The agents with a fault each, and those with a harmless change each."""
+    kinds = [(f"faulty/{kind}", kind) for kind in FAULTS]
+    kinds += [(f"walker/{kind}", kind) for kind in HARMLESS]
+    return [FaultyWalker(domain, name, kind=kind) for name, kind in kinds]
+
+
+def is_instrument(condition: str) -> bool:
+    """Whether a condition is there to test the measures, not to be measured."""
+    group, _, kind = condition.partition("/")
+    return group == "faulty" or kind in HARMLESS
+
+
+def measure_detection(
+    talks: Iterable[Simulated], scores: Iterable[Score]
+) -> dict[str, dict[str, Metric]]:
+    """By condition, how often the measures flag a planted fault, and how often talks without any.
+
+    A talk is flagged if any measure finds anything in it. "detected" is over talks of faulty agents
+    in which there was occasion for the fault, "false_alarms" over those of the walker and of its
+    harmless changes; all are heard and scored by their words alone.
+    """
+    planted = {talk.conversation_id: talk.fault for talk in talks}
+    groups: dict[str, dict[str, list[Score]]] = {"detected": {}, "false_alarms": {}}
+    for score in scores:
+        is_clean_agent = score.condition == "walker" or (
+            is_instrument(score.condition) and not score.condition.startswith("faulty/")
+        )
+        if planted.get(score.conversation_id):
+            groups["detected"].setdefault(score.condition, []).append(score)
+        elif is_clean_agent:
+            groups["false_alarms"].setdefault(score.condition, []).append(score)
+    return {
+        name: {
+            condition: average([float(not s.is_clean) for s in own], [s.path_id for s in own])
+            for condition, own in by_condition.items()
+        }
+        for name, by_condition in groups.items()
+    }
