@@ -1,6 +1,7 @@
 """The domains that the tests share, and an encoder that needs no weights."""
 
 import re
+import shutil
 from itertools import pairwise
 from pathlib import Path
 from zlib import crc32
@@ -17,6 +18,21 @@ from workbench.flowchart import Flowchart, read_flowchart
 
 COFFEE = Path(__file__).parent / "toy" / "coffee"
 DOMAINS = Path(__file__).parents[1] / "domains"
+
+
+@pytest.fixture
+def copy(tmp_path) -> Path:
+    """A copy of the toy domain to break."""
+    return shutil.copytree(COFFEE, tmp_path / "coffee")
+
+
+def edit(folder: Path, name: str, old: str, new: str) -> Path:
+    """The folder, with the first `old` of a file replaced."""
+    file = folder / name
+    text = file.read_text("utf-8")
+    assert old in text
+    file.write_text(text.replace(old, new, 1), "utf-8")
+    return folder
 
 
 @pytest.fixture(scope="session")

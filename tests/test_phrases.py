@@ -56,13 +56,6 @@ def test_a_fold_is_of_the_text_and_not_of_the_place():
     assert {Wording(f"Hello {i}.", "train").fold for i in range(30)} == set(range(FOLDS))
 
 
-def test_every_wording_can_be_filled(domain):
-    known = {*domain.slots, *domain.fact_values(), "asks", "answer", "pending", "offers", "value"}
-    known |= {"offer", "ordinal", "vague", "known", "open", *domain.offer_units}
-    known |= {name for offer in domain.offers.values() for name in domain.offer_values(offer)}
-    assert [w.text for w in all_wordings(domain) if not w.placeholders <= known] == []
-
-
 def test_steps_that_share_an_entry_share_its_wordings(book):
     assert book.wordings("hello") == book.wordings("bye")
     assert book.shared_steps() == [("hello", "bye")]

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from string import Template
-from typing import Any
 
 from workbench.conversation import Act, hash_text
-from workbench.flowchart import Flowchart, check_flowchart, read_flowchart
-from workbench.parts import Fact, FactsFile, Offer, Persona, SlotTalk
-from workbench.phrases import Entry, PhraseBook
-from workbench.reading import Problem, fit_model, read_yaml, suggest
+from workbench.draft import read_draft
+from workbench.flowchart import Flowchart
+from workbench.parts import Fact, FactsFile, Offer, Persona, SlotTalk, find_offer_slot
+from workbench.phrase_rules import check_draft
+from workbench.phrases import PhraseBook
+from workbench.reading import Problem, suggest
 from workbench.record import Record
 from workbench.rules import SLOT_STATES
 from workbench.run import project_folder
@@ -49,9 +50,7 @@ class Domain:
     @cached_property
     def offer_slot(self) -> str:
         """The slot whose value decides which offers there are; "" if the domain has none."""
-        values = {offer.value for offer in self.offers.values()}
-        slots = (slot for slot, talk in self.slots.items() if values & set(talk.values))
-        return next(slots, "")
+        return find_offer_slot(self.slots, self.offers.values())
 
     @cached_property
     def askable(self) -> list[str]:
@@ -111,18 +110,11 @@ class Domain:
 
     def cites(self, step: str) -> tuple[str, ...]:
         """What a step cites: fact ids, "offers" (those to present) or "offer" (the chosen one)."""
-        node, _, route = step.partition(".")
-        if node == "anywhere":
-            return self.flowchart.anywhere[route].cites
-        cited = self.flowchart.nodes[node]
-        return cited.routes[route].cites if route else cited.cites
+        return self.flowchart.find_element(step).cites
 
     def causes(self, step: str) -> set[str]:
         """Acts and states of the slots that make the agent take a step's route; empty: none."""
-        node, _, route = step.split("|")[0].partition(".")
-        if node == "anywhere":
-            return set(self.flowchart.anywhere[route].acts)
-        return set(self.flowchart.nodes[node].routes[route].acts) if route else set()
+        return set(getattr(self.flowchart.find_element(step.split("|")[0]), "acts", ()))
 
     def slot_states(self, step: str) -> set[str]:
         """States of the slots that a step is taken in, e.g. {"slots_missing"}; empty: any state."""
@@ -235,43 +227,29 @@ def read_domain(name: str | Path, root: str | Path = "domains") -> Domain:
     """Read a domain by its name under `root`, or by its folder.
 
     Raises:
-        DomainError: a file is missing or wrong; the message lists every problem of all files.
-        FlowchartError: the flowchart is wrong.
+        DomainError: a file is missing or wrong; the message lists every error of all files.
     """
     folder = find_domain(name, root)
-    flowchart = read_flowchart(folder / "flowchart.yaml")
-    files = _Files(folder)
-    facts = files.read("facts.yaml", FactsFile)
-    slots = files.read("phrases/slots.yaml", dict[str, SlotTalk])
-    agent = files.read("phrases/agent.yaml", list[Entry])
-    customer = [
-        entry
-        for file in sorted((folder / "phrases").glob("customer*.yaml"))
-        for entry in files.read(f"phrases/{file.name}", list[Entry]) or []
-    ]
-    personas = files.read("personas.yaml", list[Persona])
-    files.stop_at_errors()
-    values = sorted({offer.value for offer in facts.offers})
-    slots = {
-        slot: talk.model_copy(update={"values": values}) if talk.values == "offers" else talk
-        for slot, talk in slots.items()
+    draft = read_draft(folder)
+    if errors := [problem for problem in check_draft(draft) if problem.level == "error"]:
+        raise DomainError("\n".join(map(str, errors)))
+    facts, flowchart = draft.facts, draft.flowchart
+    books = {
+        book: PhraseBook([written.entry for written in draft.entries if written.book == book])
+        for book in ("agent", "customer")
     }
-    domain = Domain(
+    return Domain(
         folder=folder,
         flowchart=flowchart,
         agency=facts.agency,
         facts=facts.facts,
         offers={offer.id: offer for offer in facts.offers},
         offer_units=facts.offer_units,
-        slots=slots,
-        agent=PhraseBook(agent),
-        customer=PhraseBook(customer),
-        personas=personas,
+        slots=draft.slots,
+        **books,
+        personas=list(draft.personas.values()),
         hashes=_hash_parts(folder, flowchart, facts),
     )
-    if problems := list_gaps(domain):
-        raise DomainError("\n".join(f"{folder}: {problem}" for problem in problems))
-    return domain
 
 
 def find_domain(name: str | Path, root: str | Path = "domains") -> Path:
@@ -294,67 +272,8 @@ def find_domain(name: str | Path, root: str | Path = "domains") -> Path:
 
 
 def check_domain(folder: Path) -> list[Problem]:
-    """Errors and warnings of the flowchart, with the facts it cites; bad content never raises."""
-    located = read_yaml(folder / "facts.yaml")
-    facts, problems = fit_model(located, FactsFile)
-    cited = None if facts is None else {*facts.facts, "offers", "offer"}
-    return [*check_flowchart(folder / "flowchart.yaml", cited), *located.problems, *problems]
-
-
-def list_gaps(domain: Domain) -> list[str]:
-    """What the phrase book and the facts lack for this flowchart, one sentence each."""
-    chart, gaps = domain.flowchart, []
-    for slot in chart.slots:
-        if slot not in domain.slots:
-            gaps.append(f'phrases/slots.yaml has no "{slot}", a slot of the flowchart')
-    for step in chart.steps:
-        per_slot = all(f"{step}/{slot}" in domain.agent for slot in chart.slots)
-        if step not in domain.agent and not (chart.slots and per_slot):
-            gaps.append(f'phrases/agent.yaml has no wordings for the step "{step}"')
-    for file, book in (("agent", domain.agent), ("customer*", domain.customer)):
-        gaps += [
-            f'phrases/{file}.yaml has only test wordings for "{key}"; training needs some too'
-            for key in book.keys
-            if all(wording.split == "test" for wording in book.wordings(key))
-        ]
-    kinds = {act for node in chart.hubs for route in node.routes.values() for act in route.acts}
-    kinds |= {act for trip in chart.anywhere.values() for act in trip.acts}
-    said = {
-        Act.parse(part).kind
-        for key in domain.customer.keys
-        for part in key.split("+")
-        if "/" not in key
-    }
-    for kind in sorted(kinds - said):
-        if not kind.startswith("slots_"):
-            gaps.append(f'phrases/customer*.yaml has no wordings for the act "{kind}"')
-    for fact in domain.askable:
-        if f"answers/{fact}" not in domain.agent:
-            gaps.append(
-                f'phrases/agent.yaml has no answers for the fact "{fact}", which customers ask'
-            )
-    return gaps
-
-
-class _Files:
-    """Reads the files of a folder into models and collects what is wrong with any of them."""
-
-    def __init__(self, folder: Path):
-        self.folder = folder
-        self.problems: list[Problem] = []
-
-    def read(self, name: str, model: Any) -> Any:
-        located = read_yaml(self.folder / name)
-        if located.problems:
-            self.problems += located.problems
-            return None
-        found, problems = fit_model(located, model)
-        self.problems += problems
-        return found
-
-    def stop_at_errors(self) -> None:
-        if errors := [problem for problem in self.problems if problem.level == "error"]:
-            raise DomainError("\n".join(map(str, errors)))
+    """Errors and warnings of all files of a domain, in their order; bad content never raises."""
+    return check_draft(read_draft(folder))
 
 
 def _hash_parts(folder: Path, flowchart: Flowchart, facts: FactsFile) -> dict[str, str]:

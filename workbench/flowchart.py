@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from workbench.reading import Problem, ReadingError, read_yaml, suggest
+from workbench.reading import Located, Problem, ReadingError, read_yaml, suggest
 from workbench.rules import (
     Element,
     Id,
@@ -109,6 +109,18 @@ class Flowchart(Element):
                 graph.add_edge(node.id, to, key=name)
         return graph
 
+    def find_element(self, step: str) -> Node | Route | SideTrip:
+        """What a step takes: a node, "assess.leave" a route of it, "anywhere.chat" a side trip.
+
+        Raises:
+            KeyError: the flowchart has no such step.
+        """
+        node_id, _, name = step.partition(".")
+        if node_id == "anywhere" and name in self.anywhere:
+            return self.anywhere[name]
+        node = self.nodes[node_id]
+        return node.routes[name] if name else node
+
     def step_target(self, step: str) -> str:
         """Id of the node that a step leads to: "assess.missing_info" -> "user_info".
 
@@ -180,13 +192,23 @@ def read_flowchart(file: Path) -> Flowchart:
     Raises:
         FlowchartError: with all errors of the file at once, each with line, column and way out.
     """
-    written, problems = apply_rules(read_yaml(file))
+    flowchart, problems = draft_flowchart(read_yaml(file))
     errors = [problem for problem in problems if problem.level == "error"]
     if errors:
         raise FlowchartError(errors)
+    return flowchart
+
+
+def draft_flowchart(
+    located: Located, facts: set[str] | None = None, acts: set[str] | None = None
+) -> tuple[Flowchart | None, list[Problem]]:
+    """The flowchart of a file, sound or not, and its problems; None when its fields do not fit."""
+    written, problems = apply_rules(located, facts, acts)
+    if written is None:
+        return None, problems
     nodes = {node_id: _finish(node_id, node) for node_id, node in written.nodes.items()}
     parts = {field: getattr(written, field) for field in WrittenFlowchart.model_fields}
-    return Flowchart(**parts | {"nodes": nodes})
+    return Flowchart(**parts | {"nodes": nodes}), problems
 
 
 def _finish(node_id: str, node: WrittenNode) -> Node:

@@ -1,5 +1,6 @@
 """The parts of a domain as they stand in its files: facts, offers, slots, personas."""
 
+from collections.abc import Iterable, Mapping
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -88,6 +89,12 @@ class SlotTalk(BaseModel):
         """The ways in which customers say a value."""
         forms = self.say[value] if isinstance(self.say, dict) else self.say
         return [form.format(value=value) for form in forms]
+
+
+def find_offer_slot(slots: Mapping[str, SlotTalk], offers: Iterable[Offer]) -> str:
+    """The slot whose value decides which offers there are; "" if there is none."""
+    values = {offer.value for offer in offers}
+    return next((slot for slot, talk in slots.items() if values & set(talk.values)), "")
 
 
 class Persona(BaseModel):

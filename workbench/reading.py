@@ -92,8 +92,13 @@ class Located:
 
 
 def find_nearest(name: str, names: Iterable[str]) -> str:
-    """The name that is most like another: "sya" -> "say"; "" when none is near."""
-    return next(iter(difflib.get_close_matches(name, list(names), n=1)), "")
+    """The name that is most like another: "sya" -> "say"; "" when none is near.
+
+    Letters that changed places come first: "strat" is "start" rather than "stray".
+    """
+    near = difflib.get_close_matches(name, list(names))
+    swapped = (other for other in near if sorted(other) == sorted(name))
+    return next(swapped, next(iter(near), ""))
 
 
 def suggest(name: str, names: Iterable[str]) -> str:
@@ -276,7 +281,10 @@ def fit_model(located: Located, model: Any, path: KeyPath = ()) -> tuple[Any, li
     """The part of the file at `path` as a pydantic model (or any type), and what does not fit.
 
     The first is None when anything does not fit. Example: `fit_model(located, Facts, ("facts",))`
+    Of a file that could not be read to its end nothing fits, which its own problems say already.
     """
+    if located.data == "" and located.problems:
+        return None, []
     data = located.data
     for step in path:
         data = data[step]
@@ -289,6 +297,21 @@ def fit_model(located: Located, model: Any, path: KeyPath = ()) -> tuple[Any, li
             _name_misfit(located, path, fault, schema)
             for fault in error.errors(include_url=False, include_context=True)
         ]
+
+
+def fit_items(
+    located: Located, box: type[dict] | type[list], model: Any
+) -> tuple[dict[Any, Any], list[Problem]]:
+    """Items of a file that is one mapping or list, as a model each, and what does not fit.
+
+    Items are by key or place; those that do not fit are left out, and the others stay.
+    """
+    if not isinstance(located.data, box):
+        return {}, fit_model(located, box)[1]
+    keys = located.data if box is dict else range(len(located.data))
+    fits = {key: fit_model(located, model, (key,)) for key in keys}
+    found = {key: item for key, (item, _) in fits.items() if item is not None}
+    return found, [problem for _, problems in fits.values() for problem in problems]
 
 
 def _name_misfit(located: Located, path: KeyPath, fault: dict, schema: dict) -> Problem:
@@ -350,7 +373,7 @@ Number = Annotated[int | float, BeforeValidator(_read_number)]
 def check_characters(located: Located) -> list[Problem]:
     """Warnings for what the eye cannot see: invisible marks, look-alikes of other alphabets."""
     warnings = []
-    for path, text, is_key in _list_texts(located.data):
+    for path, text, is_key in list_texts(located.data):
         for finding in dict.fromkeys(_name_odd_characters(text)):
             name = ".".join(map(str, path))
             warnings.append(
@@ -359,14 +382,15 @@ def check_characters(located: Located) -> list[Problem]:
     return warnings
 
 
-def _list_texts(data: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str, bool]]:
+def list_texts(data: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str, bool]]:
+    """Every text in data that stands at `path`: (its path, the text, whether it is a key)."""
     if isinstance(data, str):
         yield path, data, False
     items = data.items() if isinstance(data, dict) else enumerate(data)
     for key, value in items if not isinstance(data, str) else ():
         if isinstance(key, str):
             yield (*path, key), key, True
-        yield from _list_texts(value, (*path, key))
+        yield from list_texts(value, (*path, key))
 
 
 def _name_odd_characters(text: str) -> Iterator[str]:

@@ -1,0 +1,215 @@
+"""What the files beside a flowchart may say, and what may not be lacking in them.
+
+All are errors. What is written: unknown_step, unknown_user_node, unknown_slot, unknown_fact,
+unknown_act, unknown_part, unknown_manner, unknown_value, unknown_placeholder, bad_braces, bad_act,
+entry_kind, empty_text, empty_list. What is lacking: no_value, no_training_wordings, no_personas
+and, where all files can be read, no_slot, no_wordings, no_answers.
+"""
+
+import string
+from collections.abc import Collection, Iterator
+
+from workbench.conversation import Act
+from workbench.draft import PARTS, Draft, Written, find_path
+from workbench.parts import SlotTalk
+from workbench.reading import KeyPath, Located, Problem, list_texts, suggest
+from workbench.rules import SLOT_STATES
+
+MAX_SHOWN = 30
+
+KINDS = {"agent": ("steps", "part", "pending", "answers"), "customer": ("acts", "part")}
+"""What an entry of each book is for: one of these."""
+
+TARGETS = {"ask": "fact"} | dict.fromkeys(("give", "vague", "revise", "drop"), "slot")
+"""What acts are about, e.g. ask(deposit), give(size). All others are about nothing."""
+
+
+def check_draft(draft: Draft) -> list[Problem]:
+    """Every error and warning of a domain, in the order of its files and their lines."""
+    problems = [*draft.problems]
+    for written in draft.entries:
+        problems += _check_entry(draft, written)
+    for rule in (_check_training, _check_slots, _check_personas):
+        problems += rule(draft)
+    problems += _list_gaps(draft) if draft.is_whole else []
+    order = [located.file for located in draft.files.values()]
+    return sorted(dict.fromkeys(problems), key=lambda p: (order.index(p.file), p.line, p.column))
+
+
+def _check_name(
+    located: Located,
+    path: KeyPath,
+    kind: str,
+    name: str,
+    known: Collection[str] | None,
+    key: bool = False,
+) -> Iterator[Problem]:
+    """Nothing if `known` is None: then the file that has the names is blamed already."""
+    if known is not None and name not in known:
+        shown = sorted(known)[:MAX_SHOWN] + ["..."] * (len(known) > MAX_SHOWN)
+        way_out = suggest(name, known) or f" There are: {', '.join(shown) or 'none'}"
+        text = f'there is no {kind} "{name}" here.{way_out}'
+        yield located.problem(path, f"unknown_{kind.replace(' ', '_')}", text, key=key)
+
+
+def _check_text(
+    located: Located, path: KeyPath, text: str, known: Collection[str] | None
+) -> Iterator[Problem]:
+    """That a text can be filled: there is one, and only known names stand in its braces."""
+    if not text.strip():
+        yield located.problem(path, "empty_text", "this text is empty; write it or remove it")
+    try:
+        fields = [parts[1:] for parts in string.Formatter().parse(text) if parts[1] is not None]
+    except ValueError:
+        fields = [("", "", "")]
+    for name, form, conversion in fields:
+        if not name.isidentifier() or form or conversion:
+            reason = 'braces hold one name, as in "{name}"; write a brace of the text twice, "{{"'
+            yield located.problem(path, "bad_braces", reason)
+        else:
+            yield from _check_name(located, path, "placeholder", name, known)
+
+
+def _check_entry(draft: Draft, written: Written) -> Iterator[Problem]:
+    entry, located, place = written.entry, written.located, written.place
+    faults = [*_check_kind(written)] or [*_check_names(draft, written)]
+    yield from faults
+    # what can be filled depends on what the entry is for
+    known = None if faults else draft.list_placeholders(entry)
+    for field in ("train", "test"):
+        for manner in filter(None, getattr(entry, field)):
+            path = (place, field, manner)
+            yield from _check_name(located, path, "manner", manner, draft.names["manner"], key=True)
+        for path, text, is_key in list_texts(located.data[place].get(field, []), (place, field)):
+            if not is_key:
+                yield from _check_text(located, path, text, known)
+
+
+def _check_kind(written: Written) -> Iterator[Problem]:
+    every = dict.fromkeys(kind for kinds in KINDS.values() for kind in kinds)
+    kinds = [kind for kind in every if getattr(written.entry, kind)]
+    if len(kinds) != 1 or kinds[0] not in KINDS[written.book]:
+        wanted, has = ", ".join(KINDS[written.book]), " and ".join(kinds) or "none"
+        text = f"an entry of the {written.book} has exactly one of {wanted}; this one has {has}"
+        yield written.problem((), "entry_kind", text)
+
+
+def _check_names(draft: Draft, written: Written) -> Iterator[Problem]:
+    """What the entry is for exists."""
+    entry, located, place = written.entry, written.located, written.place
+    names = draft.names | {"part": PARTS[written.book]}
+    named = [("part", "part", entry.part), ("slot", "slot", entry.slot)]
+    named += [("pending", "user node", entry.pending), ("answers", "fact", entry.answers)]
+    for field, kind, name in named:
+        if name:
+            yield from _check_name(located, (place, field), kind, name, names.get(kind))
+    for n, step in enumerate(entry.steps):
+        yield from _check_name(located, (place, "steps", n), "step", step, names.get("step"))
+    for n, act in enumerate(entry.acts):
+        yield from _check_act(draft, located, (place, "acts", n), act)
+
+
+def _check_act(draft: Draft, located: Located, path: KeyPath, text: str) -> Iterator[Problem]:
+    try:
+        act = Act.parse(text)
+    except ValueError:
+        reason = f'"{text}" is not an act such as "leave" or "give(size)"'
+        yield located.problem(path, "bad_act", reason)
+        return
+    unknown = [*_check_name(located, path, "act", act.kind, draft.names.get("act"))]
+    yield from unknown
+    kind = TARGETS.get(act.kind, "")
+    if not unknown and (act.name != text or bool(act.target) != bool(kind)):
+        form = f"{act.kind}({kind})" if kind else act.kind
+        yield located.problem(path, "bad_act", f'"{text}" must have the form "{form}" here')
+    elif kind:
+        yield from _check_name(located, path, kind, act.target, draft.names.get(kind))
+
+
+def _check_training(draft: Draft) -> Iterator[Problem]:
+    for entries in draft.by_key.values():
+        for key, written in entries.items():
+            wordings = [wording for w in written for wording in w.entry.wordings()]
+            if any(wording.split == "train" for wording in wordings):
+                continue
+            text = f'there are no wordings for "{key}"; write some under "train"'
+            if wordings:
+                text = f'there are only test wordings for "{key}"; training needs some too'
+            yield written[0].problem(("train",), "no_training_wordings", text, key=True)
+
+
+def _check_slots(draft: Draft) -> Iterator[Problem]:
+    located = draft.files["phrases/slots.yaml"]
+    for slot, talk in draft.slots.items():
+        yield from _check_name(located, (slot,), "slot", slot, draft.names.get("slot"), key=True)
+        lists = {("values",): talk.values, ("ask", "train"): talk.ask.train, ("say",): talk.say}
+        if "slots_vague" in draft.causes:
+            lists["vague", "train"] = talk.vague.train
+        if isinstance(talk.say, dict):
+            lists |= {("say", value): forms for value, forms in talk.say.items()}
+        for path, items in lists.items():
+            if not items:
+                text = f"{'.'.join((slot, *path))} is empty; write at least one"
+                yield located.problem((slot, *path), "empty_list", text, key=True)
+        yield from _check_values(located, slot, talk)
+        for path, text, is_key in list_texts(located.data[slot], (slot,)):
+            if not is_key:
+                known = {"value"} if path[1] in ("standard", "say") else set()
+                yield from _check_text(located, path, text, known)
+
+
+def _check_values(located: Located, slot: str, talk: SlotTalk) -> Iterator[Problem]:
+    """That forms written per value are there for each value, and for no other."""
+    for field in ("standard", "say"):
+        forms = getattr(talk, field)
+        if not isinstance(forms, dict) or not isinstance(talk.values, list):
+            continue
+        for value in forms:
+            path = (slot, field, value)
+            yield from _check_name(located, path, "value", value, talk.values, key=True)
+        for value in talk.values:
+            if value not in forms:
+                text = f'{slot}.{field} has no "{value}", a value of the slot; add it'
+                yield located.problem((slot, field), "no_value", text, key=True)
+
+
+def _check_personas(draft: Draft) -> Iterator[Problem]:
+    located = draft.files["personas.yaml"]
+    if located.data == []:
+        yield located.problem((), "no_personas", "there are no personas; add one")
+    for place, persona in draft.personas.items():
+        path, known = (place, "manner"), draft.names["manner"]
+        yield from _check_name(located, path, "manner", persona.manner, known)
+
+
+def _list_gaps(draft: Draft) -> Iterator[Problem]:
+    """What the phrase book lacks for this flowchart, at the line that calls for it."""
+    chart, located = draft.flowchart, draft.files["flowchart.yaml"]
+    agent, customer = draft.by_key["agent"], draft.by_key["customer"]
+    for slot in chart.slots:
+        if slot not in draft.slots:
+            text = f'phrases/slots.yaml has no "{slot}", a slot of the flowchart'
+            yield located.problem(("slots", slot), "no_slot", text, key=True)
+    for step in chart.steps:
+        per_slot = all(f"{step}/{slot}" in agent for slot in chart.slots)
+        if step not in agent and not (chart.slots and per_slot):
+            text = f'phrases/agent.yaml has no wordings for the step "{step}"'
+            yield located.problem(find_path(step), "no_wordings", text, key=True)
+        if "offers" in chart.find_element(step).cites and "part/offer" not in agent:
+            text = f'phrases/agent.yaml has no part "offer" to say the offers of "{step}" with'
+            yield located.problem((*find_path(step), "cites"), "no_wordings", text, key=True)
+    # customers say these whatever the flowchart is: "start" when they give nothing at first
+    opening = ("nodes", chart.start)
+    for part in PARTS["customer"]:
+        if f"part/{part}" not in customer:
+            text = f'phrases/customer*.yaml has no wordings for the part "{part}"'
+            yield located.problem(opening, "no_wordings", text, key=True)
+    causes = {"start": opening} | draft.causes
+    said = {act.partition("(")[0] for key in customer for act in key.split("+")}
+    for kind in sorted(causes.keys() - said - SLOT_STATES):
+        text = f'phrases/customer*.yaml has no wordings for the act "{kind}"'
+        yield located.problem(causes[kind], "no_wordings", text, key=kind == "start")
+    for fact in draft.facts.facts:
+        if f"ask({fact})" in customer and f"answers/{fact}" not in agent:
+            text = f'phrases/agent.yaml has no answers for the fact "{fact}", which customers ask'
+            yield customer[f"ask({fact})"][0].problem(("acts",), "no_answers", text)
