@@ -66,6 +66,7 @@ FAULTS = [
     ),
     ("unknown_value", SLOTS, '["{value}"]', "{moccha: [mocha]}", 8, 'Did you mean "mocha"?'),
     ("unknown_slot", SLOTS, "\nsize:", "\nsizes:", 9, 'Did you mean "size"?'),
+    ("unknown_offer_field", SLOTS, "\nsize:", "\nsize:\n  covers: price", 10, '"price" here'),
     ("no_training_wordings", CUSTOMER, TAIL, "[]\n  test: []", 52, 'no wordings for "part/tail"'),
     ("no_training_wordings", CUSTOMER, THANKS, "[]", 52, "only test wordings"),
 ]

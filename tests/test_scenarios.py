@@ -6,6 +6,7 @@ import pytest
 
 from workbench.conversation import Act, seeded
 from workbench.design.paths import enumerate_paths
+from workbench.record import Record
 from workbench.synthesize.scenarios import draw_paths, plan_scenario, strew_side_trip
 
 SHARES = {"success": 0.6, "abandonment": 0.25, "escalation": 0.15}
@@ -92,3 +93,29 @@ def test_an_outcome_without_paths_leaves_its_share_to_the_others(paths, travel):
     some = [path for path in paths if path.outcome(travel.flowchart) != "escalation"]
     drawn = Counter(path.outcome(travel.flowchart) for path in draw(some, travel, 85))
     assert drawn == {"success": 60, "abandonment": 25}
+
+
+def test_customers_keep_within_their_means_where_they_can(travel, paths):
+    n_over, n = 0, 0
+    for path in paths:
+        record = Record(travel.flowchart.slots)
+        for visits in plan_scenario(path, "train", travel, 7, 0).plan.values():
+            for acts in visits:
+                record.hear(map(Act.parse, acts))
+        if {"destination", "budget"} <= set(record.given):
+            prices = [int(o.fields()["price"]) for o in travel.offers_for(record.given)]
+            n_over += max(prices) > int(record.given["budget"])
+            n += 1
+    assert n > 60
+    assert n_over / n < 0.03
+
+
+def test_what_is_within_means_depends_on_what_is_known(travel):
+    def is_within(**given):
+        return travel.is_within_means(given)
+
+    assert is_within(destination="Prague", budget="700")
+    assert not is_within(destination="Cape Verde", budget="700")
+    assert is_within(budget="700")
+    assert not is_within(budget="100")
+    assert is_within(destination="Cape Verde")

@@ -1,6 +1,7 @@
 """Talks of the scripted agent with the customer: they take the path that was planned."""
 
 from collections import Counter
+from itertools import pairwise
 from random import Random
 
 import pytest
@@ -188,3 +189,20 @@ def test_a_teacher_with_habits_repeats_itself_more(travel):
         return openings.most_common(1)[0][1] / len(talks)
 
     assert most_common_share(1.0) > 2 * most_common_share(0)
+
+
+def test_who_wants_a_change_before_booking_chooses_something_else(travel):
+    paths = [
+        p
+        for p in enumerate_paths(travel.flowchart)
+        if ("final_routing", "wants_changes") in zip(p.nodes, p.routes, strict=False)
+    ]
+    n = 0
+    for i, path in enumerate(paths):
+        talk = write_talk(plan_scenario(path, "train", travel, 7, i), travel, i % 3, str(i))
+        acts = [act for label in talk.labels for act in label.parsed_acts()]
+        chosen = [act.target for act in acts if act.kind in ("choose", "revise", "drop")]
+        for one, other in pairwise(chosen):
+            assert one != other
+            n += 1
+    assert n > 5

@@ -42,12 +42,23 @@ class FactCheck:
         self.domain = domain
         self.known: set[tuple[str, str]] = set()
         """Quantities that a cited fact or the customer has brought into the conversation."""
+        self._given: dict[str, str] = {}
 
     def hear_customer(self, text: str, given: Iterable[tuple[str, str]]) -> None:
-        """Take what the customer said: its numbers, and its (slot, value) in the standard form."""
+        """Take what the customer said: its numbers, and its (slot, value) in the standard form.
+
+        The numbers of a value that another has replaced are no longer so.
+        """
+        given = dict(given)
+        for slot, value in given.items():
+            before = self._given.get(slot, value)
+            if before != value:
+                old = find_quantities(self.domain.slots[slot].on_record(before))
+                self.known = {quantity for quantity in self.known if not _belongs(quantity, old)}
         self.known |= set(find_quantities(text))
-        for slot, value in given:
+        for slot, value in given.items():
             self.known |= set(find_quantities(self.domain.slots[slot].on_record(value)))
+        self._given |= given
 
     def check_agent(self, text: str, due: Iterable[str], record: Record) -> list[str]:
         """Problems of one agent message: due facts it lacks, and anything stated that is not so.

@@ -1,9 +1,9 @@
 """What the files beside a flowchart may say, and what may not be lacking in them.
 
 All are errors. What is written: unknown_step, unknown_user_node, unknown_slot, unknown_fact,
-unknown_act, unknown_part, unknown_manner, unknown_value, unknown_placeholder, bad_braces, bad_act,
-entry_kind, empty_text, empty_list. What is lacking: no_value, no_training_wordings, no_personas
-and, where all files can be read, no_slot, no_wordings, no_answers.
+unknown_act, unknown_part, unknown_manner, unknown_value, unknown_placeholder, unknown_offer_field,
+bad_braces, bad_act, entry_kind, empty_text, empty_list, no_number. What is lacking: no_value,
+no_training_wordings, no_personas and, where all files can be read, no_slot, no_wordings, no_answers.
 """
 
 import string
@@ -152,6 +152,7 @@ def _check_slots(draft: Draft) -> Iterator[Problem]:
                 text = f"{'.'.join((slot, *path))} is empty; write at least one"
                 yield located.problem((slot, *path), "empty_list", text, key=True)
         yield from _check_values(located, slot, talk)
+        yield from _check_covers(draft, located, slot, talk)
         for path, text, is_key in list_texts(located.data[slot], (slot,)):
             if not is_key:
                 known = {"value"} if path[1] in ("standard", "say") else set()
@@ -171,6 +172,21 @@ def _check_values(located: Located, slot: str, talk: SlotTalk) -> Iterator[Probl
             if value not in forms:
                 text = f'{slot}.{field} has no "{value}", a value of the slot; add it'
                 yield located.problem((slot, field), "no_value", text, key=True)
+
+
+def _check_covers(draft: Draft, located: Located, slot: str, talk: SlotTalk) -> Iterator[Problem]:
+    """That a slot covers a field that all offers have, and that both are numbers."""
+    if not talk.covers or draft.facts is None:
+        return
+    offers = [offer.fields() for offer in draft.facts.offers]
+    path, fields = (slot, "covers"), set.intersection(*map(set, offers)) if offers else set()
+    unknown = [*_check_name(located, path, "offer field", talk.covers, fields)]
+    yield from unknown
+    amounts = [] if unknown else [*talk.values, *(offer[talk.covers] for offer in offers)]
+    for amount in amounts:
+        if not amount.replace(".", "", 1).isdigit():
+            text = f'"{amount}" is no number, so whether {slot} covers {talk.covers} is unknown'
+            yield located.problem(path, "no_number", text)
 
 
 def _check_personas(draft: Draft) -> Iterator[Problem]:

@@ -72,7 +72,12 @@ class FaultyAgent(PhraseBookAgent):
     def reply(self, record: Record, acts: list[Act]) -> tuple[str, Label]:
         """The next message and its label; the label tells of the fault too."""
         at = self.at
-        turn = _Turn(at, *super().reply(record, acts), record, acts)
+        try:
+            turn = _Turn(at, *super().reply(record, acts), record, acts)
+        except ValueError:
+            # its fault has led to where something is lacking to go on with
+            self.at = at
+            return self.say([], record, acts)
         text, label = turn.text, turn.label
         if not (self.is_once and self.planted) and self.rng.random() < self.chance:
             lead = self.at

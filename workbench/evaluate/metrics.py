@@ -135,7 +135,8 @@ class _Reader:
 
     @property
     def facts_right(self) -> float | None:
-        return float(self.n_fact_problems == 0) if self.n_due else None
+        # where nothing is due there is nothing to get right, but something may still be wrong
+        return float(self.n_fact_problems == 0) if self.n_due or self.n_fact_problems else None
 
     def _hear(self, i: int, text: str, label: Label, acts: list[Act]) -> None:
         self.steps.append(label.steps)

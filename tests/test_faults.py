@@ -1,0 +1,113 @@
+"""Planted faults: the measures are believed only where they were shown to see something."""
+
+import pytest
+
+from workbench.conformance import Aligner
+from workbench.conversation import Label
+from workbench.design.paths import enumerate_paths
+from workbench.evaluate.faults import (
+    FAULTS,
+    HARMLESS,
+    FaultyWalker,
+    is_instrument,
+    make_instruments,
+    measure_detection,
+)
+from workbench.evaluate.metrics import score_conversation
+from workbench.evaluate.simulation import limit_replies, simulate
+from workbench.evaluate.stage import score_all
+from workbench.recognizer import AgentRecognizer
+from workbench.synthesize.scenarios import plan_scenario
+from workbench.synthesize.writing import write_practice
+
+
+@pytest.fixture(scope="module")
+def scenarios(travel):
+    paths = enumerate_paths(travel.flowchart)
+    return [plan_scenario(path, "test", travel, 7, i) for path in paths for i in range(2)]
+
+
+def play(agent, travel, scenarios, recognizer, strata=("unseen",)):
+    limit = limit_replies(scenarios)
+    return simulate(agent, scenarios, strata, travel, recognizer, limit, progress=False)
+
+
+class DeafRecognizer:
+    """Reads nothing: for agents that are understood without."""
+
+    def label(self, texts):
+        return [Label() for _ in texts]
+
+
+def score_by_truth(talks, travel, scenarios):
+    plans, aligner = {s.scenario_id: s for s in scenarios}, Aligner(travel.flowchart)
+    return [
+        score_conversation(talk, plans[talk.scenario_id], travel, aligner, talk.true_labels)
+        for talk in talks
+    ]
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_a_planted_fault_is_seen_in_every_talk_by_true_labels(kind, travel, scenarios):
+    agent = FaultyWalker(travel, f"faulty/{kind}", has_true_ears=True, kind=kind)
+    talks = play(agent, travel, scenarios, DeafRecognizer())
+    scores = score_by_truth(talks, travel, scenarios)
+    planted = [s for s, talk in zip(scores, talks, strict=True) if talk.fault == kind]
+    spared = [s for s, talk in zip(scores, talks, strict=True) if not talk.fault]
+    assert len(planted) >= 8
+    assert not [s.scenario_id for s in planted if s.is_clean]
+    assert all(s.is_clean for s in spared)
+
+
+@pytest.mark.parametrize("kind", HARMLESS)
+def test_a_harmless_change_is_no_fault_by_true_labels(kind, travel, scenarios):
+    agent = FaultyWalker(travel, f"walker/{kind}", has_true_ears=True, kind=kind)
+    talks = play(agent, travel, scenarios, DeafRecognizer())
+    assert all(score.is_clean for score in score_by_truth(talks, travel, scenarios))
+    assert not any(talk.fault for talk in talks)
+
+
+def test_each_fault_shows_in_the_measure_that_is_for_it(travel, scenarios):
+    expected = {
+        "wrong_ending": "ending_correct",
+        "early_ending": "premature_ending",
+        "wrong_number": "facts_right",
+        "old_detail": "facts_right",
+        "asks_again": "reasked",
+        "jump": "invalid_moves",
+        "left_out": "fitness",
+        "wrong_branch": "branch_correct",
+    }
+    assert set(expected) == set(FAULTS)
+    for kind, measure in expected.items():
+        agent = FaultyWalker(travel, f"faulty/{kind}", has_true_ears=True, kind=kind)
+        talks = play(agent, travel, scenarios, DeafRecognizer())
+        planted = [
+            score.measures[measure]
+            for score, talk in zip(score_by_truth(talks, travel, scenarios), talks, strict=True)
+            if talk.fault
+        ]
+        perfect = 1.0 if measure in ("ending_correct", "facts_right", "fitness") else 0.0
+        perfect = 1.0 if measure == "branch_correct" else perfect
+        hit = [value for value in planted if value not in (None, perfect)]
+        assert len(hit) / len(planted) > 0.8, kind
+
+
+def test_instruments_are_named_apart_from_what_is_measured(travel):
+    names = [agent.name for agent in make_instruments(travel)]
+    assert len(set(names)) == len(FAULTS) + len(HARMLESS)
+    assert all(map(is_instrument, names))
+    assert not any(map(is_instrument, ["compiled", "floor/base", "walker", "walker/true_labels"]))
+
+
+@pytest.mark.slow
+def test_faults_are_seen_and_clean_talks_pass_by_their_words_alone(travel, scenarios):
+    recognizer = AgentRecognizer(travel).learn(write_practice(travel, scenarios * 2, seed=1))
+    talks = []
+    for agent in make_instruments(travel):
+        talks += play(agent, travel, scenarios, recognizer)
+    found = measure_detection(talks, score_all(talks, scenarios, travel))
+    missed = {c: m.mean for c, m in found["detected"].items() if m.mean < 0.95}
+    assert not missed
+    alarms = {c: m.mean for c, m in found["false_alarms"].items() if m.mean > 0.15}
+    assert not alarms
