@@ -5,6 +5,7 @@ import pytest
 from workbench.conformance import Aligner
 from workbench.conversation import Label
 from workbench.design.paths import enumerate_paths
+from workbench.evaluate.conditions import Walker
 from workbench.evaluate.faults import (
     FAULTS,
     HARMLESS,
@@ -15,7 +16,7 @@ from workbench.evaluate.faults import (
 )
 from workbench.evaluate.metrics import score_conversation
 from workbench.evaluate.simulation import limit_replies, simulate
-from workbench.evaluate.stage import score_all
+from workbench.evaluate.stage import measure_recognizer, score_all
 from workbench.recognizer import AgentRecognizer
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_practice
@@ -111,3 +112,15 @@ def test_faults_are_seen_and_clean_talks_pass_by_their_words_alone(travel, scena
     assert not missed
     alarms = {c: m.mean for c, m in found["false_alarms"].items() if m.mean > 0.15}
     assert not alarms
+
+
+@pytest.mark.exhaustive
+def test_the_walker_is_understood_in_wordings_that_were_never_heard(travel, scenarios):
+    recognizer = AgentRecognizer(travel).learn(write_practice(travel, scenarios * 3, seed=1))
+    walker, silent = Walker(travel), Walker(travel, "walker/true_labels", has_true_ears=True)
+    talks = [talk for a in (walker, silent) for talk in play(a, travel, scenarios, recognizer)]
+    scores = score_all(talks, scenarios, travel)
+    endings = [s.measures["ending_correct"] for s in scores if s.condition == "walker"]
+    assert sum(endings) / len(endings) >= 0.95
+    assert measure_recognizer(talks, recognizer).mean >= 0.97
+    assert all(s.is_clean for s in scores if s.condition == "walker/true_labels")

@@ -3,7 +3,8 @@
 All are errors. What is written: unknown_step, unknown_user_node, unknown_slot, unknown_fact,
 unknown_act, unknown_part, unknown_manner, unknown_value, unknown_placeholder, unknown_offer_field,
 bad_braces, bad_act, entry_kind, empty_text, empty_list, no_number. What is lacking: no_value,
-no_training_wordings, no_personas and, where all files can be read, no_slot, no_wordings, no_answers.
+no_training_wordings, no_personas and, where all files can be read, no_slot, no_wordings,
+no_answers.
 """
 
 import string
