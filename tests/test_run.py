@@ -90,6 +90,8 @@ def test_a_record_that_does_not_fit_the_model_names_line_and_field(run):
 def test_a_missing_file_names_the_notebook_that_writes_it(run):
     with pytest.raises(RunError, match="the notebook 3_inspect writes it"):
         run.read("rows/train.jsonl")
+    with pytest.raises(RunError, match="the notebook 2_synthesize writes it"):
+        run.read("rejected.jsonl")
     assert run.read("rows/train.jsonl", missing_ok=True) == []
 
 
@@ -223,6 +225,13 @@ def test_a_stage_with_other_inputs_is_refused_by_what_differs(run):
     message = r"seed was 7, now 8\. Give the run a new name, or delete paths\.jsonl there"
     with pytest.raises(RunError, match=message):
         run.claim("design", seed=8, size="demo")
+
+
+def test_rejected_conversations_go_with_the_inputs_they_were_rejected_for(run):
+    run.claim("synthesize", seed=7)
+    run.append("rejected.jsonl", [{"reason": "given up"}])
+    with pytest.raises(RunError, match=r"seed was 7, now 8.* delete rejected\.jsonl there"):
+        run.claim("synthesize", seed=8)
 
 
 def test_a_stage_whose_files_are_gone_begins_anew(run):

@@ -19,7 +19,7 @@ from pydantic_core import to_json
 
 STAGE_FILES = {
     "design": ("paths.jsonl",),
-    "synthesize": ("scenarios.jsonl", "conversations.jsonl"),
+    "synthesize": ("scenarios.jsonl", "conversations.jsonl", "rejected.jsonl"),
     "inspect": ("rows", "dropped.jsonl"),
     "train": ("model",),
     "evaluate": ("simulated", "scores.jsonl", "report.md", "report.html", "result.json"),
