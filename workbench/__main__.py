@@ -9,7 +9,10 @@ from workbench.sizes import SIZES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; returns 0 (done), 1 (failed) or 2 (wrong usage)."""
+    """Do what the command line says.
+
+    Returns 0 (done), 1 (failed), 2 (wrong usage, nothing was done) or 130 (stopped by Ctrl-C).
+    """
     given = make_parser().parse_args(arguments)
     try:
         return given.command(given)

@@ -74,6 +74,7 @@ def run_notebooks(
 
     Raises:
         UsageError: an unknown notebook, parameter or stage, or a value of the wrong type.
+        UnknownDomainError, RunNameError: there is no such domain, or a run cannot be named so.
         BatchError: a notebook failed; the message gives the cell and its error.
         RunError: another process is running notebooks in this run folder.
     """

@@ -25,6 +25,12 @@ class DomainError(ValueError):
     """Something in a domain's folder is missing or does not fit together."""
 
 
+class UnknownDomainError(DomainError):
+    """There is no such domain."""
+
+    exit_code = 2
+
+
 @dataclass
 class Domain:
     """A folder under `domains/`, read and checked."""
@@ -258,13 +264,13 @@ def find_domain(name: str | Path, root: str | Path = "domains") -> Path:
     A relative `root` is taken from `project_folder()`, so kernels in `notebooks` find it too.
 
     Raises:
-        DomainError: there is no such folder, or it has no flowchart.yaml.
+        UnknownDomainError: there is no such folder, or it has no flowchart.yaml.
     """
     root = project_folder() / root
     folder = Path(name) if (Path(name) / "flowchart.yaml").exists() else root / name
     if not (folder / "flowchart.yaml").exists():
         known = sorted(file.parent.name for file in root.glob("*/flowchart.yaml"))
-        raise DomainError(
+        raise UnknownDomainError(
             f'no domain "{name}": {folder / "flowchart.yaml"} does not exist.'
             f"{suggest(str(name), known)} There are: {', '.join(known) or 'none'}"
         )

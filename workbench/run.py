@@ -34,6 +34,12 @@ class RunError(ValueError):
     """A run folder cannot be used as asked; the message says what to do instead."""
 
 
+class RunNameError(RunError):
+    """A domain or a run has a name that no folder of results may have."""
+
+    exit_code = 2
+
+
 class Run:
     """One folder of results, `runs/<domain>/<run>/`. Make one with `open_run`."""
 
@@ -175,13 +181,11 @@ def open_run(domain: str, run: str, root: str | Path = "runs") -> Run:
     A relative `root` is taken from `project_folder()`; WORKBENCH_RUNS replaces "runs".
 
     Raises:
-        RunError: a name is not a slug such as "travel_booking", or a link leads out of `root`.
+        RunNameError: a name is not a slug such as "travel_booking".
+        RunError: a link leads out of `root`.
     """
-    for what, name in (("domain", domain), ("run", run)):
-        if not isinstance(name, str) or not _SLUG.fullmatch(name):
-            raise RunError(
-                f'the {what} is called "{name}", but a name is 1 to 64 of a-z, 0-9, _ and -'
-            )
+    check_name("domain", domain)
+    check_name("run", run)
     base = runs_folder(root)
     folder = base / domain / run
     if folder.resolve() != base.resolve() / domain / run:
@@ -191,6 +195,18 @@ def open_run(domain: str, run: str, root: str | Path = "runs") -> Run:
     except FileExistsError as error:
         raise RunError(f"{folder} cannot be a folder: a file lies there; move it away") from error
     return Run(folder)
+
+
+def check_name(what: str, name: str) -> None:
+    """Refuse what cannot be the name of a domain or a run.
+
+    Raises:
+        RunNameError: it is not a slug such as "travel_booking".
+    """
+    if not isinstance(name, str) or not _SLUG.fullmatch(name):
+        raise RunNameError(
+            f'the {what} is called "{name}", but a name is 1 to 64 of a-z, 0-9, _ and -'
+        )
 
 
 def runs_folder(root: str | Path = "runs") -> Path:
