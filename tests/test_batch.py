@@ -54,6 +54,9 @@ def make_place(folder, patch):
     for number in CODE:
         write_notebook(folder / "notebooks", number)
     domain = SimpleNamespace(folder=folder / "toy", name="toy")
+    (folder / "package/room").mkdir(parents=True)
+    (folder / "package/room/module.py").write_text("one = 1\n")
+    patch.setattr(batch, "PACKAGE", folder / "package")
     patch.setattr("workbench.domain.read_domain", lambda name: domain, raising=False)
     patch.setenv("JUPYTER_DATA_DIR", str(folder / "jupyter"))
     return folder
@@ -109,6 +112,18 @@ def test_an_edited_domain_reruns_from_the_start(place):
     run(place, stages=[1])
     (place / "toy/flowchart.yaml").write_text("name: toy\ntitle: New\n")
     assert skipped(run(place, stages=[1])) == [False]
+
+
+def test_edited_code_of_the_package_reruns_what_calls_it(place):
+    run(place, stages=[1])
+    (place / "package/room/module.py").write_text("one = 2\n")
+    assert skipped(run(place, stages=[1])) == [False]
+
+
+def test_compiled_code_does_not_count(place):
+    run(place, stages=[1])
+    (place / "package/room/module.cpython-311.pyc").write_bytes(b"x")
+    assert skipped(run(place, stages=[1])) == [True]
 
 
 def test_a_deleted_result_is_made_again(done):

@@ -20,7 +20,10 @@ from workbench.run import STAGE_FILES, Run, open_run
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 """Where the notebooks lie in a checkout."""
 
-PROMPTS = Path(__file__).parent / "prompts"
+PACKAGE = Path(__file__).parent
+"""The code that the notebooks call."""
+
+PROMPTS = PACKAGE / "prompts"
 """What the notebooks read besides the domain."""
 
 STAGES = tuple(STAGE_FILES)
@@ -69,8 +72,9 @@ def run_notebooks(
 
     `parameters` go to every notebook that has them, e.g. {"epochs": "3"}; `stages` are numbers from
     1 to 5 (default: all). Executed copies go to `notebooks/` in the run folder, signed as trusted.
-    A notebook that finished before with the same parameters is skipped while its own code, the
-    domain and the files that it read and wrote are unchanged.
+    A notebook that finished before with the same parameters is skipped while its own code, this
+    package, the domain and the files that it read and wrote are unchanged. One that runs again
+    takes seconds where its stage has nothing left to do.
 
     Raises:
         UsageError: an unknown notebook, parameter or stage, or a value of the wrong type.
@@ -164,6 +168,8 @@ class _Stage:
         return {
             "parameters": hashlib.sha256(repr(sorted(self.values.items())).encode()).hexdigest(),
             "notebook": _hash_code(self.source),
+            # any module may shape what a notebook shows, and running again is quick
+            "package": _hash_files([PACKAGE], "*.py"),
             "read": _hash_files(self.reads),
         }
 
@@ -314,11 +320,11 @@ def _hash_code(source: Path) -> str:
     return hashlib.sha256("\0".join(code).encode()).hexdigest()
 
 
-def _hash_files(places: Iterable[Path]) -> str:
-    """Hash of the names and contents of files and of all files in folders. Missing ones count."""
+def _hash_files(places: Iterable[Path], pattern: str = "*") -> str:
+    """Hash of names and contents of files, and of all in folders that fit. Missing ones count."""
     digest = hashlib.sha256()
     for place in places:
-        files = sorted(place.rglob("*")) if place.is_dir() else [place]
+        files = sorted(place.rglob(pattern)) if place.is_dir() else [place]
         for file in files:
             # editors and file managers leave hidden files behind
             if file.is_file() and not file.name.startswith("."):
