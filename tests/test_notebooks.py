@@ -63,6 +63,62 @@ def test_cells_are_short_and_define_nothing(file):
         assert not re.search(r"^\s*(def|class|for|while|try|with)\b", cell.source, re.M)
 
 
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_parameter_of_a_notebook_is_read_in_it(file):
+    _, parameters, *rest = read_code(file)
+    names = [node.target.id for node in ast.parse(parameters.source).body][4:]
+    read = {
+        node.id
+        for cell in rest
+        for node in ast.walk(ast.parse(cell.source))
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+    }
+    assert set(names) <= read
+
+
+@pytest.fixture
+def train_cells(tmp_path, monkeypatch):
+    """Runs the cells of 4_train up to the training, which only notes what it is given."""
+    monkeypatch.setenv("WORKBENCH_RUNS", str(tmp_path))
+    results = open_run("travel_booking", "demo")
+    results.write("rows/train.jsonl", [{"messages": []}])
+    cells = {cell.id: cell.source for cell in read_code(FOLDER / "4_train.ipynb")}
+    seen = {}
+
+    def run_cells(rows_cut, **given):
+        results.record("train", rows_cut=rows_cut)
+        names = {}
+        exec(cells["train-02"], names)
+        names |= given
+        for name in ("train-03", "train-04", "train-05", "train-08", "train-10"):
+            exec(cells[name], names)
+        seen["shown"] = str(eval(cells["train-10"].splitlines()[-1], names))
+        return seen
+
+    def train(*numbers, max_length):
+        seen["trained"] = max_length
+        return {"loss": 0.2}
+
+    monkeypatch.setattr("workbench.train.finetune.train", train)
+    monkeypatch.setattr(
+        "workbench.train.estimate.estimate_training",
+        lambda *numbers: seen.update(estimated=numbers[-1]),
+    )
+    return run_cells
+
+
+def test_rows_are_estimated_and_trained_at_the_length_that_is_asked_for(train_cells):
+    seen = train_cells(rows_cut=0, max_tokens=64)
+    assert (seen["estimated"], seen["trained"]) == (64, 64)
+    seen = train_cells(rows_cut=0)
+    assert (seen["estimated"], seen["trained"]) == (1024, 1024)
+
+
+def test_rows_that_training_cut_are_shown_if_there_are_any(train_cells):
+    assert "rows_cut" not in train_cells(rows_cut=0)["shown"]
+    assert "rows_cut" in train_cells(rows_cut=3)["shown"]
+
+
 @pytest.mark.slow
 def test_all_five_run_headless_at_size_smoke_and_a_second_run_skips_them(tmp_path, capsys):
     settings = {"size": "smoke", "seed": 7, "root": tmp_path, "progress": False}
