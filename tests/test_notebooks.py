@@ -9,7 +9,8 @@ import nbformat
 import pytest
 
 from workbench.batch import run_notebooks
-from workbench.run import open_run
+from workbench.listing import summarize
+from workbench.run import STAGE_FILES, open_run
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 FILES = sorted(FOLDER.glob("*.ipynb"))
@@ -128,6 +129,9 @@ def test_all_five_run_headless_at_size_smoke_and_a_second_run_skips_them(tmp_pat
     )
     assert [done.is_skipped for done in first] == [False] * 5
     check_result(result)
+    assert summarize(open_run("travel_booking", "smoke", root=tmp_path)).stages == tuple(
+        STAGE_FILES
+    )
     second = run_notebooks("travel_booking", "smoke", parameters={}, stages=None, **settings)
     assert [done.is_skipped for done in second] == [True] * 5
 

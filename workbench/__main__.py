@@ -50,7 +50,8 @@ def make_parser() -> argparse.ArgumentParser:
     run.add_argument("--stages", default="1-5", metavar="N-M", help="e.g. 1-3, 4 or 1,5 (1-5)")
     run.set_defaults(command=run_command)
 
-    listing = commands.add_parser("list", help="list the domains")
+    listing = commands.add_parser("list", help="list the runs, and the domains that can be run")
+    listing.add_argument("domain", nargs="?", default="", help="list only the runs of this domain")
     listing.set_defaults(command=list_command)
 
     check = commands.add_parser("check", help="check a domain's flowchart and the rest of it")
@@ -72,12 +73,18 @@ def run_command(given: argparse.Namespace) -> int:
 
 
 def list_command(given: argparse.Namespace) -> int:
-    """Print the name of each domain."""
-    from workbench.run import project_folder
+    """Print a table of the runs, then the domains; 1 if the files of a run are broken."""
+    from workbench.domain import list_domains
+    from workbench.listing import list_runs, tabulate_runs
+    from workbench.run import runs_folder
 
-    for file in sorted((project_folder() / "domains").glob("*/flowchart.yaml")):
-        print(file.parent.name)
-    return 0
+    found, broken = list_runs(given.domain)
+    print(tabulate_runs(found) if found else f"There are no runs in {runs_folder()} to list.")
+    if not given.domain:
+        print(f"\nDomains that can be run: {', '.join(list_domains()) or 'none'}")
+    for error in broken:
+        print(f"workbench: {error}", file=sys.stderr)
+    return 1 if broken else 0
 
 
 def check_command(given: argparse.Namespace) -> int:

@@ -269,12 +269,17 @@ def find_domain(name: str | Path, root: str | Path = "domains") -> Path:
     root = project_folder() / root
     folder = Path(name) if (Path(name) / "flowchart.yaml").exists() else root / name
     if not (folder / "flowchart.yaml").exists():
-        known = sorted(file.parent.name for file in root.glob("*/flowchart.yaml"))
+        known = list_domains(root)
         raise UnknownDomainError(
             f'no domain "{name}": {folder / "flowchart.yaml"} does not exist.'
             f"{suggest(str(name), known)} There are: {', '.join(known) or 'none'}"
         )
     return folder
+
+
+def list_domains(root: str | Path = "domains") -> list[str]:
+    """Names of the folders under `root` that have a flowchart."""
+    return sorted(file.parent.name for file in (project_folder() / root).glob("*/flowchart.yaml"))
 
 
 def check_domain(folder: Path) -> list[Problem]:
