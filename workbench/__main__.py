@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+import traceback
 from collections.abc import Sequence
 
 from workbench import __version__
@@ -16,15 +17,21 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = make_parser().parse_args(arguments)
     try:
         return given.command(given)
-    except ValueError as error:
-        # ours derive from ValueError and are one sentence; others deserve their traceback
-        if not type(error).__module__.startswith("workbench."):
-            raise
-        print(f"workbench: {error}", file=sys.stderr)
-        return getattr(error, "exit_code", 1)
+    except Exception as error:
+        return report_error(error)
     except KeyboardInterrupt:
         print("workbench: stopped; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def report_error(error: Exception) -> int:
+    """Say what went wrong on the standard error; returns the exit code."""
+    # ours derive from ValueError and are one sentence; others deserve their traceback
+    if not isinstance(error, ValueError) or not type(error).__module__.startswith("workbench."):
+        traceback.print_exception(error)
+        return 1
+    print(f"workbench: {error}", file=sys.stderr)
+    return getattr(error, "exit_code", 1)
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -45,7 +52,10 @@ def make_parser() -> argparse.ArgumentParser:
         action="append",
         default=[],
         metavar=("NAME", "VALUE"),
-        help="set a notebook parameter, e.g. -p epochs 3; may be repeated",
+        help="set a notebook parameter, e.g. -p epochs 3; may be repeated. Numbers may be a list: "
+        "-p epochs 1,2 -p learning_rate 3e-4,6e-4 makes four runs, named like "
+        "demo-epochs-1-learning_rate-3e-4. Parameters that the notebooks declare as words (str), "
+        "such as shares, are never taken apart at their commas",
     )
     run.add_argument("--stages", default="1-5", metavar="N-M", help="e.g. 1-3, 4 or 1,5 (1-5)")
     run.set_defaults(command=run_command)
@@ -61,15 +71,25 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run_command(given: argparse.Namespace) -> int:
-    """Run the notebooks."""
+    """Run the notebooks, or sweep them where a number has several values."""
     from workbench.batch import UsageError, parse_stages, run_notebooks
+    from workbench.sweep import find_grid, sweep_notebooks, tabulate_trials
 
     parameters = dict(given.parameter)
     if len(parameters) < len(given.parameter):
         raise UsageError("a parameter is given twice with -p; give it once")
     stages = parse_stages(given.stages)
-    run_notebooks(given.domain, given.run, given.size, given.seed, parameters, stages)
-    return 0
+    asked = (given.domain, given.run, given.size, given.seed, parameters, stages)
+    if not find_grid(parameters, stages):
+        run_notebooks(*asked)
+        return 0
+    trials, worst = [], 0
+    for trial in sweep_notebooks(*asked):
+        trials.append(trial)
+        # said when it happens: the others may take hours
+        worst = max(worst, report_error(trial.error) if trial.error else 0)
+    print(f"\n{tabulate_trials(trials)}")
+    return worst
 
 
 def list_command(given: argparse.Namespace) -> int:

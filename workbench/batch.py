@@ -82,12 +82,12 @@ def run_notebooks(
         BatchError: a notebook failed; the message gives the cell and its error.
         RunError: another process is running notebooks in this run folder.
     """
-    sources = _choose_notebooks(notebooks, stages)
+    sources = choose_notebooks(notebooks, stages)
     folder, name = _find_domain(domain)
     # kernels work in another folder: a path must hold there too
     place = str(folder.resolve()) if os.sep in domain else domain
     given = {"domain": place, "run": run, "seed": str(seed), "size": size}
-    values = _check_parameters(sources, given, parameters or {})
+    values = check_parameters(sources, given, parameters or {})
     results = open_run(name, run, root)
     finished = []
     with results.lock("batch"):
@@ -114,6 +114,87 @@ def parse_stages(text: str) -> list[int]:
             raise UsageError(f'stages "{text}" must be like 3, 2-4 or 1,5, from 1 to {len(STAGES)}')
         numbers |= set(range(int(found[1]), int(found[2] or found[1]) + 1))
     return sorted(numbers)
+
+
+def choose_notebooks(folder: Path, stages: Iterable[int] | None) -> dict[int, Path]:
+    """Stage number to its notebook, for the stages asked for (None: all), in order.
+
+    Raises:
+        UsageError: there is no such stage, or its notebook is missing.
+    """
+    numbers = sorted(set(stages)) if stages is not None else range(1, len(STAGES) + 1)
+    sources = {}
+    for number in numbers:
+        if number not in range(1, len(STAGES) + 1):
+            raise UsageError(f"stage {number} does not exist; there are 1 to {len(STAGES)}")
+        sources[number] = folder / f"{number}_{STAGES[number - 1]}.ipynb"
+    missing = [source.name for source in sources.values() if not source.exists()]
+    if missing:
+        raise UsageError(
+            f"{folder} has no {', '.join(missing)}; notebooks run from a checkout of the "
+            f"repository, installed with pip install -e"
+        )
+    return sources
+
+
+def check_parameters(
+    sources: dict[int, Path], given: dict[str, str], extra: dict[str, str]
+) -> dict[int, dict[str, Any]]:
+    """Stage number to the typed values that its notebook gets.
+
+    `given` are the parameters that every notebook has, `extra` go to those that have them.
+
+    Raises:
+        UsageError: no notebook has such a parameter, or a value is of the wrong type.
+    """
+    known = {number: declared_types(source) for number, source in sources.items()}
+    for number, types in known.items():
+        for name in EVERYWHERE:
+            if name not in types:
+                raise UsageError(f'{sources[number].name} has no parameter "{name}"; it must')
+    names = sorted({name for types in known.values() for name in types} - {*EVERYWHERE})
+    for name in extra:
+        if name in EVERYWHERE:
+            raise UsageError(
+                f'"{name}" is not set with -p; it has its own place on the command line'
+            )
+        if name not in names:
+            near = get_close_matches(name, names, n=1)
+            hint = f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(names)}"
+            raise UsageError(f'no notebook to run has a parameter "{name}". {hint}')
+    return {
+        number: {
+            name: _convert(value, types[name], f"parameter {name} of {sources[number].name}")
+            for name, value in {**given, **extra}.items()
+            if name in types
+        }
+        for number, types in known.items()
+    }
+
+
+def declared_types(source: Path) -> dict[str, str]:
+    """Name to type of a notebook's parameters. Example: {"domain": "str", "seed": "int"}
+
+    Raises:
+        UsageError: the notebook cannot be read, or a parameter is no number and no words.
+    """
+    import papermill
+
+    try:
+        inspected = papermill.inspect_notebook(source)
+    except ValueError as error:
+        raise UsageError(
+            f"{source.name} cannot be read ({error}); its kernelspec must have the name python3 "
+            f"and the language python"
+        ) from error
+    types = {}
+    for name, parameter in inspected.items():
+        types[name] = parameter["inferred_type_name"]
+        if types[name] not in _CONVERTERS:
+            raise UsageError(
+                f"{source.name} declares {name} as {types[name]}; it must be int, float or str"
+            )
+    return types
 
 
 def headline(run: Run) -> str:
@@ -212,72 +293,6 @@ class _Stage:
             ) from error
         finally:
             _sign(self.copy)
-
-
-def _choose_notebooks(folder: Path, stages: Iterable[int] | None) -> dict[int, Path]:
-    numbers = sorted(set(stages)) if stages is not None else range(1, len(STAGES) + 1)
-    sources = {}
-    for number in numbers:
-        if number not in range(1, len(STAGES) + 1):
-            raise UsageError(f"stage {number} does not exist; there are 1 to {len(STAGES)}")
-        sources[number] = folder / f"{number}_{STAGES[number - 1]}.ipynb"
-    missing = [source.name for source in sources.values() if not source.exists()]
-    if missing:
-        raise UsageError(
-            f"{folder} has no {', '.join(missing)}; notebooks run from a checkout of the "
-            f"repository, installed with pip install -e"
-        )
-    return sources
-
-
-def _check_parameters(
-    sources: dict[int, Path], given: dict[str, str], extra: dict[str, str]
-) -> dict[int, dict[str, Any]]:
-    """Stage number to the typed values that its notebook gets."""
-    known = {number: _declared_types(source) for number, source in sources.items()}
-    for number, types in known.items():
-        for name in EVERYWHERE:
-            if name not in types:
-                raise UsageError(f'{sources[number].name} has no parameter "{name}"; it must')
-    names = sorted({name for types in known.values() for name in types} - {*EVERYWHERE})
-    for name in extra:
-        if name in EVERYWHERE:
-            raise UsageError(
-                f'"{name}" is not set with -p; it has its own place on the command line'
-            )
-        if name not in names:
-            near = get_close_matches(name, names, n=1)
-            hint = f'Did you mean "{near[0]}"?' if near else f"There are: {', '.join(names)}"
-            raise UsageError(f'no notebook to run has a parameter "{name}". {hint}')
-    return {
-        number: {
-            name: _convert(value, types[name], f"parameter {name} of {sources[number].name}")
-            for name, value in {**given, **extra}.items()
-            if name in types
-        }
-        for number, types in known.items()
-    }
-
-
-def _declared_types(source: Path) -> dict[str, str]:
-    """Name to type of a notebook's parameters. Example: {"domain": "str", "seed": "int"}"""
-    import papermill
-
-    try:
-        inspected = papermill.inspect_notebook(source)
-    except ValueError as error:
-        raise UsageError(
-            f"{source.name} cannot be read ({error}); its kernelspec must have the name python3 "
-            f"and the language python"
-        ) from error
-    types = {}
-    for name, parameter in inspected.items():
-        types[name] = parameter["inferred_type_name"]
-        if types[name] not in _CONVERTERS:
-            raise UsageError(
-                f"{source.name} declares {name} as {types[name]}; it must be int, float or str"
-            )
-    return types
 
 
 def _to_int(text: str) -> int:
