@@ -230,7 +230,10 @@ def test_a_chart_that_never_ends_has_no_paths():
     assert enumerate_paths(chart) == cover_routes(chart) == cover_route_pairs(chart) == []
 
 
-@pytest.mark.parametrize("task", [enumerate_paths, count_paths])
+@pytest.mark.parametrize(
+    "task",
+    [enumerate_paths, count_paths, lambda chart, **bound: sample_paths(chart, 5, 7, **bound)],
+)
 def test_a_bound_below_one_is_refused(travel, task):
     with pytest.raises(PathError, match="max_visits is 0"):
         task(travel, max_visits=0)

@@ -127,7 +127,12 @@ def sample_paths(
 
     Each path is equally likely while the chart has at most `limit` of them. Beyond that a random
     route is taken at each node, which favours short paths.
+
+    Raises:
+        PathError: `max_visits` is below 1.
     """
+    if max_visits < 1:
+        raise PathError(f"max_visits is {max_visits}, but a walk visits its nodes at least once")
     rng = seeded(seed, "sample_paths", flowchart.name)
     try:
         paths = enumerate_paths(flowchart, max_visits, limit)

@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any
 from workbench.models import prepare_process
 from workbench.train.backend import Backend, choose_backend
 from workbench.train.base_model import resolve_base_model
-from workbench.train.finetune import Encoded, encode_rows, load_model, loss_sum, part_of_batch
+from workbench.train.finetune import (
+    Encoded,
+    TrainError,
+    encode_rows,
+    load_model,
+    loss_sum,
+    part_of_batch,
+)
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -55,6 +62,9 @@ def estimate_training(
     """What training on these rows will take; a few thousand tokens are tried out (seconds).
 
     The optimizer's steps, held-out loss and saving come on top: about a sixth.
+
+    Raises:
+        TrainError: there is nothing to learn in the rows.
     """
     import psutil
 
@@ -62,6 +72,10 @@ def estimate_training(
     backend = choose_backend()
     model, tokenizer = load_model(resolve_base_model(base_model), backend)
     encoded, _ = encode_rows(rows, tokenizer, max_length)
+    if not encoded:
+        raise TrainError(
+            f"no row has anything to learn within {max_length} tokens; raise max_tokens"
+        )
     lengths = sorted(len(row.input_ids) for row in encoded)
     tokens = round(sum(lengths) * epochs)
     part = part_of_batch(batch_size, lengths[-1], backend.device)
