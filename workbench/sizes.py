@@ -56,11 +56,11 @@ SIZES = {
         ),
         Size(
             name="demo",
-            conversations=1200,
+            conversations=1300,
             base_model="smollm2",
             epochs=1,
             batch_size=4,
-            learning_rate=6e-4,
+            learning_rate=8e-4,
             max_tokens=1024,
             test_scenarios=100,
             floor_scenarios=10,

@@ -11,9 +11,9 @@ from workbench.record import Record
 NAME = "phrase_book"
 
 HABIT = 3.0
-"""How much the teacher prefers some of its wordings. A model that has learnt from it says the
-likeliest word, and if every step began in a hundred ways, the likeliest would be that of the step
-with the fewest."""
+"""How much the teacher prefers some of its wordings: the first of a list is said in five of six
+cases. A model that has learnt from it says the likeliest word, and if every step began in a hundred
+ways, the likeliest would be that of the step with the fewest."""
 
 NOTES = {"slots_complete": "noted", "slots_missing": "lacking", "slots_vague": "unclear"}
 """What is said in front of a step that is taken in a state of the slots: parts of the book."""

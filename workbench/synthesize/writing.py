@@ -27,6 +27,10 @@ LONG_SHARE = 0.2
 
 VALID_SHARE = 0.08
 CHUNK = 250
+PART_SHARE = 0.3
+"""Share of an agent's messages that recognizers also practise on with a step left out. With none
+they miss half of all left-out steps; with all they take whole messages for parts."""
+
 MOST_TRIES = 6
 """Conversations written for one scenario before it is given up."""
 
@@ -215,7 +219,7 @@ class _PracticeAgent(PhraseBookAgent):
 
     def reply(self, record: Record, acts: list[Act]) -> tuple[str, Label]:
         text, label = super().reply(record, acts)
-        if len(label.steps) > 1:
+        if len(label.steps) > 1 and self.rng.random() < PART_SHARE:
             lost = self.rng.choice(label.steps)
             rest = [step for step in label.steps if step != lost]
             self.parts.append(self.say(rest, record, acts))
