@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from copy import copy
 from dataclasses import dataclass, field
 
-from workbench.conversation import Act, Label, seeded
+from workbench.conversation import Act, Conversation, Label, hash_text, seeded
 from workbench.domain import Domain
 from workbench.evaluate.conditions import Key, Reply, Walker
 from workbench.evaluate.metrics import Score
@@ -18,8 +18,10 @@ from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import Metric, average
 from workbench.phrases import Voice
 from workbench.record import Record
+from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.talk import Talk
 from workbench.synthesize.teacher import PhraseBookAgent, follow
+from workbench.synthesize.writing import write_talk
 
 FAULTS = {
     "wrong_branch": "takes another route of a hub than the customer's acts allow",
@@ -39,11 +41,28 @@ HARMLESS = {
 }
 """Changes that no measure should mind, in every message."""
 
-COURTESIES = (
-    "I hope that is all right with you.",
-    "It is a pleasure to be of help.",
-    "Many thanks for taking the time.",
-)
+COURTESIES = {
+    "train": (
+        "Thank you for your patience.",
+        "Please take all the time you need.",
+        "We are always glad to help.",
+        "I do appreciate your interest.",
+        "It is good to have you here.",
+        "There is no hurry at all.",
+        "Just write whenever it suits you.",
+        "Thanks for getting back to me.",
+    ),
+    "test": (
+        "I hope that is all right with you.",
+        "It is a pleasure to be of help.",
+        "Many thanks for taking the time.",
+    ),
+}
+"""By the voice that says them: recognizers practise on others than they are tested on."""
+
+PRACTISED = ("left_out", "asks_again", "courtesy")
+"""What recognizers practise on, in training wordings: without it they hardly hear that a message
+does more or less than it should."""
 
 
 @dataclass(frozen=True)
@@ -195,7 +214,8 @@ class FaultyAgent(PhraseBookAgent):
         return (text, label) if any(name in text for name in names) else None
 
     def _courtesy(self, turn: _Turn) -> tuple[str, Label]:
-        return f"{turn.text} {self.rng.choice(COURTESIES)}", turn.label
+        sentence = self.rng.choice(COURTESIES[self.voice.split])
+        return f"{turn.text} {sentence}", turn.label
 
     def _typos(self, turn: _Turn) -> tuple[str, Label] | None:
         words = list(re.finditer(r"\b[a-z]{6,}\b", turn.text))
@@ -227,6 +247,19 @@ class FaultyWalker(Walker):
         reply = super()._say(key, talk)
         is_faulty = agent.planted > before and self.kind in FAULTS
         return Reply(reply.text, label=reply.label, fault=self.kind if is_faulty else "")
+
+
+def write_faulty_practice(
+    domain: Domain, scenarios: Iterable[Scenario], seed: int
+) -> list[Conversation]:
+    """Conversations in training wordings in which the agent does what is in `PRACTISED`."""
+    talks = []
+    for number, scenario in enumerate(scenarios):
+        kind = PRACTISED[number % len(PRACTISED)]
+        own = hash_text(seed, kind, scenario.scenario_id)
+        agent = FaultyAgent(domain, Voice("train"), seeded(0, "agent", own), kind)
+        talks.append(write_talk(scenario, domain, None, own, agent))
+    return talks
 
 
 def make_instruments(domain: Domain) -> list[FaultyWalker]:

@@ -12,7 +12,12 @@ from workbench.conformance import Aligner
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
 from workbench.evaluate.conditions import Agent, ModelAgent, Walker
-from workbench.evaluate.faults import is_instrument, make_instruments, measure_detection
+from workbench.evaluate.faults import (
+    is_instrument,
+    make_instruments,
+    measure_detection,
+    write_faulty_practice,
+)
 from workbench.evaluate.metrics import (
     Score,
     average_scores,
@@ -38,7 +43,9 @@ def fit_recognizer(run: Run, domain: Domain) -> AgentRecognizer:
 
     talks = [t for t in run.read("conversations.jsonl", Conversation) if t.split == "train"]
     scenarios = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "train"]
-    practice = write_practice(domain, scenarios[:FIT_CONVERSATIONS], seed=1)
+    scenarios = scenarios[:FIT_CONVERSATIONS]
+    practice = write_practice(domain, scenarios, seed=1)
+    practice += write_faulty_practice(domain, scenarios, seed=2)
     return AgentRecognizer(domain).learn([*talks[:FIT_CONVERSATIONS], *practice])
 
 
