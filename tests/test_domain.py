@@ -5,6 +5,7 @@ from conftest import DOMAINS, edit
 
 from workbench.conversation import Act
 from workbench.domain import DomainError, check_domain, fill_prompt, find_domain, read_domain
+from workbench.phrases import FOLDS, Voice
 from workbench.record import Record
 
 
@@ -136,3 +137,26 @@ def test_a_fact_that_does_not_exist_is_found_by_the_check(copy):
 def test_a_prompt_takes_exactly_its_names(values):
     with pytest.raises(DomainError, match=r"agent_system\.md wants"):
         fill_prompt("agent_system", **values)
+
+
+def first_words(domain, key):
+    """With what the teacher begins most often, in each fold of the training wordings."""
+    voices = [Voice("train", fold) for fold in range(FOLDS)]
+    return {domain.agent.wordings(key, voice)[0].text.split()[0] for voice in voices}
+
+
+def test_a_step_begins_alike_in_every_fold(travel):
+    keys = [key for key in travel.agent.keys if not key.startswith("pending/")]
+    assert not {key: first_words(travel, key) for key in keys if len(first_words(travel, key)) > 1}
+
+
+def test_steps_that_leave_one_hub_begin_otherwise(travel):
+    for hub in travel.flowchart.hubs:
+        steps = {f"{hub.id}.{name}" for name in hub.routes} & {*travel.agent.keys}
+        openings = [word for step in steps for word in first_words(travel, step)]
+        assert len(set(openings)) == len(openings)
+
+
+def test_answers_to_different_questions_begin_otherwise(travel):
+    openings = [first_words(travel, f"answers/{fact}") for fact in travel.askable]
+    assert len(set.union(*openings)) == len(openings)

@@ -26,10 +26,11 @@ TASKS = {
     "read, enumerate": f"""{READ}
 from workbench.design.paths import enumerate_paths
 enumerate_paths(read_flowchart(file))""",
-    "read, enumerate, cover": f"""{READ}
+    "read, check, enumerate, cover": f"""{READ}
 from workbench.design.covering import cover_routes
 from workbench.design.paths import enumerate_paths
 flowchart = read_flowchart(file)
+check_flowchart(file)
 enumerate_paths(flowchart)
 cover_routes(flowchart)""",
 }
