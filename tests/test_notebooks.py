@@ -9,6 +9,7 @@ import nbformat
 import pytest
 
 from workbench.batch import run_notebooks
+from workbench.evaluate.faults import is_instrument
 from workbench.listing import summarize
 from workbench.run import STAGE_FILES, open_run
 
@@ -140,7 +141,10 @@ def check_result(result):
     walker = result["conditions"]["walker/true_labels"]
     perfect = ("ending_correct", "fitness", "branch_correct", "facts_right")
     assert all(walker[s][m]["mean"] == 1 for s in ("seen", "unseen") for m in perfect)
-    assert set(result["conditions"]) == {"walker/true_labels", "walker", "compiled", "floor/base"}
+    measured = {name for name in result["conditions"] if not is_instrument(name)}
+    assert measured == {"walker/true_labels", "walker", "compiled", "floor/base"}
+    assert set(result["differences"]["compiled"]) == measured - {"compiled"}
+    assert result["instruments"]["false_alarms"]["walker"]["n"] == 6
     # random weights cannot follow a procedure: a yardstick that says they can is broken
     assert result["conditions"]["compiled"]["seen"]["ending_correct"]["mean"] < 0.5
     assert result["teacher"] == "phrase_book"

@@ -112,6 +112,12 @@ def tabulate_instruments(result: dict[str, Any]) -> Panel:
     )
 
 
+def tabulate_cost(result: dict[str, Any]) -> Panel:
+    """Tokens and seconds of each condition that is measured."""
+    costs = result["cost"].items()
+    return table([{"condition": c, **cost} for c, cost in costs if not is_instrument(c)])
+
+
 def write_difference(measure: str, difference: dict[str, Any], p: float | None) -> str:
     """Example: "+79.0 points (61.2 to 93.0), p < 0.001"."""
     if difference["mean"] is None:
@@ -191,9 +197,7 @@ def _parts(
     )
     yield tabulate_instruments(result)
     yield "## Cost of the tested agent"
-    yield table(
-        [{"condition": c, **cost} for c, cost in result["cost"].items() if not is_instrument(c)]
-    )
+    yield tabulate_cost(result)
     yield (
         "Tokens are per conversation, seconds those of the agent alone, in batches on the hardware"
         " named above. They say nothing about a paid model: none was asked."
