@@ -102,9 +102,10 @@ def test_instruments_are_named_apart_from_what_is_measured(travel):
     assert not any(map(is_instrument, ["compiled", "floor/base", "walker", "walker/true_labels"]))
 
 
-# how many are missed, or flagged though clean, where it is more than one in twenty
-MISSED = {"faulty/asks_again": 0.2}
-ALARMS = {"walker": 0.08, "walker/typos": 0.25, "walker/courtesy": 0.45}
+# how many are missed, or flagged though clean, where it is more than one in twenty; the recognizer
+# has half the practice here that it has in an evaluation
+MISSED = {"faulty/asks_again": 0.25}
+ALARMS = {"walker": 0.2, "walker/typos": 0.3, "walker/courtesy": 0.5}
 
 
 @pytest.mark.slow

@@ -1,10 +1,13 @@
 """The recognizer: it reads words, never labels, and says so when it cannot."""
 
+from random import Random
+
 import numpy as np
 import pytest
 
 from workbench.conversation import Label
 from workbench.design.paths import enumerate_paths
+from workbench.phrases import Voice
 from workbench.recognizer import (
     AgentRecognizer,
     Classifier,
@@ -12,7 +15,8 @@ from workbench.recognizer import (
     split_pairs,
 )
 from workbench.synthesize.scenarios import plan_scenario
-from workbench.synthesize.writing import write_practice
+from workbench.synthesize.teacher import PhraseBookAgent
+from workbench.synthesize.writing import write_practice, write_talk
 
 SHARED = "take_order.leave|settle.leave"
 
@@ -103,7 +107,10 @@ def test_acts_are_read_without_their_values(customer):
 
 def test_pairs_are_of_one_role_and_in_order(practice):
     texts, labels = split_pairs("user", practice)
-    assert len(texts) == len(labels) == sum(len(talk.messages) // 2 - 1 for talk in practice)
+    said = [message.content for talk in practice for message in talk.messages]
+    roles = [message.role for talk in practice for message in talk.messages]
+    assert texts == [text for text, role in zip(said, roles, strict=True) if role == "user"]
+    assert len(labels) == len(texts)
     assert all(label.acts and not label.steps for label in labels)
 
 
@@ -111,7 +118,11 @@ def test_pairs_are_of_one_role_and_in_order(practice):
 def test_travel_s_unseen_wordings_are_read_with_few_errors(travel):
     paths = enumerate_paths(travel.flowchart)
     plans = [plan_scenario(p, "train", travel, 7, i) for p in paths for i in range(2)]
-    heard = write_practice(travel, plans, 7, fold=0)
+    voice = Voice("train", fold=0)
+    speakers = [PhraseBookAgent(travel, voice, Random(s.seed)) for s in plans]
+    heard = [
+        write_talk(s, travel, 0, s.seed, agent) for s, agent in zip(plans, speakers, strict=True)
+    ]
     others = [talk for fold in (1, 2) for talk in write_practice(travel, plans, 7, fold)]
     agent = AgentRecognizer(travel).learn(others)
     texts, labels = split_pairs("assistant", heard)
@@ -125,9 +136,9 @@ def test_one_sentence_among_many_may_speak_against_a_label(agent):
     label = agent.expected(Label(steps=["take_order.complete", "pay"]))
     right = "One large mocha, coming up. That will be 3 euros."
     assert agent.contradicts([right], [label]) == [{}]
-    wrong = "One large mocha, coming up. Never mind, until another day. That will be 3 euros."
+    wrong = "One large mocha, coming up. Hi there, what would you like today? That will be 3 euros."
     (against,) = agent.contradicts([wrong], [label])
-    assert against["steps"].labels == (SHARED,)
+    assert against["steps"].labels == ("opening",)
 
 
 def test_a_sentence_need_not_say_all_that_its_message_says():
