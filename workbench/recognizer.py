@@ -5,6 +5,7 @@ flowchart's routes, the message before, or where the talk is believed to stand: 
 trusts the flowchart hides the very faults a measurement looks for.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -93,10 +94,14 @@ class Classifier:
             for n, chance in enumerate(chances)
             if self.sets[n] and not set(self.sets[n]) & set(wanted)
         }
-        best = max(others, key=others.__getitem__, default=None)
-        if best is None or sum(others.values()) < 1 - doubt or others[best] < 0.5:
+        # a label may be likely in several sets together and in none of them alone
+        mass = Counter[str]()
+        for n, chance in others.items():
+            mass.update(dict.fromkeys(self.sets[n], float(chance)))
+        heard = tuple(sorted(label for label, chance in mass.items() if chance >= 0.5))
+        if not heard or sum(others.values()) < 1 - doubt:
             return None
-        return Reading(self.sets[best], float(others[best]))
+        return Reading(heard, min(mass[label] for label in heard))
 
 
 class Recognizer:
