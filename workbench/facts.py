@@ -49,16 +49,14 @@ class FactCheck:
 
         The numbers of a value that another has replaced are no longer so.
         """
-        given = dict(given)
-        for slot, value in given.items():
+        self.known |= set(find_quantities(text))
+        for slot, value in given:
             before = self._given.get(slot, value)
             if before != value:
                 old = find_quantities(self.domain.slots[slot].on_record(before))
                 self.known = {quantity for quantity in self.known if not _belongs(quantity, old)}
-        self.known |= set(find_quantities(text))
-        for slot, value in given.items():
             self.known |= set(find_quantities(self.domain.slots[slot].on_record(value)))
-        self._given |= given
+            self._given[slot] = value
 
     def check_agent(self, text: str, due: Iterable[str], record: Record) -> list[str]:
         """Problems of one agent message: due facts it lacks, and anything stated that is not so.
