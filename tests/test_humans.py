@@ -104,7 +104,9 @@ def test_each_rule_forgives_what_it_says_and_those_before_it_do_not(chart, other
         ([*LENT[:3], "user: I will not say", "confirm"], 1),
         ([*LENT[:3], "confirm", f"user: {TELLS}"], 1),
         # asked again although it was given
-        (["hello", "ask_purpose", f"user: {TELLS}", *LENT[1:]], 1),
+        ([*LENT[:4], f"user: {TELLS}", "ask_purpose", "confirm"], 1),
+        # an ending too early is put right by going on
+        (["confirm", *LENT], 1),
     ],
 )
 def test_what_no_rule_forgives_costs_under_the_most_generous(chart, others, said, at_least):
@@ -140,10 +142,9 @@ def test_every_walk_that_rules_allow_is_clean(chart):
             assert Aligner(walks).align(walk).cost == 0
 
 
-def test_a_label_beside_a_sentence_of_anywhere_is_a_side_trip(chart):
-    said = talk(*LENT)
-    said.turns.append(("agent", "Till  next time.", "closing_3"))
-    said = Dialogue.model_validate(said.model_dump())
+def test_a_label_beside_a_sentence_of_anywhere_is_a_side_trip_unless_it_is_a_step(chart):
+    turns = [("agent", "Till  next time.", label) for label in ("closing_3", "confirm")]
+    said = Dialogue(id=0, happy=True, turns=turns)
     assert HumanAligner(chart, [said]).side_trips == {None, "bye", "closing_3"}
 
 
@@ -155,11 +156,20 @@ def test_an_answer_is_known_from_two_other_customers(chart, others):
     assert given("I want to borrow a tool for a day", but=0) == set()
 
 
-def test_a_number_is_known_by_its_shape_and_a_refusal_or_other_slot_is_no_answer(chart):
-    replies = ["12", "I forgot 345", "07", "the tool 678", "345, can't say", "the tool 910"]
+@pytest.mark.parametrize(
+    ("replies", "given"),
+    [
+        (["12", "07", "99"], {"days"}),
+        (["123", "456"], set()),
+        (["not 12", "no 34"], set()),
+        (["tool 12", "tool 34"], set()),
+    ],
+)
+def test_a_number_is_known_by_its_shape_and_not_from_a_refusal_or_another_slot(
+    chart, replies, given
+):
     talks = [talk("ask_days", f"user: {reply}", id=i + 1) for i, reply in enumerate(replies)]
-    given = Answers(chart, talks).given
-    assert (given("make it 31", but=0), given("make it 312", but=0)) == ({"days"}, set())
+    assert Answers(chart, talks).given("tool for 31", but=0) == given
 
 
 @pytest.mark.parametrize(
@@ -213,6 +223,11 @@ def test_people_are_measured_by_rules_and_in_parts(chart):
     assert found["words_per_turn"] == [1, 1, pytest.approx(3.4)]
     assert found["asks"] == {"turns": 0.5, "dialogues": pytest.approx(1 / 3)}
     assert json.loads(json.dumps(found)) == found
+
+
+def test_the_last_ending_told_is_the_one_reached(chart):
+    endings = measure_dialogues(chart, [talk(*LENT, "regret"), talk("hello")])["endings"]
+    assert [end["share"] for end in endings.values()] == [0, 0.5, 0.5]
 
 
 def test_a_folder_is_measured_and_one_without_dialogues_is_refused(chart_file):
