@@ -1,4 +1,7 @@
-"""Human dialogues as walks through the chart that they were to follow, by rules of forgiveness."""
+"""Human dialogues as walks through the chart that they were to follow, by rules of forgiveness.
+
+Every edge may be taken: whether its condition held is not judged.
+"""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
@@ -6,7 +9,7 @@ from itertools import product
 
 from workbench.conformance import Aligner, Alignment
 from workbench.evaluate.answers import Answers
-from workbench.evaluate.dialogues import Chart, Dialogue
+from workbench.evaluate.dialogues import Chart, ChartNode, Dialogue
 
 
 @dataclass(frozen=True)
@@ -42,11 +45,14 @@ def list_rules() -> dict[str, Rules]:
 
 
 class Walks:
-    """A chart under rules of forgiveness, in the four questions that an `Aligner` asks.
+    """A chart under rules of forgiveness, as an `Aligner` wants a flowchart: its steps in order.
 
     A step is "node:what was asked there before:label". Silent nodes are passed, as are those that
-    may be left out.
+    may be left out. What is forgiven is in the steps, so there is nothing left for the aligner.
     """
+
+    nodes: dict = {}
+    """Hubs with named routes: none here."""
 
     def __init__(self, chart: Chart, rules: Rules, left_out: Iterable[str] = ()):
         self.chart, self.rules, self.left_out = chart, rules, set(left_out)
@@ -69,8 +75,11 @@ class Walks:
         return self._next[step]
 
     def outcome_of(self, step: str) -> str:
-        node_id, _ = self._places[step]
-        return self.chart.endings[label_of(step)] if self._is("end", node_id) else ""
+        is_end = self.find_element(step).kind == "end"
+        return self.chart.endings[label_of(step)] if is_end else ""
+
+    def find_element(self, step: str) -> ChartNode:
+        return self.chart.nodes[self._places[step][0]]
 
     def steps_labelled(self, label: str) -> str:
         """All steps with a label, joined by "|"; without any, the label itself."""

@@ -113,7 +113,10 @@ def _share_of_parts(dialogues: Sequence[Dialogue], values: Sequence[bool]) -> di
 def _count_faults(walks: Iterable[Alignment]) -> dict[str, int]:
     """How often each step is missing or extra. Example: {"missing: ask_days": 3}"""
     faults = Counter(
-        f"{kind}: {label_of(step)}" for w in walks for kind, step in w.moves if kind != "kept"
+        f"{kind}: {label_of(step)}"
+        for walk in walks
+        for kind, step in walk.moves
+        if kind in ("missing", "extra")
     )
     return dict(faults.most_common())
 
