@@ -132,8 +132,8 @@ def test_a_bar_is_met_by_the_figure_and_surely_by_the_interval_too():
     found = {one["bar"]: (one["is_met"], one["is_sure"]) for one in verdict(RESULT)}
     assert found["right endings, seen"] == (True, False)
     assert found["messages read right"] == (True, True)
-    assert found["faults detected, faulty/jump"] == (True, True)
-    assert found["faults detected, faulty/left_out"] == (False, False)
+    assert found["faults detected, jump"] == (True, True)
+    assert found["faults detected, left_out"] == (False, False)
     assert found["false alarms"] == (False, False)
 
 

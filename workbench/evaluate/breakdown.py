@@ -84,9 +84,12 @@ def _find(found: Any, where: Sequence[str], name: str) -> list[tuple[str, dict[s
     first, *rest = where
     if first != "*":
         return _find((found or {}).get(first), rest, name)
-    return [pair for key in found or {} for pair in _find(found[key], rest, f"{name}, {key}")] or [
-        (name, {})
+    every = [
+        pair
+        for key in found or {}
+        for pair in _find(found[key], rest, f"{name}, {key.rpartition('/')[2]}")
     ]
+    return every or [(name, {})]
 
 
 def _compare_with(bar: Bar, name: str, found: dict[str, Any]) -> dict[str, Any]:

@@ -225,7 +225,7 @@ def _show_faults(
     yield draw_faults(domain, scores)
     worst = pick_worst(scores)
     yield (
-        f"## The worst {len(worst)} conversations of the compiled model, of each kind of customers"
+        f"## The worst {len(worst)} conversations of the compiled model"
         if worst
         else "No conversation of the compiled model has a fault that these measures see."
     )
@@ -264,12 +264,11 @@ def _explain(result: dict[str, Any]) -> str:
 
 def _explain_reading(result: dict[str, Any]) -> str:
     found = result["recognizer"] | {"mean": result["recognizer"]["accuracy"]}
-    known = result.get("recognizer_by_condition")
-    where = " Where a condition's own messages were checked, its row says so." if known else ""
     return (
         f"Steps are read off the words by a recognizer that reads {write_metric('read', found)} of"
         f" {found['n']} messages right, in wordings it never saw; every figure that rests on steps"
-        f" has that error in it, and that is all but overrun.{where}"
+        ' has that error in it, and that is all but overrun. "read right" says it of each'
+        " condition's own messages where those were checked."
     )
 
 

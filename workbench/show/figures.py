@@ -31,7 +31,7 @@ def tabulate(result: dict[str, Any], measures: Iterable[str] = HEADLINE) -> Pane
             cells = {m: write_metric(m, found[m]) for m in measures if m in found}
             n = max(metric["n"] for metric in found.values())
             head = {"condition": condition, "customers": stratum, "n": n}
-            rows.append(head | {"messages read right": _say_reading(result, condition)} | cells)
+            rows.append(head | {"read right": _say_reading(result, condition)} | cells)
     return table(rows)
 
 
@@ -43,7 +43,7 @@ def _say_reading(result: dict[str, Any], condition: str) -> str:
     if own:
         return write_metric("read", own)
     every = result.get("recognizer")
-    return f"of the walker's {every['accuracy']:.1%}" if every else "not measured"
+    return f"{100 * every['accuracy']:.1f} % of the walker's" if every else "not measured"
 
 
 def measured(result: dict[str, Any]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def tabulate_verdict(result: dict[str, Any], bars: Sequence[Bar] = BARS) -> Pane
         [
             {
                 "bar": found["bar"],
-                "wanted": f"at {'most' if found['is_most'] else 'least'} {found['wanted']:.0%}",
+                "wanted": _say_wanted(found),
                 "reached": "not measured"
                 if found["reached"] is None
                 else write_metric("share", found | {"mean": found["reached"]}),
@@ -80,6 +80,10 @@ def tabulate_verdict(result: dict[str, Any], bars: Sequence[Bar] = BARS) -> Pane
             for found in verdict(result, bars)
         ]
     )
+
+
+def _say_wanted(found: Mapping[str, Any]) -> str:
+    return f"at {'most' if found['is_most'] else 'least'} {100 * found['wanted']:.0f} %"
 
 
 def _say_met(found: Mapping[str, Any]) -> str:

@@ -45,7 +45,7 @@ def tabulate_curve(points: Sequence[Point], bars: Sequence[Bar] = BARS) -> Panel
         rows.append(
             {
                 "bar": bar.name,
-                "wanted": f"{bar.wanted:.0%}".replace("%", " %"),
+                "wanted": f"{100 * bar.wanted:.0f} %",
                 "met first with": _say_training(first) if first else "not met",
                 "reached": _say_point(first or find_best(points, bar)),
             }
