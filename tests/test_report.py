@@ -1,5 +1,6 @@
 """The report: what its tables say, and that nothing in a conversation gets out of its place."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,7 @@ from workbench.conversation import Conversation, Label, Message
 from workbench.evaluate.breakdown import QUANTITIES
 from workbench.evaluate.faults import FAULTS, HARMLESS
 from workbench.evaluate.metrics import MEASURES, PERFECT, Score
-from workbench.evaluate.report import find_worst, pick_worst, write_report
+from workbench.evaluate.report import find_worst, pick_worst, read_sweep, write_report
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import average, compare, compare_ratio
 from workbench.run import open_run
@@ -258,8 +259,17 @@ def run(tmp_path, coffee_domain):
     return run
 
 
-def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domain):
-    html = Path(write_report(run, coffee_domain, result, CURVE)).read_text()
+def plant_sweep(root, result):
+    for name, number in (("demo-conversations-90", 90), ("demo-epochs-2", 900), ("demo2", 5)):
+        swept = open_run("coffee", name, root=root)
+        swept.record("inspect", train=number)
+        swept.claim("train", epochs=1)
+        swept.write_text("result.json", json.dumps(result))
+
+
+def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domain, tmp_path):
+    plant_sweep(tmp_path, result)
+    html = Path(write_report(run, coffee_domain, result)).read_text()
     assert "<script" not in html
     assert "&lt;script&gt;" in html
     heads = [line.split("<")[1].split(">")[1] for line in html.split("\n") if line[:4] == "<h2>"]
@@ -279,6 +289,11 @@ def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domai
         "The worst 1 conversations of the compiled model",
         "Judge",
     ]
+
+
+def test_the_curve_is_of_the_runs_that_were_swept(run, result, tmp_path):
+    plant_sweep(tmp_path, result)
+    assert {point["conversations"] for point in read_sweep(run)} == {90, 900}
 
 
 def test_in_markdown_a_conversation_stays_in_its_block(run, result, coffee_domain):
@@ -308,12 +323,3 @@ def test_a_report_names_the_kinds_of_customers_that_training_never_shows(
     text = run.file("report.md").read_text()
     assert "Kinds that training never shows: refund_by_threat, forged_message." in text
     assert "- untrained: the same in kinds that training never shows" in text
-
-
-CURVE = [
-    {"run": str(n), "conversations": n, "epochs": 1, "stratum": stratum, "measure": measure}
-    | {"mean": 1 - 90 / n - drop, "low": 0.9 - 90 / n - drop, "high": 1 - 80 / n - drop, "n": 50}
-    for n in (200, 400, 800, 1600, 3200)
-    for drop, stratum in ((0, "seen"), (0.02, "unseen"), (0.06, "difficult"), (0.1, "adversarial"))
-    for measure in ("ending_correct", "facts_right")
-]

@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
-from workbench.evaluate.curve import Point
+from workbench.evaluate.curve import Point, read_curve
 from workbench.evaluate.metrics import MEASURES, Score
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
@@ -49,13 +49,8 @@ WORST = 6
 Part = Picture | Panel | str
 
 
-def write_report(
-    run: Run, domain: Domain, result: dict[str, Any], curve: Sequence[Point] = ()
-) -> str:
-    """Write `report.md` and the self-contained `report.html`; returns the path of the latter.
-
-    `curve` has the points of runs that trained on more or less: see `read_curve`.
-    """
+def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
+    """Write `report.md` and the self-contained `report.html`; returns the path of the latter."""
     scores, talks = run.read("scores.jsonl", Score), read_simulated(run)
     parts = [
         *_show_outcome(run, result),
@@ -63,7 +58,7 @@ def write_report(
         *_show_details(result),
         *_show_instruments(result),
         *_show_customers(result),
-        *_show_curve(curve),
+        *_show_curve(read_sweep(run)),
         *_show_faults(domain, scores, talks),
         "## Judge",
         "No judge was asked in this run: tone and naturalness are not scored.",
@@ -78,6 +73,15 @@ def read_simulated(run: Run) -> dict[str, Simulated]:
     files = sorted(run.file("simulated").glob("*.jsonl"))
     talks = [talk for file in files for talk in run.read(f"simulated/{file.name}", Simulated)]
     return {talk.conversation_id: talk for talk in talks}
+
+
+def read_sweep(run: Run) -> list[Point]:
+    """The learning curve of the runs that a sweep of this one over its training has left."""
+    return [
+        point
+        for what in ("conversations", "epochs")
+        for point in read_curve(run.folder.parent, f"{run.name}-{what}-*")
+    ]
 
 
 def draw_faults(domain: Domain, scores: list[Score]) -> Picture:

@@ -14,7 +14,7 @@ def tabulate_hubs(result: dict[str, Any]) -> Panel:
     rows = [
         {"condition": condition, "customers": stratum}
         | {hub: f"{write_metric('hub', m)}, n {m['n']}" for hub, m in sorted(found.items())}
-        for condition, strata in result["by_hub"].items()
+        for condition, strata in result.get("by_hub", {}).items()
         if not is_instrument(condition)
         for stratum, found in strata.items()
     ]
@@ -24,13 +24,13 @@ def tabulate_hubs(result: dict[str, Any]) -> Panel:
 
 def tabulate_endings(result: dict[str, Any]) -> Panel:
     """For each ending that should be reached, how often the compiled model reached which."""
-    every = [counts for rows in result["by_ending"].values() for counts in rows.values()]
+    every = [counts for rows in result.get("by_ending", {}).values() for counts in rows.values()]
     names = sorted({name for counts in every for name in counts}, key=lambda n: (not n, n))
     return table(
         [
             {"customers": stratum, "should end in": wanted, "talks": sum(counts.values())}
             | {f"in {name or 'none'}": counts.get(name, 0) for name in names}
-            for stratum, rows in result["by_ending"].items()
+            for stratum, rows in result.get("by_ending", {}).items()
             for wanted, counts in rows.items()
         ]
     )
@@ -42,7 +42,7 @@ def tabulate_behaviours(result: dict[str, Any], measures: Iterable[str] = HEADLI
         [
             {"the customer": behaviour.replace("_", " "), "n": max(m["n"] for m in found.values())}
             | {name: write_metric(name, found[name]) for name in measures if name in found}
-            for behaviour, found in result["by_behaviour"].items()
+            for behaviour, found in result.get("by_behaviour", {}).items()
         ]
     )
 
@@ -61,7 +61,7 @@ def tabulate_audit(result: dict[str, Any]) -> Panel:
                 "endings right, all": _say_ending(every, stratum),
                 "endings right, without the spoilt": _say_ending(clean, stratum),
             }
-            for stratum, found in result["audit"].items()
+            for stratum, found in result.get("audit", {}).items()
         ]
     )
 
@@ -94,7 +94,7 @@ def tabulate_customers(result: dict[str, Any]) -> Panel:
             heads[2]: _say_share(found["talks_that_ask"]),
             heads[3]: _say_share(found["volunteers"]),
         }
-        for stratum, found in result["customers"].items()
+        for stratum, found in result.get("customers", {}).items()
     ]
     people = [
         {"customers": name, **dict(zip(heads, cells, strict=True))}

@@ -146,7 +146,7 @@ def tabulate_savings(result: dict[str, Any]) -> Panel:
                 "talks": max(ratio["n"] for ratio in found.values()),
                 **{QUANTITIES[q]: write_ratio(ratio) for q, ratio in found.items()},
             }
-            for baseline, found in result["savings"].items()
+            for baseline, found in result.get("savings", {}).items()
         ]
     )
 
