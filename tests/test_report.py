@@ -158,7 +158,10 @@ def result():
         "humans": {
             "n": 300,
             "conformant": share | {"mean": 0.7, "low": 0.6, "high": 0.8},
-            "rules": [{"rule": "asks for the name first", "share": 0.8, "low": 0.7, "high": 0.9}],
+            "rules": [
+                {"rule": "asks for the name first", "share": 0.8, "low": 0.7, "high": 0.9}
+                | {"fitness": 0.9123}
+            ],
         },
     }
 
@@ -229,7 +232,20 @@ def test_endings_are_told_with_and_without_spoilt_talks(result):
 
 
 def test_people_keep_to_rules_less_than_always(result):
-    assert "| asks for the name first | 80.0 % (70.0-90.0) |" in tabulate_humans(result).markdown
+    lines = tabulate_humans(result).markdown.split("\n")
+    assert lines[2:] == [
+        "| all | 70.0 % (60.0-80.0) | – |",
+        "| asks for the name first | 80.0 % (70.0-90.0) | 0.912 |",
+    ]
+    del result["humans"]["conformant"]
+    assert tabulate_humans(result).markdown.split("\n")[2:] == lines[3:]
+
+
+def test_people_who_were_scored_here_stand_beside_the_customers(result):
+    talk = {"words_per_turn": [6.0, 12.0, 30.0], "skipped_first_step": 0.18}
+    result["humans"] |= talk | {"asks": {"turns": 0.09, "dialogues": 0.41}}
+    last = tabulate_customers(result).markdown.split("\n")[-1]
+    assert last == "| people, scored here | 6 / 12 / 30 | 9 % | 41 % | 18 % |"
 
 
 EVIL = "<script>alert(1)</script>\n```\n## no heading\n````"

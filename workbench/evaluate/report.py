@@ -205,8 +205,9 @@ def _show_customers(result: dict[str, Any]) -> Iterable[Part]:
         yield "## People by the same measure"
         yield tabulate_humans(result)
         yield (
-            f"{result['humans']['n']} dialogues between people. Those who know their procedure do"
-            " not keep to it in every dialogue either: 100 % is no measure of a good agent."
+            f"{result['humans']['n']} dialogues between people, by the code that scores agents."
+            " People are not 100 % conformant either; how far they are depends on what the rules"
+            " forgive."
         )
 
 

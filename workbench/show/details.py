@@ -96,11 +96,20 @@ def tabulate_customers(result: dict[str, Any]) -> Panel:
         }
         for stratum, found in result.get("customers", {}).items()
     ]
-    people = [
-        {"customers": name, **dict(zip(heads, cells, strict=True))}
-        for name, cells in PEOPLE.items()
+    people = PEOPLE | _list_people(result.get("humans", {}))
+    rows += [
+        {"customers": name} | dict(zip(heads, cells, strict=True)) for name, cells in people.items()
     ]
-    return table([*rows, *people])
+    return table(rows)
+
+
+def _list_people(humans: Mapping[str, Any]) -> dict[str, tuple[str | None, ...]]:
+    """How the people talk whose dialogues were scored in this run, if that was counted."""
+    if not humans.get("words_per_turn"):
+        return {}
+    shares = (humans["asks"]["turns"], humans["asks"]["dialogues"], humans["skipped_first_step"])
+    words = " / ".join(f"{number:g}" for number in humans["words_per_turn"])
+    return {"people, scored here": (words, *map(_say_share, shares))}
 
 
 def _say_share(found: float | Mapping[str, Any] | None) -> str | None:
@@ -111,15 +120,12 @@ def _say_share(found: float | Mapping[str, Any] | None) -> str | None:
 
 
 def tabulate_humans(result: dict[str, Any]) -> Panel:
-    """How well people keep to the rules of their own procedures, by the same code."""
-    humans = result["humans"]
-    every = humans["conformant"]
-    rows = [{"rule": "all of them", "dialogues that keep it": write_metric("share", every)}]
-    rows += [
-        {
-            "rule": rule["rule"],
-            "dialogues that keep it": write_metric("share", {"mean": rule["share"], **rule}),
-        }
-        for rule in humans.get("rules", ())
-    ]
+    """In how many of their dialogues people keep to a procedure, by what the rules ask of them."""
+    humans, rows = result.get("humans", {}), []
+    if every := humans.get("conformant"):
+        rows.append({"rules": "all", "dialogues that keep them": write_metric("share", every)})
+    for rule in humans.get("rules", ()):
+        share = write_metric("share", {"mean": rule["share"], **rule})
+        fitness = {"fitness": round(rule["fitness"], 3)} if "fitness" in rule else {}
+        rows.append({"rules": rule["rule"], "dialogues that keep them": share} | fitness)
     return table(rows)
