@@ -138,6 +138,15 @@ def test_one_failure_among_few_paths_does_not_make_the_interval_narrow():
     assert metric.high < 1
 
 
+def test_paths_that_happen_to_be_alike_do_not_make_more_of_few_values():
+    # 9 of 32 wrong: two on one path, one on each other
+    values = [float(i % 4 > 0 and i != 5) for i in range(32)]
+    metric = average(values, [f"p{i // 4}" for i in range(32)])
+    independent = stats.binomtest(23, 32).proportion_ci(method="wilson")
+    assert metric.mean == 23 / 32
+    assert metric.high - metric.low > independent.high - independent.low
+
+
 def test_what_is_no_share_has_as_narrow_an_interval_as_its_spread():
     generator = np.random.default_rng(3)
     metric = average(list(generator.uniform(0.88, 0.92, 50)), [f"p{i}" for i in range(50)])

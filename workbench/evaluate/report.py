@@ -216,6 +216,7 @@ def _show_curve(curve: Sequence[Point]) -> Iterable[Part]:
         runs = len({point["run"] for point in curve})
         yield "## How much training it takes"
         yield draw_curve(curve)
+        yield draw_curve(curve, "facts_right")
         yield tabulate_curve(curve)
         yield (
             f"Of {runs} runs, each trained anew. An interval is of one training and its customers:"
