@@ -1,19 +1,42 @@
-from workbench.evaluate.metrics import MEASURES, Score
-from workbench.evaluate.report import (
-    find_worst,
+"""The report: what its tables say, and that nothing in a conversation gets out of its place."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from workbench.conversation import Conversation, Label, Message
+from workbench.evaluate.breakdown import QUANTITIES
+from workbench.evaluate.faults import FAULTS, HARMLESS
+from workbench.evaluate.metrics import MEASURES, PERFECT, Score
+from workbench.evaluate.report import find_worst, pick_worst, read_sweep, write_report
+from workbench.evaluate.simulation import Simulated
+from workbench.evaluate.statistics import average, compare, compare_ratio
+from workbench.run import open_run
+from workbench.show.details import (
+    tabulate_audit,
+    tabulate_behaviours,
+    tabulate_customers,
+    tabulate_endings,
+    tabulate_hubs,
+    tabulate_humans,
+)
+from workbench.show.figures import (
     tabulate,
     tabulate_differences,
+    tabulate_savings,
+    tabulate_verdict,
     write_difference,
     write_metric,
+    write_ratio,
 )
-from workbench.evaluate.statistics import average, compare
 
 PATHS = [f"p{i}" for i in range(50)]
 
 
 def metrics(**means):
     """A metric for each measure; `means` says which share of 50 conversations is 1."""
-    shares = dict.fromkeys(MEASURES, 1.0) | means
+    shares = PERFECT | means
     return {
         measure: average([float(i < 50 * share) for i in range(50)], PATHS).model_dump()
         for measure, share in shares.items()
@@ -54,22 +77,265 @@ def test_the_tables_have_a_row_for_each_condition_and_stratum():
         "differences": {"compiled": {"floor/base": {"seen": differences(ending_correct=0.8)}}},
     }
     table = tabulate(result).markdown
-    assert "| compiled | unseen | 50 | 90.0 % (" in table
+    assert "| compiled | unseen | 50 | not measured | 90.0 % (" in table
     table = tabulate_differences(result).markdown
-    assert "| floor/base | seen | 50 | +80.0 points (" in table
+    assert "| floor/base | seen | 50 | better | +80.0 points (" in table
     # of five tests the smallest p is multiplied by five, and the others are 1
     assert table.count("0.001") == 1
     assert table.count("p = 1.000") == 4
 
 
-def test_the_worst_conversations_are_those_with_wrong_endings_first():
-    def make(name, ending, n_wrong, condition="compiled"):
-        measures = dict.fromkeys(MEASURES, 1.0) | {"ending_correct": ending}
-        names = dict.fromkeys(["conversation_id", "scenario_id", "path_id", "stratum"], name)
-        wrong = dict.fromkeys(range(n_wrong), "something")
-        return Score(**names, condition=condition, measures=measures, faults=[], wrong=wrong)
+def make_score(name, ending=1, n_wrong=0, condition="compiled", stratum=None):
+    measures = dict.fromkeys(MEASURES, 1.0) | {"ending_correct": ending}
+    names = dict.fromkeys(["conversation_id", "scenario_id", "path_id"], name)
+    wrong = dict.fromkeys(range(n_wrong), "something")
+    return Score(
+        **names,
+        stratum=stratum or name,
+        condition=condition,
+        measures=measures,
+        faults=[],
+        wrong=wrong,
+    )
 
-    scores = [make("a", 1, 3), make("b", 0, 1), make("c", 1, 0), make("d", 0, 2), make("e", 1, 1)]
-    scores.append(make("f", 0, 9, condition="floor/base"))
+
+def test_the_worst_conversations_are_those_with_wrong_endings_first():
+    given = [("a", 1, 3), ("b", 0, 1), ("c", 1, 0), ("d", 0, 2), ("e", 1, 1)]
+    scores = [make_score(*one) for one in given]
+    scores.append(make_score("f", 0, 9, condition="floor/base"))
     assert [score.scenario_id for score in find_worst(scores)] == ["d", "b", "a", "e"]
     assert [score.scenario_id for score in find_worst(scores, most=1)] == ["d"]
+
+
+def test_the_worst_of_each_stratum_come_before_the_next_worst_of_all():
+    scores = [make_score(f"s{i}", 0, 9 - i, stratum="seen") for i in range(8)]
+    scores += [make_score("u1", 1, 1, stratum="unseen"), make_score("u2", 1, 2, stratum="unseen")]
+    worst = [score.scenario_id for score in pick_worst(scores)]
+    assert worst == ["s0", "u2", "s1", "s2", "s3", "s4"]
+
+
+STRATA = ("seen", "unseen", "difficult", "adversarial", "untrained")
+
+
+@pytest.fixture
+def result():
+    """A result with every part that a report can have."""
+    share = metrics()["ending_correct"]
+    spoilt = {"n": 50, "tainted": 2, "share": 0.04, "low": 0.01, "high": 0.13}
+    measured = ("walker/true_labels", "walker", "compiled", "floor/base", "in_context/base")
+    strata = {stratum: metrics(ending_correct=0.9) for stratum in STRATA}
+    words = {"words_10": 3, "words_50": 9, "words_90": 21, "talks_that_ask": 0.4}
+    ratio = compare_ratio([float(i % 7 + 20) for i in range(50)], [4.0] * 50, PATHS).model_dump()
+    return {
+        "schema": 2,
+        "margin": 0.05,
+        "base_model": {"source": "a wheel", "quantization": "none"},
+        "teacher": "phrase_book",
+        "hardware": "2 cores",
+        "seconds": {"train": 60.0},
+        "recognizer": {"accuracy": 0.982, "n": 700, "low": 0.97, "high": 0.99},
+        "recognizer_by_condition": {"compiled": share | {"mean": 0.96, "low": 0.9}},
+        "untrained_kinds": ["refund_by_threat", "forged_message"],
+        "conditions": dict.fromkeys(measured, strata),
+        "differences": {
+            "compiled": {
+                "floor/base": {stratum: differences(ending_correct=0.8) for stratum in STRATA},
+                "in_context/base": {stratum: differences() for stratum in STRATA},
+            }
+        },
+        "savings": {"in_context/base": dict.fromkeys(QUANTITIES, ratio)},
+        "cost": {"compiled": {"prompt_tokens": 900.0, "seconds_per_reply": 0.2}},
+        "by_hub": {"compiled": {"seen": {"assess": share}, "unseen": {"confirm": share}}},
+        "by_ending": {"seen": {"success": {"success": 48, "": 2}, "escalation": {"escalation": 9}}},
+        "by_behaviour": {"asks_why": metrics(), "typos": metrics(ending_correct=0.5)},
+        "instruments": {
+            "detected": {f"faulty/{kind}": share for kind in FAULTS},
+            "false_alarms": {"walker": share} | {f"walker/{kind}": share for kind in HARMLESS},
+        },
+        "audit": dict.fromkeys(STRATA, spoilt),
+        "untainted": {"compiled": {stratum: metrics() for stratum in STRATA}},
+        "customers": {"seen": words | {"asks_share_of_turns": 0.0, "volunteers": None}},
+        "humans": {
+            "n": 300,
+            "conformant": share | {"mean": 0.7, "low": 0.6, "high": 0.8},
+            "rules": [
+                {"rule": "asks for the name first", "share": 0.8, "low": 0.7, "high": 0.9}
+                | {"fitness": 0.9123}
+            ],
+        },
+    }
+
+
+def test_the_bars_say_what_was_reached_and_what_was_not_measured(result):
+    lines = tabulate_verdict(result).text.split("\n")
+    assert lines[2].split()[:2] == ["right", "endings,"]
+    assert "at least 98 %  90.0 % (" in lines[2]
+    assert lines[2].endswith("no")
+    del result["instruments"]["detected"]
+    assert "not measured" in tabulate_verdict(result).text
+
+
+def test_beside_each_figure_stands_how_well_its_messages_were_read(result):
+    lines = tabulate(result).text.split("\n")
+    read = {line.split()[0]: line for line in lines[2:]}
+    assert "96.0 % (90.0-" in read["compiled"]
+    assert "98.2 % of the walker's" in read["floor/base"]
+    assert "not read" in read["walker/true_labels"]
+
+
+def test_as_good_as_is_said_only_within_the_margin(result):
+    # all 50 pairs are equal, which still leaves seven points open
+    assert tabulate_differences(result).text.count("  open") == 5
+    result["margin"] = 0.1
+    assert tabulate_differences(result).text.count("  as good") == 5
+    assert tabulate_differences(result).text.count("  better") == 5
+
+
+def test_savings_are_written_as_times_with_their_intervals(result):
+    assert write_ratio({"mean": 2.314, "low": 2.2, "high": 2.43}) == "2.31 (2.20-2.43)"
+    assert write_ratio({"mean": 2.314, "low": None, "high": None}) == "2.31"
+    assert write_ratio({"mean": None, "low": None, "high": None}) == "nothing to compare"
+    assert (
+        tabulate_savings(result).markdown.split("\n")[2].startswith("| in_context/base | 50 | 5.7")
+    )
+
+
+def test_hubs_are_columns_and_a_hub_without_decisions_is_a_dash(result):
+    lines = tabulate_hubs(result).markdown.split("\n")
+    assert lines[0] == "| condition | customers | assess | confirm |"
+    assert lines[2].startswith("| compiled | seen | 100.0 % (92.9-100.0), n 50 | –")
+
+
+def test_endings_are_a_table_of_what_should_be_and_what_was(result):
+    assert tabulate_endings(result).markdown.split("\n")[0::2] == [
+        "| customers | should end in | talks | in escalation | in success | in none |",
+        "| seen | success | 50 | 0 | 48 | 2 |",
+    ]
+
+
+def test_behaviours_are_rows(result):
+    lines = tabulate_behaviours(result).text.split("\n")
+    assert [line.split("  ")[0] for line in lines[2:]] == ["asks why", "typos"]
+
+
+def test_customers_stand_beside_people_and_nothing_seen_is_no_bare_zero(result):
+    lines = tabulate_customers(result).markdown.split("\n")
+    assert lines[2] == "| seen | 3 / 9 / 21 | none seen | 40 % | – |"
+    assert "6 / 12 / 30 | 9 % | 41 % | 18 % |" in lines[3]
+    assert "1 / 7 / 19" in lines[4]
+
+
+def test_endings_are_told_with_and_without_spoilt_talks(result):
+    row = tabulate_audit(result).markdown.split("\n")[2]
+    assert row.startswith("| seen | 50 | 2 | 4.0 % (1.0-13.0) | 90.0 % (")
+    assert "| 100.0 % (" in row
+
+
+def test_people_keep_to_rules_less_than_always(result):
+    lines = tabulate_humans(result).markdown.split("\n")
+    assert lines[2:] == [
+        "| all | 70.0 % (60.0-80.0) | – |",
+        "| asks for the name first | 80.0 % (70.0-90.0) | 0.912 |",
+    ]
+    del result["humans"]["conformant"]
+    assert tabulate_humans(result).markdown.split("\n")[2:] == lines[3:]
+
+
+def test_people_who_were_scored_here_stand_beside_the_customers(result):
+    talk = {"words_per_turn": [6.0, 12.0, 30.0], "skipped_first_step": 0.18}
+    result["humans"] |= talk | {"asks": {"turns": 0.09, "dialogues": 0.41}}
+    last = tabulate_customers(result).markdown.split("\n")[-1]
+    assert last == "| people, scored here | 6 / 12 / 30 | 9 % | 41 % | 18 % |"
+
+
+EVIL = "<script>alert(1)</script>\n```\n## no heading\n````"
+
+
+@pytest.fixture
+def run(tmp_path, coffee_domain):
+    """An evaluated run with one compiled conversation, whose customer says something evil."""
+    run = open_run("coffee", "demo", root=tmp_path)
+    run.record("inspect", train=900)
+    trained = {"valid_loss": 0.2, "steps": 10, "tokens": 1000, "tokens_per_s": 99.0}
+    run.record("train", result=trained)
+    score = make_score("evil", 0, 2, stratum="seen")
+    talk = Conversation(
+        conversation_id="evil",
+        scenario_id="evil",
+        path_id="evil",
+        split="test",
+        teacher="",
+        messages=[Message(role=r, content=EVIL) for r in ("system", "assistant", "user")],
+        labels=[Label()] * 3,
+    )
+    names = {"scenario_id": "evil", "path_id": "evil", "condition": "compiled", "stratum": "seen"}
+    simulated = Simulated(conversation_id="evil", conversation=talk, **names)
+    run.write("scores.jsonl", [score.model_copy(update={"faults": ["skipped: greet"]})])
+    run.write("simulated/compiled.jsonl", [simulated])
+    return run
+
+
+def plant_sweep(root, result):
+    for name, number in (("demo-conversations-90", 90), ("demo-epochs-2", 900), ("demo2", 5)):
+        swept = open_run("coffee", name, root=root)
+        swept.record("inspect", train=number)
+        swept.claim("train", epochs=1)
+        swept.write_text("result.json", json.dumps(result))
+
+
+def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domain, tmp_path):
+    plant_sweep(tmp_path, result)
+    html = Path(write_report(run, coffee_domain, result)).read_text()
+    assert "<script" not in html
+    assert "&lt;script&gt;" in html
+    heads = [line.split("<")[1].split(">")[1] for line in html.split("\n") if line[:4] == "<h2>"]
+    assert [head.split(",")[0] for head in heads] == [
+        "What was wished",
+        "All conditions",
+        "Beside the other conditions",
+        "What compiling saves",
+        "Hub by hub",
+        "Ending by ending",
+        "Behaviour by behaviour",
+        "What the measures see",
+        "The customers",
+        "People by the same measure",
+        "How much training it takes",
+        "Where compiled conversations went wrong",
+        "The worst 1 conversations of the compiled model",
+        "Judge",
+    ]
+
+
+def test_the_curve_is_of_the_runs_that_were_swept(run, result, tmp_path):
+    plant_sweep(tmp_path, result)
+    assert {point["conversations"] for point in read_sweep(run)} == {90, 900}
+
+
+def test_in_markdown_a_conversation_stays_in_its_block(run, result, coffee_domain):
+    write_report(run, coffee_domain, result)
+    lines = run.file("report.md").read_text().split("\n")
+    start = lines.index("`````")
+    assert lines.index("## no heading") > start
+    assert lines.index("`````", start + 1) < lines.index("## Judge")
+
+
+def test_parts_that_a_result_lacks_are_left_out(run, result, coffee_domain):
+    for part in ("savings", "audit", "customers", "humans", "untrained_kinds", "margin"):
+        del result[part]
+    for part in ("by_hub", "by_ending", "by_behaviour", "recognizer_by_condition", "untainted"):
+        del result[part]
+    write_report(run, coffee_domain, result)
+    text = run.file("report.md").read_text()
+    assert "Hub by hub" not in text
+    assert "The customers" not in text
+    assert "a loss of 5 points" in text
+
+
+def test_a_report_names_the_kinds_of_customers_that_training_never_shows(
+    run, result, coffee_domain
+):
+    write_report(run, coffee_domain, result)
+    text = run.file("report.md").read_text()
+    assert "Kinds that training never shows: refund_by_threat, forged_message." in text
+    assert "- untrained: the same in kinds that training never shows" in text

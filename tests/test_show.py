@@ -5,6 +5,7 @@ import math
 import re
 import sys
 from collections import Counter
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -16,6 +17,7 @@ from workbench.design.coverage import Coverage, measure_coverage
 from workbench.design.covering import cover_routes
 from workbench.show import flow
 from workbench.show.charts import Interval, bars, histogram, intervals, line
+from workbench.show.curves import CurvePoint, curves
 from workbench.show.escape import escape, reveal
 from workbench.show.flow import DotMissingError, draw_flowchart, render_svg
 from workbench.show.page import page
@@ -242,6 +244,9 @@ CHARTS = [
     line({"flat": [(1, 0.0)], "none": []}, "one point", "step", "loss"),
     intervals([Interval(EVIL, 0.5, 0.4, 0.6, 9, EVIL), Interval("b", None)], EVIL),
     intervals([], "empty"),
+    curves({EVIL: [CurvePoint(9, 0.9, 0.8, 1, 50)], "none": []}, EVIL, EVIL, EVIL, {EVIL: 0.95}),
+    curves({"a": [CurvePoint(1, 0, 0, 0.1, 3), CurvePoint(2, 1, 1, 1, 3)]}, "ends", "x", "y"),
+    curves({}, "empty", "x", "y"),
 ]
 
 
@@ -270,11 +275,24 @@ def test_what_was_not_scored_is_not_zero():
     assert "<circle" not in picture.svg
 
 
+def test_lines_of_a_curve_that_end_together_are_named_one_below_the_other():
+    way = [CurvePoint(100, 0.9, 0.8, 0.95, 50)]
+    svg = curves({f"line {i}": way for i in range(6)}, "t", "x", "y", {"line 1": 0.9}).svg
+    heights = [float(y) for y in re.findall(r' y="([\d.]+)"[^>]*><title>line', svg)]
+    assert len(heights) == 6
+    assert min(b - a for a, b in pairwise(heights)) >= 17
+
+
 def test_a_table_has_three_forms():
     panel = table([{"name": "a", "n": 1200}, {"name": "b", "n": None}], {"name": "", "n": "talks"})
     assert panel.text.split("\n")[2:] == ["a  1,200", "b      –"]
     assert panel.markdown.split("\n")[1:3] == ["| --- | --: |", "| a | 1,200 |"]
     assert "text-align:right" in panel.html
+
+
+def test_a_table_of_nothing_says_so():
+    assert [table([]).text, table([]).markdown] == ["not measured"] * 2
+    assert table([], ["n"]).text.split("\n")[0] == "n"
 
 
 def test_evil_cells_stay_words():

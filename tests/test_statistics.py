@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from workbench.evaluate.statistics import adjust_holm, average, compare, smallest_difference
+from workbench.evaluate.statistics import (
+    adjust_holm,
+    average,
+    compare,
+    compare_ratio,
+    resolve,
+    smallest_difference,
+    weigh_signs,
+)
 
 
 def test_a_mean_of_all_ones_has_an_interval_below_one():
@@ -124,29 +132,155 @@ def test_few_conversations_show_little():
     assert smallest_difference(0, 0.9) is None
 
 
-def simulate_p(rates, n_clusters=25, per_cluster=4, n=300):
-    """P values and whether the interval holds the truth, of `n` comparisons with random pairs."""
-    generator, found = np.random.default_rng(11), []
-    paths = [f"p{i // per_cluster}" for i in range(n_clusters * per_cluster)]
-    for _ in range(n):
-        pair = [(generator.random(len(paths)) < rate).astype(float) for rate in rates]
-        result = compare(*map(list, pair), paths)
-        found.append((result.p, result.low <= rates[0] - rates[1] <= result.high))
-    return zip(*found, strict=True)
+def test_one_failure_among_few_paths_does_not_make_the_interval_narrow():
+    metric = average([0.0] + [1.0] * 31, [f"p{i // 4}" for i in range(32)])
+    assert metric.low < 0.85
+    assert metric.high < 1
 
 
-@pytest.mark.slow
-def test_an_absent_effect_is_found_no_more_often_than_stated():
-    p_values, holds = simulate_p((0.8, 0.8))
-    most = stats.binom.ppf(0.999, 300, 0.05)
-    assert sum(p < 0.05 for p in p_values) <= most
-    # a percentile bootstrap over 25 clusters is known to be a little narrow
-    assert np.mean(list(holds)) > 0.9
+def test_paths_that_happen_to_be_alike_do_not_make_more_of_few_values():
+    # 9 of 32 wrong: two on one path, one on each other
+    values = [float(i % 4 > 0 and i != 5) for i in range(32)]
+    metric = average(values, [f"p{i // 4}" for i in range(32)])
+    independent = stats.binomtest(23, 32).proportion_ci(method="wilson")
+    assert metric.mean == 23 / 32
+    assert metric.high - metric.low > independent.high - independent.low
 
 
-@pytest.mark.slow
-def test_a_planted_effect_is_found_at_about_the_power_it_should_have():
-    p_values, holds = simulate_p((0.95, 0.95 - smallest_difference(100, 0.95)))
-    # the exact test is more careful than the normal approximation
-    assert 0.65 < np.mean([p < 0.05 for p in p_values]) < 0.9
-    assert np.mean(list(holds)) > 0.9
+def test_what_is_no_share_has_as_narrow_an_interval_as_its_spread():
+    generator = np.random.default_rng(3)
+    metric = average(list(generator.uniform(0.88, 0.92, 50)), [f"p{i}" for i in range(50)])
+    assert metric.high - metric.low < 0.01
+    with pytest.raises(ValueError, match="values lie between 0 and 12, not 0 and 1"):
+        average([0.0, 12.0], ["a", "b"])
+
+
+def test_without_paths_the_p_is_mcnemar_s_and_wilcoxon_s():
+    generator = np.random.default_rng(5)
+    gaps = generator.normal(0.3, 1, 12)
+    names = list("abcdefghijkl")
+    assert weigh_signs(gaps, names) == pytest.approx(stats.wilcoxon(gaps, method="exact").pvalue)
+    mcnemar = stats.binomtest(9, 11).pvalue
+    assert weigh_signs([1] * 9 + [-1] * 2 + [0], names) == pytest.approx(mcnemar)
+
+
+def test_pairs_of_one_path_count_as_one_when_signs_are_weighed():
+    # a path has five gaps: only two signs can be drawn, so no p can be below a half
+    assert weigh_signs([1.0] * 10, ["a"] * 5 + ["b"] * 5) == 0.5
+    assert weigh_signs([1.0, 1.0, 1.0, -1.0], list("aabb")) == 1.0
+
+
+def test_as_good_as_of_what_should_be_rare_looks_at_the_other_end():
+    paths = [f"p{i}" for i in range(200)]
+    more_asked_again = compare([1.0] * 20 + [0.0] * 180, [0.0] * 200, paths)
+    assert more_asked_again.is_as_good(0.05)
+    assert not more_asked_again.is_as_good(0.05, is_less_better=True)
+
+
+def test_a_ratio_is_of_sums_and_its_interval_knows_paths():
+    first, second = [10.0, 30.0, 20.0, 40.0], [5.0, 10.0, 10.0, 25.0]
+    found = compare_ratio(first, second, list("abcd"))
+    assert (found.mean, found.n) == (2, 4)
+    assert found.low < 2 < found.high
+    clustered = compare_ratio(first * 8, second * 8, list("abcd") * 8)
+    assert (clustered.low, clustered.high) == pytest.approx((found.low, found.high))
+
+
+def test_a_ratio_to_nothing_is_none():
+    assert compare_ratio([1.0], [0.0], ["a"]).mean is None
+    assert compare_ratio([], [], []).mean is None
+    alone = compare_ratio([4.0, 2.0], [2.0, 1.0], ["a", "a"])
+    assert (alone.mean, alone.low, alone.high) == (2, None, None)
+
+
+DRAWS = 400
+SHAPES = [(16, 6), (40, 5)]
+"""Paths, and conversations on each."""
+
+
+def draw_pairs(generator, paths, each, rates, alike=0.2):
+    """Yes or no of two conditions; half of what paths share is shared by the conditions too."""
+    path = generator.normal(size=(paths, 1, 2)) + generator.normal(size=(paths, 1, 1))
+    customer = generator.normal(size=(paths, each, 1)) + generator.normal(size=(paths, each, 2))
+    mixed = np.sqrt(alike / 2) * path + np.sqrt((1 - alike) / 2) * customer
+    return (mixed < stats.norm.ppf(rates)).astype(float).reshape(-1, 2).T
+
+
+def repeat(shape, rates):
+    """What `compare` finds in 400 draws, and the paths' names."""
+    generator, (paths, each) = np.random.default_rng(11), shape
+    names = [f"p{i // each}" for i in range(paths * each)]
+    return [compare(*draw_pairs(generator, *shape, rates), names) for _ in range(DRAWS)]
+
+
+def at_most(rate):
+    """A count that is exceeded once in a thousand, if something happens at this rate."""
+    return stats.binom.ppf(0.999, DRAWS, rate)
+
+
+def at_least(rate):
+    return stats.binom.ppf(0.001, DRAWS, rate)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("rate", [0.8, 0.95])
+def test_an_absent_difference_is_found_no_more_often_than_stated(shape, rate):
+    found = repeat(shape, (rate, rate))
+    assert sum(one.p < 0.05 for one in found) <= at_most(0.05)
+    assert sum(one.low <= 0 <= one.high for one in found) >= at_least(0.95)
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_an_interval_holds_a_difference_that_was_planted(shape):
+    found = repeat(shape, (0.95, 0.85))
+    assert sum(one.low <= 0.1 <= one.high for one in found) >= at_least(0.95)
+
+
+@pytest.mark.parametrize("rate", [0.5, 0.9, 0.97])
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_interval_of_a_mean_holds_the_rate_that_was_planted(shape, rate):
+    generator, (paths, each) = np.random.default_rng(13), shape
+    names = [f"p{i // each}" for i in range(paths * each)]
+    draws = [draw_pairs(generator, *shape, (rate, rate))[0] for _ in range(DRAWS)]
+    found = [average(values, names) for values in draws]
+    assert sum(one.low <= rate <= one.high for one in found) >= at_least(0.95)
+
+
+def test_a_planted_difference_is_found_at_the_power_it_should_have():
+    drop = smallest_difference(100, 0.95)
+    found = repeat((100, 1), (0.95, 0.95 - drop))
+    # pairs that share something show a little more, the exact test a little less
+    assert 0.7 < np.mean([one.p < 0.05 for one in found]) < 0.92
+    assert np.mean([one.low > 0 for one in found]) > 0.7
+
+
+def test_what_an_interval_says_can_be_found_is_found():
+    drop = np.mean([resolve(one.low, one.high) for one in repeat((40, 5), (0.95, 0.86))])
+    assert drop == pytest.approx(0.09, abs=0.01)
+    found = repeat((40, 5), (0.95, 0.95 - drop))
+    assert 0.72 < np.mean([one.p < 0.05 for one in found]) < 0.9
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_as_good_as_is_claimed_falsely_no_more_often_than_stated(shape):
+    # it is worse by the whole margin, so that every claim is false
+    found = repeat(shape, (0.9, 0.95))
+    assert sum(one.is_as_good(0.05) for one in found) <= at_most(0.025)
+    # and where it is the same, there are claims
+    assert sum(one.is_as_good(0.15) for one in repeat(shape, (0.95, 0.95))) > 0.9 * DRAWS
+
+
+def test_holm_keeps_the_rate_of_a_family():
+    families = zip(*[repeat((40, 5), (rate, rate)) for rate in (0.6, 0.7, 0.8, 0.9)], strict=True)
+    p_values = [{str(i): one.p for i, one in enumerate(family)} for family in families]
+    assert sum(min(adjust_holm(family).values()) < 0.05 for family in p_values) <= at_most(0.05)
+
+
+def test_the_interval_of_a_ratio_holds_the_ratio_that_was_planted():
+    generator, held = np.random.default_rng(17), 0
+    for _ in range(DRAWS):
+        own, shared = generator.integers(2, 14, (2, 16)).repeat(6, axis=1)
+        pair = generator.poisson(2 * (own + shared)), generator.poisson(own + shared)
+        found = compare_ratio(*pair, [f"p{i // 6}" for i in range(96)])
+        held += found.low <= 2 <= found.high
+    assert held >= at_least(0.95)

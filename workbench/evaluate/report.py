@@ -1,40 +1,70 @@
-"""The report of a run: tables, the flowchart coloured by faults, the worst conversations."""
+"""The report of a run, in Markdown and as one page of HTML: a figure, then what it means."""
 
+import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.domain import Domain
-from workbench.evaluate.faults import FAULTS, HARMLESS, is_instrument
+from workbench.evaluate.breakdown import MARGIN
+from workbench.evaluate.curve import Point, read_curve
 from workbench.evaluate.metrics import MEASURES, Score
 from workbench.evaluate.simulation import Simulated
-from workbench.evaluate.statistics import adjust_holm, smallest_difference
+from workbench.evaluate.statistics import resolve, smallest_difference
 from workbench.run import Run
-from workbench.show import (
-    Interval,
-    Panel,
-    Picture,
-    draw_conversation,
-    draw_flowchart,
-    intervals,
-    page,
-    table,
+from workbench.show import Panel, Picture, draw_conversation, draw_flowchart, page
+from workbench.show.details import (
+    tabulate_audit,
+    tabulate_behaviours,
+    tabulate_customers,
+    tabulate_endings,
+    tabulate_hubs,
+    tabulate_humans,
 )
+from workbench.show.figures import (
+    HEADLINE,
+    plot_endings,
+    tabulate,
+    tabulate_cost,
+    tabulate_differences,
+    tabulate_instruments,
+    tabulate_savings,
+    tabulate_verdict,
+    write_metric,
+)
+from workbench.show.learning import draw_curve, tabulate_curve
 
-HEADLINE = ("ending_correct", "facts_right", "reasked", "fitness", "branch_correct")
+STRATA = {
+    "seen": "plain customers in wordings that training shows",
+    "unseen": "the same customers in wordings that training never shows",
+    "difficult": "customers who make it hard, in ways that training shows in other wordings",
+    "adversarial": "customers who try to lead the agent astray, in kinds that training shows",
+    "untrained": "the same in kinds that training never shows",
+}
+"""Kinds of customers and what they are."""
+
 WORST = 6
 """Conversations shown in full."""
+
+Part = Picture | Panel | str
 
 
 def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
     """Write `report.md` and the self-contained `report.html`; returns the path of the latter."""
-    scores = run.read("scores.jsonl", Score)
-    talks = read_simulated(run)
-    parts = list(_parts(run, domain, result, scores, talks))
+    scores, talks = run.read("scores.jsonl", Score), read_simulated(run)
+    parts = [
+        *_show_outcome(run, result),
+        *_show_comparison(result),
+        *_show_details(result),
+        *_show_instruments(result),
+        *_show_customers(result),
+        *_show_curve(read_sweep(run)),
+        *_show_faults(domain, scores, talks),
+        "## Judge",
+        "No judge was asked in this run: tone and naturalness are not scored.",
+    ]
     title = f"{domain.flowchart.title}: run {run.name}"
-    run.write_text(
-        "report.md", "\n\n".join([f"# {title}", *filter(None, map(_to_markdown, parts))]) + "\n"
-    )
+    run.write_text("report.md", "\n\n".join([f"# {title}", *map(_to_markdown, parts)]) + "\n")
     return str(run.write_text("report.html", page(title, parts)))
 
 
@@ -45,106 +75,13 @@ def read_simulated(run: Run) -> dict[str, Simulated]:
     return {talk.conversation_id: talk for talk in talks}
 
 
-def tabulate(result: dict[str, Any], measures: Iterable[str] = HEADLINE) -> Panel:
-    """Conditions and strata as rows, measures as columns; each cell is mean and interval.
-
-    Agents with planted faults are left out: `tabulate_instruments` is about them.
-    """
-    rows = []
-    for condition, strata in _measured(result).items():
-        for stratum, found in strata.items():
-            cells = {measure: write_metric(measure, found[measure]) for measure in measures}
-            n = max(metric["n"] for metric in found.values())
-            rows.append({"condition": condition, "customers": stratum, "n": n, **cells})
-    return table(rows)
-
-
-def write_metric(measure: str, metric: dict[str, Any]) -> str:
-    """Example: "98.0 % (94.1-99.4)"; shares in percent, fitness as a number."""
-    if metric["mean"] is None:
-        return f"not scored ({metric['unscored']})"
-    if measure == "fitness":
-        text = f"{metric['mean']:.3f} ({metric['low']:.3f}-{metric['high']:.3f})"
-    else:
-        mean, low, high = (100 * metric[end] for end in ("mean", "low", "high"))
-        text = f"{mean:.1f} % ({low:.1f}-{high:.1f})"
-    return f"{text}, {metric['unscored']} unscored" if metric["unscored"] else text
-
-
-def tabulate_differences(result: dict[str, Any], measures: Iterable[str] = HEADLINE) -> Panel:
-    """What the compiled model has more than each other condition, customer by customer."""
-    found = result["differences"]["compiled"]
-    p_values = {
-        (condition, stratum, measure): difference["p"]
-        for condition, strata in found.items()
-        for stratum, by_measure in strata.items()
-        for measure, difference in by_measure.items()
-        if measure in measures and difference["p"] is not None
-    }
-    adjusted, rows = adjust_holm(p_values), []
-    for condition, strata in found.items():
-        for stratum, by_measure in strata.items():
-            row = {"compiled beside": condition, "customers": stratum}
-            row["pairs"] = max(difference["n"] for difference in by_measure.values())
-            for measure in measures:
-                row[measure] = write_difference(
-                    measure, by_measure[measure], adjusted.get((condition, stratum, measure))
-                )
-            rows.append(row)
-    return table(rows)
-
-
-def tabulate_instruments(result: dict[str, Any]) -> Panel:
-    """What was planted, and in what share of the talks the measures flag something."""
-    meanings = FAULTS | HARMLESS | {"walker": "none: follows the flowchart"}
-    return table(
-        [
-            {
-                "planted": condition.partition("/")[2] or condition,
-                "what the agent does": meanings[condition.partition("/")[2] or condition],
-                "talks": metric["n"],
-                "flagged": write_metric("flagged", metric),
-                "should be": "all" if name == "detected" else "none",
-            }
-            for name, found in result["instruments"].items()
-            for condition, metric in found.items()
-        ]
-    )
-
-
-def tabulate_cost(result: dict[str, Any]) -> Panel:
-    """Tokens and seconds of each condition that is measured."""
-    costs = result["cost"].items()
-    return table([{"condition": c, **cost} for c, cost in costs if not is_instrument(c)])
-
-
-def write_difference(measure: str, difference: dict[str, Any], p: float | None) -> str:
-    """Example: "+79.0 points (61.2 to 93.0), p < 0.001"."""
-    if difference["mean"] is None:
-        return "no pair scored"
-    scale, digits, unit = (1, 3, "") if measure == "fitness" else (100, 1, " points")
-    mean, low, high = (
-        f"{scale * difference[name]:{sign}.{digits}f}"
-        for name, sign in (("mean", "+"), ("low", ""), ("high", ""))
-    )
-    chance = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-    return f"{mean}{unit} ({low} to {high}), {chance}"
-
-
-def plot_endings(result: dict[str, Any]) -> Picture:
-    """Share of correct endings of each condition, with its interval."""
-    rows = [
-        Interval(condition, m["mean"], m["low"], m["high"], m["n"], group=stratum)
-        for stratum in ("seen", "unseen")
-        for condition, strata in _measured(result).items()
-        if stratum in strata
-        for m in [strata[stratum]["ending_correct"]]
+def read_sweep(run: Run) -> list[Point]:
+    """The learning curve of the runs that a sweep of this one over its training has left."""
+    return [
+        point
+        for what in ("conversations", "epochs")
+        for point in read_curve(run.folder.parent, f"{run.name}-{what}-*")
     ]
-    return intervals(rows, "Correct endings, with 95 % intervals clustered by path")
-
-
-def _measured(result: dict[str, Any]) -> dict[str, Any]:
-    return {c: strata for c, strata in result["conditions"].items() if not is_instrument(c)}
 
 
 def draw_faults(domain: Domain, scores: list[Score]) -> Picture:
@@ -160,7 +97,7 @@ def draw_faults(domain: Domain, scores: list[Score]) -> Picture:
 
 
 def find_worst(
-    scores: Iterable[Score], condition: str = "compiled", most: int = WORST
+    scores: Iterable[Score], condition: str = "compiled", most: int | None = WORST
 ) -> list[Score]:
     """Conversations with something wrong: wrong endings first, then those with most faults."""
     own = [score for score in scores if score.condition == condition and score.wrong]
@@ -172,23 +109,74 @@ def show_scored(talk: Simulated, score: Score, domain: Domain) -> Panel:
     return draw_conversation(talk.conversation, domain.flowchart, score.wrong)
 
 
-def _parts(
-    run: Run,
-    domain: Domain,
-    result: dict[str, Any],
-    scores: list[Score],
-    talks: dict[str, Simulated],
-) -> Iterable[Picture | Panel | str]:
+def pick_worst(scores: Iterable[Score], condition: str = "compiled") -> list[Score]:
+    """The worst conversation of each stratum, then the next worst of all, up to `WORST`."""
+    every = find_worst(scores, condition, most=None)
+    first = {score.stratum: score for score in reversed(every)}
+    own = [score for score in every if first[score.stratum] is score]
+    return [*own, *(score for score in every if score not in own)][: max(WORST, len(own))]
+
+
+def _show_outcome(run: Run, result: dict[str, Any]) -> Iterable[Part]:
     yield _summarize(run, result)
+    yield "## What was wished, and what was reached"
+    yield tabulate_verdict(result)
+    yield (
+        "A bar is met if the figure is past it; the interval too means that chance alone hardly"
+        " explains it."
+    )
+    yield "## All conditions"
     yield tabulate(result)
     yield plot_endings(result)
     yield _explain(result)
     rest = [measure for measure in MEASURES if measure not in HEADLINE]
-    yield "## The other measures"
+    yield "### The other measures"
     yield tabulate(result, rest)
+
+
+def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
     yield "## Beside the other conditions"
     yield tabulate_differences(result)
     yield _explain_differences(result)
+    if result.get("savings"):
+        yield "## What compiling saves"
+        yield tabulate_savings(result)
+        yield (
+            "How many times as much the same customers' talks take with the procedure in the"
+            " prompt of the same base model: sums over both, with 95 % intervals clustered by path."
+            " Tokens that no cache has are those left to read where the start of a prompt that was"
+            " just read is kept."
+        )
+    yield "### Cost of the tested agent"
+    yield tabulate_cost(result)
+    yield (
+        "Tokens are per conversation, seconds those of the agent alone, in batches on the hardware"
+        " named above. They say nothing about a paid model: none was asked."
+    )
+
+
+def _show_details(result: dict[str, Any]) -> Iterable[Part]:
+    if result.get("by_hub"):
+        yield "## Hub by hub"
+        yield tabulate_hubs(result)
+        yield "Share of decisions whose route the customer's acts allow; n counts decisions."
+    if result.get("by_ending"):
+        yield "## Ending by ending"
+        yield tabulate_endings(result)
+        yield (
+            "Conversations of the compiled model: which ending the scenario accepts, and which was"
+            " reached. A customer whose patience runs out may be let go, whatever stands here."
+        )
+    if result.get("by_behaviour"):
+        yield "## Behaviour by behaviour"
+        yield tabulate_behaviours(result)
+        yield (
+            "Conversations of the compiled model, in each behaviour that the customer shows: one"
+            " with two behaviours stands in two rows, so rows are not independent."
+        )
+
+
+def _show_instruments(result: dict[str, Any]) -> Iterable[Part]:
     yield "## What the measures see"
     yield (
         "Scripted agents in test-only wordings, each with one planted fault or a harmless change."
@@ -196,25 +184,60 @@ def _parts(
         " the fault are left out."
     )
     yield tabulate_instruments(result)
-    yield "## Cost of the tested agent"
-    yield tabulate_cost(result)
-    yield (
-        "Tokens are per conversation, seconds those of the agent alone, in batches on the hardware"
-        " named above. They say nothing about a paid model: none was asked."
-    )
+
+
+def _show_customers(result: dict[str, Any]) -> Iterable[Part]:
+    if result.get("audit") or result.get("customers"):
+        yield "## The customers"
+    if result.get("audit"):
+        yield tabulate_audit(result)
+        yield (
+            "A simulated customer is a part under test as well. Spoilt are talks in which it did"
+            " what its scenario does not say; the last column leaves them out."
+        )
+    if result.get("customers"):
+        yield tabulate_customers(result)
+        yield (
+            "Simulated customers are easier than people, as others have measured; the last rows"
+            " say how people talk, as far as it was counted."
+        )
+    if result.get("humans"):
+        yield "## People by the same measure"
+        yield tabulate_humans(result)
+        yield (
+            f"{result['humans']['n']} dialogues between people, by the code that scores agents."
+            " People are not 100 % conformant either; how far they are depends on what the rules"
+            " forgive."
+        )
+
+
+def _show_curve(curve: Sequence[Point]) -> Iterable[Part]:
+    if curve:
+        runs = len({point["run"] for point in curve})
+        yield "## How much training it takes"
+        yield draw_curve(curve)
+        yield draw_curve(curve, "facts_right")
+        yield tabulate_curve(curve)
+        yield (
+            f"Of {runs} runs, each trained anew. An interval is of one training and its customers:"
+            " what another seed of training would change is not in it."
+        )
+
+
+def _show_faults(
+    domain: Domain, scores: list[Score], talks: dict[str, Simulated]
+) -> Iterable[Part]:
     yield "## Where compiled conversations went wrong"
     yield draw_faults(domain, scores)
-    worst = find_worst(scores)
+    worst = pick_worst(scores)
     yield (
         f"## The worst {len(worst)} conversations of the compiled model"
         if worst
         else "No conversation of the compiled model has a fault that these measures see."
     )
     for score in worst:
-        yield f"### {score.stratum} wordings, scenario {score.scenario_id}"
+        yield f"### {score.stratum}, scenario {score.scenario_id}"
         yield show_scored(talks[score.conversation_id], score, domain)
-    yield "## Judge"
-    yield "No judge was asked in this run: tone and naturalness are not scored."
 
 
 def _summarize(run: Run, result: dict[str, Any]) -> str:
@@ -233,36 +256,63 @@ def _summarize(run: Run, result: dict[str, Any]) -> str:
 
 
 def _explain(result: dict[str, Any]) -> str:
-    accuracy = result["recognizer"]
-    low, high = accuracy["low"], accuracy["high"]
-    error = (
-        f"{accuracy['accuracy']:.1%} of {accuracy['n']} messages in wordings it never saw"
-        f" ({low:.1%}-{high:.1%})"
-    )
+    strata = dict.fromkeys(s for found in result["conditions"].values() for s in found)
+    customers = "\n".join(f"- {name}: {STRATA.get(name, name)}" for name in strata)
+    untrained = result.get("untrained_kinds") or []
+    never = f" Kinds that training never shows: {', '.join(untrained)}." if untrained else ""
     meanings = "\n".join(f"- {name}: {meaning}" for name, meaning in MEASURES.items())
     return (
-        f"Steps are read off the words by a recognizer that reads {error}; every figure that rests"
-        f" on steps has that error in it. Intervals are 95 %, conversations on one path are not"
-        f" taken as independent. Customers: seen wordings occur in training, unseen ones never do;"
-        f" all scenarios follow paths that training never showed.\n\n{meanings}"
+        f"{_explain_reading(result)} Intervals are 95 %, conversations on one path are not taken"
+        f" as independent. All scenarios follow paths that training never shows.{never}"
+        f"\n\n{customers}\n\n{meanings}"
+    )
+
+
+def _explain_reading(result: dict[str, Any]) -> str:
+    found = result["recognizer"] | {"mean": result["recognizer"]["accuracy"]}
+    return (
+        f"Steps are read off the words by a recognizer that reads {write_metric('read', found)} of"
+        f" {found['n']} messages right, in wordings it never saw; every figure that rests on steps"
+        ' has that error in it, and that is all but overrun. "read right" says it of each'
+        " condition's own messages where those were checked."
     )
 
 
 def _explain_differences(result: dict[str, Any]) -> str:
+    margin = 100 * result.get("margin", MARGIN)
     n = max(m["ending_correct"]["n"] for m in result["conditions"]["compiled"].values())
     drop = smallest_difference(n, 0.95)
     shows = "shows no drop reliably" if drop is None else f"shows one of {100 * drop:.0f} points"
+    gaps = [
+        100 * resolve(by_measure["ending_correct"]["low"], by_measure["ending_correct"]["high"])
+        for strata in result["differences"]["compiled"].values()
+        for by_measure in strata.values()
+        if by_measure["ending_correct"]["low"] is not None
+    ]
+    spans = f" With what paths share, this table finds {_say_span(gaps)} points." if gaps else ""
     return (
         "Differences are taken customer by customer, with 95 % intervals clustered by path;"
-        " p is exact McNemar where a figure is yes or no, else Wilcoxon's, adjusted by Holm over"
-        f" this table. How little can be seen: against 95 %, a comparison of {n} customers {shows}"
-        " in four of five repetitions."
+        " p is exact McNemar where a figure is yes or no, else Wilcoxon's, with pairs on one path"
+        " changing sign together, adjusted by Holm over this table. Endings are as good only where"
+        f" the whole interval lies above a loss of {margin:g} points, a margin set beforehand"
+        " (a claim for each row, not adjusted for how many there are);"
+        " open says that neither that nor a difference is shown. How little can be seen: against"
+        f" 95 %, a comparison of {n} independent customers {shows} in four of five"
+        f" repetitions.{spans}"
     )
 
 
-def _to_markdown(part: Picture | Panel | str) -> str:
+def _say_span(numbers: Sequence[float]) -> str:
+    least, most = f"{min(numbers):.0f}", f"{max(numbers):.0f}"
+    return least if least == most else f"{least} to {most}"
+
+
+def _to_markdown(part: Part) -> str:
     if isinstance(part, str):
         return part
-    if isinstance(part, Panel):
-        return part.markdown or f"```\n{part.text}\n```"
-    return f"```\n{part.text}\n```"
+    if isinstance(part, Panel) and part.markdown:
+        return part.markdown
+    # whatever a conversation says, it does not end the block it stands in
+    text = str(part)
+    fence = "`" * max(3, 1 + max(map(len, re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"

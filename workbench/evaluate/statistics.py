@@ -1,16 +1,16 @@
 """Statistics of an evaluation: intervals, paired differences, and what a number of talks can show.
 
-Conversations on one path are not taken as independent: resampling takes whole paths.
+Conversations on one path are not taken as independent: spreads are those between whole paths.
+Spread over few paths is itself little known, so t quantiles with a degree of freedom for each path
+but one stand where many paths would allow the normal's. How often these instruments are right was
+measured on drawn talks (8 to 100 paths of 1 to 12): see each docstring and the slow tests.
 """
 
-import warnings
 from collections.abc import Mapping, Sequence
-from typing import Any
+from functools import reduce
 
 import numpy as np
 from pydantic import BaseModel
-
-RESAMPLES = 2000
 
 
 class Metric(BaseModel):
@@ -38,56 +38,79 @@ class Difference(BaseModel):
     high: float | None
     """95 % interval of the mean, clustered by path."""
     p: float | None
-    """Exact McNemar where all values are 0 or 1, else Wilcoxon's signed ranks; two-sided."""
+    """Exact McNemar where all values are 0 or 1, else Wilcoxon's signed ranks; two-sided. Where
+    a path has several pairs, they change sign together."""
     cliffs_delta: float | None
     """P(first > second) - P(first < second) of values drawn from each, -1 to 1."""
     unscored: int
     """Pairs of which one or both were not scored."""
 
-    def is_as_good(self, margin: float) -> bool:
+    def is_as_good(self, margin: float, is_less_better: bool = False) -> bool:
         """Whether the first is not worse by `margin` or more: the interval's bad end is inside.
 
-        The margin must be chosen before looking. Example: low=-0.02 is as good at margin 0.05
+        The margin must be chosen before looking; a claim is false in at most about 2.5 % of
+        repetitions (measured: 0 to 4 %). Example: low=-0.02 is as good at margin 0.05
         """
-        return self.low is not None and self.low > -margin
+        if self.low is None or self.high is None:
+            return False
+        return self.high < margin if is_less_better else self.low > -margin
 
 
-def average(values: Sequence[float | None], clusters: Sequence[str], seed: int = 7) -> Metric:
-    """Mean with a 95 % interval clustered by path.
+class Ratio(BaseModel):
+    """How many times as much one condition takes as another, on the same customers."""
 
-    Percentile bootstrap over whole clusters (scipy, 2,000 resamples). Where all values are equal a
-    bootstrap knows no spread: Wilson's interval is given instead, of as many values as there are
-    clusters. For values between 0 and 1 that are no shares it is wider than need be.
+    mean: float | None
+    """Sum of the first / sum of the second; None if there is nothing to divide by."""
+    n: int
+    """Pairs of conversations."""
+    low: float | None
+    high: float | None
+    """95 % interval, clustered by path; None if all are on one path."""
+
+
+def average(values: Sequence[float | None], clusters: Sequence[str]) -> Metric:
+    """Mean of values between 0 and 1, with a 95 % interval clustered by path.
+
+    Wilson's interval, of as many independent values as would spread as much as the paths do (at
+    most as many as there are). Where paths do not differ nothing is known of the spread, and each
+    path counts as one value. Measured: it holds the truth in 93 to 99 % of draws, in 88 % where
+    paths differ very much (intraclass correlation 0.4) around a rate of 0.9; a percentile bootstrap
+    over the same paths does in 83 % at worst.
+
+    Raises:
+        ValueError: a value is not between 0 and 1.
     """
-    from scipy import stats
-
     scored = [(value, c) for value, c in zip(values, clusters, strict=True) if value is not None]
     unscored = len(values) - len(scored)
     if not scored:
         return Metric(mean=None, n=0, low=None, high=None, unscored=unscored)
     numbers, names = np.array([value for value, _ in scored]), [name for _, name in scored]
-    mean, n = float(numbers.mean()), len(numbers)
-    if np.ptp(numbers) == 0 or len(set(names)) < 2:
-        k = len(set(names))
-        low, high = stats.binomtest(round(mean * k), k).proportion_ci(method="wilson")
+    if numbers.min() < 0 or numbers.max() > 1:
+        raise ValueError(f"values lie between {numbers.min():g} and {numbers.max():g}, not 0 and 1")
+    mean, n, k = float(numbers.mean()), len(numbers), len(set(names))
+    error = _standard_error(numbers, np.ones(n), names)
+    if error and 0 < mean < 1:
+        worth = mean * (1 - mean) / error**2
+        is_share = bool(np.isin(numbers, (0, 1)).all())
+        low, high = _wilson(mean, min(n, worth) if is_share else worth, _quantile(k))
     else:
-        low, high = _bootstrap(numbers, names, seed)
-    return Metric(mean=mean, n=n, low=float(low), high=float(high), unscored=unscored)
+        low, high = _wilson(mean, k)
+    return Metric(mean=mean, n=n, low=min(low, mean), high=max(high, mean), unscored=unscored)
 
 
 def compare(
-    first: Sequence[float | None],
-    second: Sequence[float | None],
-    clusters: Sequence[str],
-    seed: int = 7,
+    first: Sequence[float | None], second: Sequence[float | None], clusters: Sequence[str]
 ) -> Difference:
     """The paired difference of two conditions; the i-th values are of the same customer.
 
-    The interval is clustered by path; p is not, and so a little too small where paths differ much.
-    Where all gaps are equal, it is as wide as Wilson's for nothing seen among the clusters.
-    """
-    from scipy import stats
+    The interval is the jackknife's over paths, with a pair planted for and one against where all
+    values are 0 or 1 (so that few pairs that differ do not make it narrow). Measured: it holds the
+    truth in 93 to 100 % of draws, a percentile bootstrap in 85 to 97 %. Where all gaps are equal,
+    it is as wide as Wilson's for nothing seen among the paths.
 
+    Measured: p is below 0.05 in 0 to 5 % of draws without a difference, and would be in up to 10 %
+    if it took pairs on one path as independent. Over five paths or fewer it never is.
+    """
     pairs = [
         (one, other, name)
         for one, other, name in zip(first, second, clusters, strict=True)
@@ -97,31 +120,59 @@ def compare(
     if not pairs:
         none = dict.fromkeys(("mean", "low", "high", "p", "cliffs_delta"))
         return Difference(n=0, unscored=unscored, **none)
-    ones, others = (np.array(column) for column in list(zip(*pairs, strict=True))[:2])
+    ones, others = (np.array(column, float) for column in list(zip(*pairs, strict=True))[:2])
     names, gaps = [name for *_, name in pairs], ones - others
-    if np.ptp(gaps) and len(set(names)) > 1:
-        low, high = _bootstrap(gaps, names, seed)
-    else:
-        # no spread was seen: what Wilson's interval says of a share of none among the clusters
-        k = len(set(names))
-        unseen = stats.binomtest(0, k).proportion_ci(method="wilson").high
-        low, high = max(-1.0, gaps.mean() - unseen), min(1.0, gaps.mean() + unseen)
-    if not gaps.any():
-        p = 1.0
-    elif set(ones) | set(others) <= {0.0, 1.0}:
-        p = stats.binomtest(int((gaps > 0).sum()), int(np.count_nonzero(gaps))).pvalue
-    else:
-        p = stats.wilcoxon(ones, others).pvalue
-    delta = 2 * stats.mannwhitneyu(ones, others).statistic / len(ones) ** 2 - 1
+    low, high = _bound_gap(gaps, names, bool(np.isin([ones, others], (0, 1)).all()))
     return Difference(
         mean=float(gaps.mean()),
         n=len(gaps),
-        low=float(low),
-        high=float(high),
-        p=float(p),
-        cliffs_delta=float(delta),
+        low=low,
+        high=high,
+        p=weigh_signs(gaps, names),
+        cliffs_delta=_cliffs_delta(ones, others),
         unscored=unscored,
     )
+
+
+def compare_ratio(
+    first: Sequence[float], second: Sequence[float], clusters: Sequence[str]
+) -> Ratio:
+    """How many times as much the first takes in all; the i-th values are of the same customer.
+
+    The interval is the jackknife's over paths of the ratio's logarithm. Measured on lengths of
+    talks: it holds the truth in 93 to 96 % of draws, a percentile bootstrap over 8 paths in 88 %.
+    """
+    ones, others, n = np.array(first, float), np.array(second, float), len(first)
+    if not n or not others.sum():
+        return Ratio(mean=None, n=n, low=None, high=None)
+    ratio, k = float(ones.sum() / others.sum()), len(set(clusters))
+    if k < 2 or not ratio:
+        return Ratio(mean=ratio, n=n, low=None, high=None)
+    reach = float(np.exp(_quantile(k) * _standard_error(ones, others, clusters) / ratio))
+    return Ratio(mean=ratio, n=n, low=ratio / reach, high=ratio * reach)
+
+
+def weigh_signs(gaps: Sequence[float], clusters: Sequence[str]) -> float:
+    """Two-sided exact p of Wilcoxon's signed ranks; the gaps of a cluster change sign together.
+
+    Where gaps are -1, 0 or 1 and each cluster has one, this is McNemar's exact test. The null
+    distribution is counted, not drawn: each cluster adds its sum, or takes it away.
+    """
+    from scipy import stats
+
+    # noise of the last digits must not tell equal gaps apart
+    gaps = np.round(np.array(gaps, float), 12)
+    is_gap = gaps != 0
+    # twice a rank is a whole number even where ranks are shared
+    doubled = np.rint(2 * stats.rankdata(np.abs(gaps[is_gap])))
+    signed = (np.sign(gaps[is_gap]) * doubled).astype(int)
+    if len(set(np.abs(signed))) == 1:
+        signed = np.sign(signed)
+    names = np.array(clusters)[is_gap]
+    sums = [int(signed[names == name].sum()) for name in sorted(set(names))]
+    chances = reduce(_add_either, (abs(total) for total in sums if total), np.ones(1))
+    distance = np.abs(2 * np.arange(len(chances)) - (len(chances) - 1))
+    return float(min(1.0, chances[distance >= abs(sum(sums))].sum()))
 
 
 def adjust_holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -160,23 +211,67 @@ def smallest_difference(
     return float(optimize.brentq(excess, 1e-9, rate))
 
 
-def _bootstrap(numbers: np.ndarray, names: Sequence[str], seed: int) -> tuple[float, float]:
-    """Percentile interval of the mean, resampling whole clusters."""
+def resolve(low: float, high: float) -> float:
+    """The smallest true difference found in four of five repetitions, from one's 95 % interval.
+
+    It has in it what paths and pairs share, which `smallest_difference` does not know.
+    Example: resolve(-0.05, 0.09) is about 0.1
+    """
     from scipy import stats
 
-    clusters = np.array(names)
-    members = [clusters == name for name in sorted(set(names))]
-    sums = np.array([numbers[own].sum() for own in members])
-    sizes = np.array([own.sum() for own in members])
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", stats.DegenerateDataWarning)
-        interval: Any = stats.bootstrap(
-            (sums, sizes),
-            lambda s, k, axis: s.sum(axis) / k.sum(axis),
-            paired=True,
-            vectorized=True,
-            n_resamples=RESAMPLES,
-            method="percentile",
-            rng=np.random.default_rng(seed),
-        ).confidence_interval
-    return float(interval.low), float(interval.high)
+    return float((1 + stats.norm.ppf(0.8) / stats.norm.ppf(0.975)) * (high - low) / 2)
+
+
+def _standard_error(tops: np.ndarray, bottoms: np.ndarray, names: Sequence[str]) -> float:
+    """Of sum(tops) / sum(bottoms), by leaving out one cluster after the other."""
+    _, own = np.unique(np.array(names), return_inverse=True)
+    over, under = np.bincount(own, tops), np.bincount(own, bottoms)
+    k = len(over)
+    if k < 2:
+        return 0.0
+    left = under.sum() - under
+    rest = (over.sum() - over)[left > 0] / left[left > 0]
+    error = float(np.sqrt((k - 1) / k * ((rest - tops.sum() / bottoms.sum()) ** 2).sum()))
+    return error if error > 1e-12 else 0.0
+
+
+def _bound_gap(gaps: np.ndarray, names: Sequence[str], is_share: bool) -> tuple[float, float]:
+    mean, k = float(gaps.mean()), len(set(names))
+    if np.ptp(gaps) < 1e-12 or k < 2:
+        reach, middle = _wilson(0.0, k)[1], mean
+    else:
+        planted = [1.0, -1.0] if is_share else []
+        every = np.array([*gaps, *planted])
+        groups = [*(f"path {name}" for name in names), "for", "against"][: len(every)]
+        middle = float(every.mean())
+        reach = _quantile(k) * _standard_error(every, np.ones(len(every)), groups)
+    return max(-1.0, min(mean, middle - reach)), min(1.0, max(mean, middle + reach))
+
+
+def _wilson(share: float, n: float, z: float = 1.959964) -> tuple[float, float]:
+    """Wilson's interval of a share; n need not be whole."""
+    square = z * z / n
+    middle = (share + square / 2) / (1 + square)
+    reach = z / (1 + square) * np.sqrt(share * (1 - share) / n + square / (4 * n))
+    return max(0.0, float(middle - reach)), min(1.0, float(middle + reach))
+
+
+def _quantile(clusters: int) -> float:
+    """What a standard error is multiplied by in a 95 % interval over so many clusters."""
+    from scipy import stats
+
+    return float(stats.t.ppf(0.975, max(1, clusters - 1)))
+
+
+def _cliffs_delta(ones: np.ndarray, others: np.ndarray) -> float:
+    from scipy import stats
+
+    return float(2 * stats.mannwhitneyu(ones, others).statistic / len(ones) ** 2 - 1)
+
+
+def _add_either(chances: np.ndarray, step: int) -> np.ndarray:
+    """The distribution of how much is added, after `step` was added or taken away."""
+    added = np.zeros(len(chances) + step)
+    added[:-step] += chances / 2
+    added[step:] += chances / 2
+    return added

@@ -1,6 +1,7 @@
 """Pictures for notebooks and reports; each shows live, reopened, exported and in a log."""
 
 from workbench.show.charts import Interval, bars, histogram, intervals, line
+from workbench.show.curves import CurvePoint, curves
 from workbench.show.escape import escape
 from workbench.show.flow import draw_flowchart, render_svg
 from workbench.show.page import page
@@ -10,10 +11,12 @@ from workbench.show.talk import draw_conversation, draw_conversations
 from workbench.show.tokens import draw_tokens
 
 __all__ = [
+    "CurvePoint",
     "Interval",
     "Panel",
     "Picture",
     "bars",
+    "curves",
     "draw_conversation",
     "draw_conversations",
     "draw_flowchart",

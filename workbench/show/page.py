@@ -20,7 +20,7 @@ _PAGE = Template("""<!DOCTYPE html>
 @media (prefers-color-scheme: dark) {
   :root { --paper: #15191e; --ink: #e4e8ec; --quiet: #a3acb6 }
 }
-body { margin: 2.5rem auto; padding: 0 1.25rem; max-width: 62rem; background: var(--paper);
+body { margin: 2.5rem auto; padding: 0 1.25rem; max-width: 70rem; background: var(--paper);
   color: var(--ink); font: 16px/1.6 Helvetica, Arial, sans-serif }
 h1 { font-size: 1.9rem; line-height: 1.2 } h2 { margin-top: 2.4rem; font-size: 1.35rem }
 h3 { margin-top: 1.8rem; font-size: 1.1rem }

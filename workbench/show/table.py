@@ -16,6 +16,8 @@ def table(
 
     None is shown as "–" (not measured, which is not zero), numbers stand to the right.
     """
+    if not rows and not columns:
+        return Panel("<p>not measured</p>", "not measured", "not measured")
     names = _name_columns(rows, columns)
     cells = [[_say(row.get(key)) for key in names] for row in rows]
     is_number = [

@@ -1,0 +1,176 @@
+"""Breakdowns of scores: by hub, ending and behaviour; savings, bars, and what a gap shows."""
+
+import pytest
+
+from workbench.conversation import Conversation
+from workbench.evaluate.breakdown import (
+    BARS,
+    Bar,
+    average_by_behaviour,
+    average_by_hub,
+    count_endings,
+    judge_difference,
+    measure_savings,
+    verdict,
+)
+from workbench.evaluate.metrics import MEASURES, Score
+from workbench.evaluate.simulation import Simulated
+from workbench.evaluate.statistics import Difference
+
+
+class Reached(Score):
+    hubs: dict[str, list[int]] = {}
+    ending: str = ""
+
+
+class Read(Simulated):
+    cached_tokens: int = 0
+
+
+def make_score(number, condition="compiled", stratum="seen", **facts):
+    return Reached(
+        conversation_id=f"{condition}{stratum}{number}",
+        scenario_id=f"s{number}",
+        path_id=f"p{number % 4}",
+        condition=condition,
+        stratum=stratum,
+        measures=dict.fromkeys(MEASURES, 1.0) | facts.pop("measures", {}),
+        faults=[],
+        wrong={},
+        **facts,
+    )
+
+
+def make_talk(number, condition, **costs):
+    names = {"scenario_id": f"s{number}", "path_id": f"p{number % 4}"}
+    talk = Conversation(
+        conversation_id="c", split="test", teacher="", messages=[], labels=[], **names
+    )
+    return Read(
+        conversation_id=f"{condition}{number}",
+        condition=condition,
+        stratum="seen",
+        conversation=talk,
+        **names,
+        **costs,
+    )
+
+
+def test_decisions_are_counted_hub_by_hub():
+    scores = [make_score(i, hubs={"assess": [1, 2], "pay": [1, 1]}) for i in range(8)]
+    scores.append(make_score(9, "floor/base", hubs={"assess": [0, 3]}))
+    found = average_by_hub(scores)
+    assert (found["compiled"]["seen"]["assess"].mean, found["compiled"]["seen"]["assess"].n) == (
+        0.5,
+        16,
+    )
+    assert found["compiled"]["seen"]["pay"].mean == 1
+    assert found["floor/base"]["seen"]["assess"].mean == 0
+    assert found["floor/base"]["seen"]["assess"].high > 0
+
+
+def test_endings_are_counted_by_what_should_have_been_reached():
+    scores = [make_score(i, ending="success" if i else "") for i in range(4)]
+    scores.append(make_score(4, ending="escalation"))
+    scores.append(make_score(0, "walker", ending="success"))
+    endings = {f"s{i}": ["success"] for i in range(4)} | {"s4": ["abandonment", "escalation"]}
+    assert count_endings(scores, endings) == {
+        "seen": {
+            "abandonment or escalation": {"escalation": 1},
+            "success": {"": 1, "success": 3},
+        }
+    }
+
+
+def test_a_talk_counts_in_each_behaviour_of_its_customer_and_the_frequent_come_first():
+    wrong = {"ending_correct": 0.0, "facts_right": None}
+    scores = [make_score(i, measures=wrong if i == 2 else {}) for i in range(4)]
+    behaviours = {"s0": ["typos"], "s1": ["asks_why", "typos"], "s2": ["asks_why", "typos"]}
+    found = average_by_behaviour(scores, behaviours)
+    assert list(found) == ["typos", "asks_why"]
+    assert (found["typos"]["ending_correct"].n, found["asks_why"]["ending_correct"].mean) == (
+        3,
+        0.5,
+    )
+    assert (found["typos"]["facts_right"].n, found["typos"]["facts_right"].unscored) == (2, 1)
+
+
+def test_savings_are_of_the_customers_that_both_met_with_and_without_a_cache():
+    own = [make_talk(i, "compiled", prompt_tokens=100 + i, cached_tokens=50) for i in range(8)]
+    costs = {"prompt_tokens": 1000, "cached_tokens": 900, "seconds": 2.0}
+    others = [make_talk(i, "in_context/base", **costs) for i in range(4)]
+    found = measure_savings([*own, *others, make_talk(1, "floor/base", prompt_tokens=9)])
+    assert list(found) == ["in_context/base"]
+    ratio = found["in_context/base"]["prompt_tokens"]
+    assert (ratio.n, ratio.mean) == (4, pytest.approx(4000 / 406))
+    assert found["in_context/base"]["tokens_read"].mean == pytest.approx(400 / 206)
+    # the compiled model took no seconds here: there is nothing to divide by
+    assert found["in_context/base"]["seconds"].mean is None
+
+
+RESULT = {
+    "conditions": {
+        "compiled": {
+            "seen": {
+                "ending_correct": {"mean": 0.99, "low": 0.95, "high": 1.0, "n": 90, "unscored": 0},
+                "facts_right": {"mean": None, "low": None, "high": None, "n": 0, "unscored": 90},
+            }
+        }
+    },
+    "recognizer": {"accuracy": 0.99, "low": 0.98, "high": 0.995, "n": 600},
+    "instruments": {
+        "detected": {
+            "faulty/jump": {"mean": 1.0, "low": 0.96, "high": 1.0, "n": 90},
+            "faulty/left_out": {"mean": 0.9, "low": 0.8, "high": 0.95, "n": 90},
+        },
+        "false_alarms": {"walker": {"mean": 0.06, "low": 0.02, "high": 0.1, "n": 90}},
+    },
+}
+
+
+def test_a_bar_is_met_by_the_figure_and_surely_by_the_interval_too():
+    found = {one["bar"]: (one["is_met"], one["is_sure"]) for one in verdict(RESULT)}
+    assert found["right endings, seen"] == (True, False)
+    assert found["messages read right"] == (True, True)
+    assert found["faults detected, jump"] == (True, True)
+    assert found["faults detected, left_out"] == (False, False)
+    assert found["false alarms"] == (False, False)
+
+
+def test_a_bar_without_a_figure_is_neither_met_nor_missed():
+    found = {one["bar"]: one for one in verdict(RESULT)}
+    for name in ("right endings, difficult", "facts right, seen"):
+        assert (found[name]["is_met"], found[name]["is_sure"], found[name]["n"]) == (None, None, 0)
+    assert len(verdict({}, BARS)) == len(BARS)
+
+
+def test_a_bar_from_above_is_met_below_it():
+    bar = Bar("false alarms", ("instruments", "false_alarms", "walker"), 0.07, is_most=True)
+    assert [(one["is_met"], one["is_sure"]) for one in verdict(RESULT, [bar])] == [(True, False)]
+
+
+def gap(low, high):
+    return Difference(
+        mean=(low + high) / 2, n=99, low=low, high=high, p=0.5, cliffs_delta=0, unscored=0
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "shown"),
+    [
+        (0.01, 0.1, "better"),
+        (-0.04, 0.04, "as good"),
+        (-0.04, -0.01, "as good"),
+        (-0.1, -0.06, "worse"),
+        (-0.06, 0.02, "open"),
+    ],
+)
+def test_a_gap_says_what_its_interval_shows(low, high, shown):
+    assert judge_difference("ending_correct", gap(low, high), 0.05) == shown
+    # fewer premature endings are better
+    assert judge_difference("premature_ending", gap(-high, -low), 0.05) == shown
+
+
+def test_no_pair_shows_nothing():
+    none = dict.fromkeys(("mean", "low", "high", "p", "cliffs_delta"))
+    assert judge_difference("reasked", Difference(n=0, unscored=4, **none), 0.05) == ""

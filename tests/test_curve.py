@@ -1,0 +1,87 @@
+"""The learning curve is read from the folders of runs."""
+
+import json
+
+import pytest
+
+from workbench.evaluate.breakdown import BARS
+from workbench.evaluate.curve import bars_of, find_best, find_first, read_curve
+from workbench.run import open_run
+from workbench.show.learning import draw_curve, tabulate_curve
+
+SEEN, UNSEEN = BARS[:2]
+
+
+def metric(mean):
+    return {"mean": mean, "low": mean - 0.1, "high": mean, "n": 50, "unscored": 0}
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    """Runs of a sweep, of which one is not evaluated yet and one is none of it."""
+    for name, conversations, epochs, ending in [
+        ("demo-conversations-900", 900, 1, 0.99),
+        ("demo-conversations-90", 90, 1, 0.7),
+        ("demo-conversations-1800", 1800, 1, 0.985),
+        ("other", 10, 1, 0.1),
+    ]:
+        run = open_run("coffee", name, root=tmp_path)
+        run.record("inspect", train=conversations)
+        run.claim("train", epochs=epochs)
+        measures = {"ending_correct": metric(ending), "facts_right": metric(0.5)}
+        strata = {"seen": measures, "unseen": measures | {"ending_correct": metric(0.9)}}
+        run.write_text("result.json", json.dumps({"conditions": {"compiled": strata}}))
+    open_run("coffee", "demo-conversations-5", root=tmp_path).record("inspect", train=5)
+    return read_curve(tmp_path / "coffee", "demo-conversations-*")
+
+
+def test_all_evaluated_runs_of_a_sweep_are_points_in_order_of_what_they_trained_on(sweep):
+    own = [p for p in sweep if (p["stratum"], p["measure"]) == ("seen", "ending_correct")]
+    assert [(p["conversations"], p["epochs"], p["mean"]) for p in own] == [
+        (90, 1, 0.7),
+        (900, 1, 0.99),
+        (1800, 1, 0.985),
+    ]
+    assert len(sweep) == 3 * 2 * 2
+
+
+def test_a_bar_is_met_first_where_least_training_meets_it(sweep):
+    assert find_first(sweep, SEEN)["conversations"] == 900
+    assert find_first(sweep, UNSEEN) is None
+    assert find_best(sweep, UNSEEN)["mean"] == 0.9
+    assert [bar.name for bar in bars_of(sweep, BARS)] == [
+        "right endings, seen",
+        "right endings, unseen",
+        "facts right, seen",
+        "facts right, unseen",
+    ]
+
+
+def test_the_table_says_where_each_bar_is_met(sweep):
+    table = tabulate_curve(sweep).text
+    assert "900 conversations, 1 epoch" in table.split("\n")[2]
+    assert "not met" in table.split("\n")[3]
+
+
+def test_the_curve_has_each_point_its_interval_and_the_bars(sweep):
+    picture = draw_curve(sweep)
+    assert picture.text.split("\n")[1:3] == [
+        "seen, bar 0.98",
+        "  90: 0.700 [0.600, 0.700], n 50",
+    ]
+    assert picture.svg.count("<circle") == 6
+    assert picture.svg.count("bar of") == 2
+
+
+def test_epochs_have_lines_of_their_own_unless_only_they_differ(sweep):
+    more = [*sweep, *(point | {"epochs": 2} for point in sweep)]
+    assert "seen, 2 epochs, bar 0.98" in draw_curve(more).text
+    same = [point | {"conversations": 90} for point in more if point["conversations"] == 90]
+    assert "epochs trained on" in draw_curve(same).svg
+    assert "\nseen, bar 0.98\n  1: 0.700" in draw_curve(same).text
+
+
+def test_no_runs_are_no_curve(tmp_path):
+    assert read_curve(tmp_path, "*") == []
+    assert draw_curve([]).text.endswith("no values")
+    assert tabulate_curve([]).text == "not measured"

@@ -1,0 +1,222 @@
+"""What a result says beyond its means: by hub, ending and behaviour, what compiling saves, bars."""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.evaluate.metrics import MEASURES, PERFECT, Score
+from workbench.evaluate.simulation import Simulated
+from workbench.evaluate.statistics import (
+    Difference,
+    Metric,
+    Ratio,
+    average,
+    compare_ratio,
+)
+
+MARGIN = 0.05
+"""How much worse still counts as "as good", unless an evaluation says otherwise."""
+
+QUANTITIES = {
+    "prompt_tokens": "tokens of prompts",
+    "tokens_read": "tokens of prompts that no cache has",
+    "reply_tokens": "tokens of replies",
+    "seconds": "seconds of the agent",
+    "replies": "replies",
+}
+"""What is compared of the same customers' talks, without and with a prefix cache."""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """What was wished of a figure before it was measured."""
+
+    name: str
+    where: tuple[str, ...]
+    """Keys that lead to it in the result; "*" stands for each key there."""
+
+    wanted: float
+    is_most: bool = False
+    """The figure should be at most what is wanted, not at least."""
+
+
+ENDINGS = "ending_correct"
+
+BARS = (
+    *(
+        Bar(f"right endings, {stratum}", ("conditions", "compiled", stratum, ENDINGS), wanted)
+        for stratum, wanted in (
+            ("seen", 0.98),
+            ("unseen", 0.95),
+            ("difficult", 0.88),
+            ("adversarial", 0.85),
+        )
+    ),
+    *(
+        Bar(f"facts right, {stratum}", ("conditions", "compiled", stratum, "facts_right"), 0.97)
+        for stratum in ("seen", "unseen", "difficult")
+    ),
+    Bar("messages read right", ("recognizer",), 0.97),
+    Bar("faults detected", ("instruments", "detected", "*"), 0.95),
+    Bar("false alarms", ("instruments", "false_alarms", "walker"), 0.05, is_most=True),
+)
+"""The bars of this project."""
+
+
+def verdict(result: Mapping[str, Any], bars: Iterable[Bar] = BARS) -> list[dict[str, Any]]:
+    """Each bar with what was reached, as {bar, wanted, is_most, reached, low, high, n, is_met,
+    is_sure}.
+
+    `is_met` looks at the figure, `is_sure` at the bad end of its interval too; both are None where
+    nothing was measured, which is neither.
+    """
+    return [
+        _compare_with(bar, name, found)
+        for bar in bars
+        for name, found in _find(result, bar.where, bar.name)
+    ]
+
+
+def _find(found: Any, where: Sequence[str], name: str) -> list[tuple[str, dict[str, Any]]]:
+    if not where:
+        return [(name, found or {})]
+    first, *rest = where
+    if first != "*":
+        return _find((found or {}).get(first), rest, name)
+    every = [
+        pair
+        for key in found or {}
+        for pair in _find(found[key], rest, f"{name}, {key.rpartition('/')[2]}")
+    ]
+    return every or [(name, {})]
+
+
+def _compare_with(bar: Bar, name: str, found: dict[str, Any]) -> dict[str, Any]:
+    reached = found.get("mean", found.get("accuracy"))
+    low, high = found.get("low"), found.get("high")
+    worst = high if bar.is_most else low
+    return {
+        "bar": name,
+        "wanted": bar.wanted,
+        "is_most": bar.is_most,
+        "reached": reached,
+        "low": low,
+        "high": high,
+        "n": found.get("n", 0),
+        "is_met": _is_past(bar, reached),
+        "is_sure": _is_past(bar, worst) if reached is not None else None,
+    }
+
+
+def _is_past(bar: Bar, value: float | None) -> bool | None:
+    if value is None:
+        return None
+    return value <= bar.wanted if bar.is_most else value >= bar.wanted
+
+
+def judge_difference(measure: str, difference: Difference, margin: float) -> str:
+    """What a paired difference shows: "better", "as good", "worse", "open", or "" if nothing.
+
+    "As good" is claimed only against the margin, never because no difference was found: where
+    neither is shown, the matter is open.
+    """
+    if difference.mean is None or difference.low is None or difference.high is None:
+        return ""
+    is_less_better = PERFECT[measure] == 0
+    low, high = difference.low, difference.high
+    gain, loss = (-high, -low) if is_less_better else (low, high)
+    if gain > 0:
+        return "better"
+    if difference.is_as_good(margin, is_less_better):
+        return "as good"
+    return "worse" if loss < 0 else "open"
+
+
+def average_by_hub(scores: Iterable[Score]) -> dict[str, dict[str, dict[str, Metric]]]:
+    """Share of decisions right by condition, stratum and hub; n counts decisions."""
+    groups: dict[tuple[str, str, str], tuple[list[float], list[str]]] = {}
+    for score in scores:
+        for hub, (right, total) in score.hubs.items():
+            values, paths = groups.setdefault((score.condition, score.stratum, hub), ([], []))
+            values += [1.0] * right + [0.0] * (total - right)
+            paths += [score.path_id] * total
+    found: dict[str, dict[str, dict[str, Metric]]] = {}
+    for (condition, stratum, hub), (values, paths) in groups.items():
+        strata = found.setdefault(condition, {})
+        strata.setdefault(stratum, {})[hub] = average(values, paths)
+    return found
+
+
+def count_endings(
+    scores: Iterable[Score], endings: Mapping[str, Sequence[str]], condition: str = "compiled"
+) -> dict[str, dict[str, dict[str, int]]]:
+    """By stratum and acceptable ending, how often each ending was reached; "" is none.
+
+    `endings` has the acceptable ones of each scenario. Example: {"seen": {"success": {"success":
+    48, "escalation": 1, "": 1}}}
+    """
+    counts: dict[str, dict[str, Counter[str]]] = {}
+    for score in scores:
+        if score.condition == condition:
+            wanted = " or ".join(endings[score.scenario_id])
+            reached = counts.setdefault(score.stratum, {}).setdefault(wanted, Counter())
+            reached[score.ending] += 1
+    return {
+        stratum: {wanted: dict(reached) for wanted, reached in sorted(rows.items())}
+        for stratum, rows in counts.items()
+    }
+
+
+def average_by_behaviour(
+    scores: Iterable[Score],
+    behaviours: Mapping[str, Sequence[str]],
+    condition: str = "compiled",
+) -> dict[str, dict[str, Metric]]:
+    """Metrics of a condition by the customer's behaviour and measure, most frequent first.
+
+    `behaviours` has those of each scenario; a talk with several counts in each of them.
+    """
+    groups: dict[str, list[Score]] = {}
+    for score in scores:
+        if score.condition == condition:
+            for name in dict.fromkeys(behaviours.get(score.scenario_id, ())):
+                groups.setdefault(name, []).append(score)
+    return {
+        name: {
+            measure: average([s.measures.get(measure) for s in own], [s.path_id for s in own])
+            for measure in MEASURES
+        }
+        for name, own in sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    }
+
+
+def measure_savings(
+    talks: Iterable[Simulated], condition: str = "compiled"
+) -> dict[str, dict[str, Ratio]]:
+    """How many times as much each prompted baseline takes, on the customers that both met.
+
+    By baseline and quantity: see `QUANTITIES`.
+    """
+    groups: dict[str, dict[tuple[str, str], Simulated]] = {}
+    for talk in talks:
+        groups.setdefault(talk.condition, {})[talk.stratum, talk.scenario_id] = talk
+    own, savings = groups.get(condition, {}), {}
+    for other, theirs in groups.items():
+        shared = [key for key in own if key in theirs]
+        if other.partition("/")[0] in ("in_context", "orchestrated") and shared:
+            savings[other] = {
+                quantity: compare_ratio(
+                    [_count(theirs[key], quantity) for key in shared],
+                    [_count(own[key], quantity) for key in shared],
+                    [own[key].path_id for key in shared],
+                )
+                for quantity in QUANTITIES
+            }
+    return savings
+
+
+def _count(talk: Simulated, quantity: str) -> float:
+    if quantity == "tokens_read":
+        return talk.prompt_tokens - talk.cached_tokens
+    return getattr(talk, quantity)

@@ -1,0 +1,64 @@
+"""The learning curve: the same measures of runs that trained on more or for longer."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from workbench.evaluate.breakdown import Bar
+from workbench.run import Run
+
+Point = dict[str, Any]
+"""run, conversations, epochs, stratum, measure, mean, low, high, n."""
+
+
+def read_curve(runs_folder: Path, pattern: str) -> list[Point]:
+    """The compiled models' figures of all evaluated runs whose folder fits, fewest talks first.
+
+    Example: read_curve(runs_folder() / "travel_booking", "demo-conversations-*"), after a sweep
+    over conversations. Runs that were not evaluated have no point.
+
+    Raises:
+        RunError: a run's manifest is not what this program wrote.
+    """
+    points: list[Point] = []
+    for folder in sorted(Path(runs_folder).glob(pattern)):
+        if (folder / "result.json").exists() and (folder / "manifest.json").exists():
+            points += _read_points(Run(folder))
+    return sorted(points, key=lambda p: (p["conversations"], p["epochs"], p["run"]))
+
+
+def find_first(points: Iterable[Point], bar: Bar) -> Point | None:
+    """The point of least training, in conversations times epochs, that meets a bar; else None."""
+    own = [point for point in points if _is_of(point, bar) and point["mean"] is not None]
+    met = [point for point in own if point["mean"] >= bar.wanted]
+    return min(met, key=lambda p: (p["conversations"] * p["epochs"], p["epochs"]), default=None)
+
+
+def find_best(points: Iterable[Point], bar: Bar) -> Point | None:
+    """The point that comes nearest to a bar, or is highest above it."""
+    own = [point for point in points if _is_of(point, bar) and point["mean"] is not None]
+    return max(own, key=lambda point: point["mean"], default=None)
+
+
+def bars_of(points: Sequence[Point], bars: Iterable[Bar]) -> list[Bar]:
+    """The bars that a curve has points for."""
+    return [bar for bar in bars if any(_is_of(point, bar) for point in points)]
+
+
+def _is_of(point: Point, bar: Bar) -> bool:
+    return bar.where == ("conditions", "compiled", point["stratum"], point["measure"])
+
+
+def _read_points(run: Run) -> Iterable[Point]:
+    manifest, result = run.manifest, json.loads(run.file("result.json").read_text("utf-8"))
+    for stratum, measures in result["conditions"].get("compiled", {}).items():
+        for measure, metric in measures.items():
+            yield {
+                "run": run.name,
+                "conversations": manifest["inspect"]["train"],
+                "epochs": manifest["train"]["inputs"]["epochs"],
+                "stratum": stratum,
+                "measure": measure,
+                **{key: metric[key] for key in ("mean", "low", "high", "n")},
+            }
