@@ -69,13 +69,12 @@ class Domain:
 
         "why" is none of them: it answers a question of the agent's, and has no place elsewhere.
         """
-        trips = {act for trip in self.flowchart.anywhere.values() for act in trip.acts}
+        kinds = {act for trip in self.flowchart.anywhere.values() for act in trip.acts}
+        kinds -= {"ask", "why"}
         return [
             key
             for key in self.customer.keys
-            if Act.parse(key.split("+")[0]).kind in trips - {"ask", "why"}
-            and not key.startswith("part/")
-            and self.is_trained(key)
+            if key.partition("(")[0] in kinds and self.is_trained(key)
         ]
 
     def is_trained(self, act: str) -> bool:
