@@ -37,7 +37,10 @@ class Size:
 
     baseline_scenarios: int
     """How many of each sort the base model meets with the procedure in its prompt, and again under
-    an orchestrator."""
+    an orchestrator, and how many the compiled model meets several times."""
+
+    repeats: int
+    """How many times it meets them, for pass^k."""
 
     max_new_tokens: int
     """Tokens after which a reply is cut."""
@@ -57,6 +60,7 @@ SIZES = {
             test_scenarios=3,
             floor_scenarios=2,
             baseline_scenarios=1,
+            repeats=2,
             max_new_tokens=24,
         ),
         Size(
@@ -70,6 +74,7 @@ SIZES = {
             test_scenarios=100,
             floor_scenarios=10,
             baseline_scenarios=20,
+            repeats=4,
             max_new_tokens=160,
         ),
         Size(
@@ -83,6 +88,7 @@ SIZES = {
             test_scenarios=200,
             floor_scenarios=100,
             baseline_scenarios=100,
+            repeats=8,
             max_new_tokens=160,
         ),
     )

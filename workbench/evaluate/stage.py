@@ -1,131 +1,184 @@
 """The evaluation of a run: every condition meets the same customers, and all is scored and kept."""
 
 import json
-import os
-import platform
 import time
-from collections.abc import Iterable
-from pathlib import Path
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from workbench.conformance import Aligner
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
+from workbench.evaluate.breakdown import MARGIN
 from workbench.evaluate.conditions import Agent, ModelAgent, Walker
-from workbench.evaluate.faults import (
-    is_instrument,
-    make_instruments,
-    measure_detection,
-    write_faulty_practice,
+from workbench.evaluate.faults import make_instruments, write_faulty_practice
+from workbench.evaluate.metrics import Score, score_conversation
+from workbench.evaluate.orchestrated import OrchestratedAgent
+from workbench.evaluate.procedure_prompt import write_procedure_prompt
+from workbench.evaluate.result import Evaluated, build_result
+from workbench.evaluate.simulation import (
+    STRATA,
+    Simulated,
+    limit_replies,
+    of_stratum,
+    simulate,
 )
-from workbench.evaluate.metrics import (
-    Score,
-    average_scores,
-    compare_scores,
-    score_conversation,
-)
-from workbench.evaluate.simulation import STRATA, Simulated, limit_replies, simulate
-from workbench.evaluate.statistics import Metric, average
-from workbench.recognizer import AgentRecognizer
+from workbench.recognizer import AgentRecognizer, CustomerRecognizer
 from workbench.run import Run
+from workbench.sizes import Size
 from workbench.synthesize.scenarios import Scenario
 from workbench.train.base_model import BaseModel, resolve_base_model
 
-STAGES = ("design", "synthesize", "inspect", "train", "evaluate")
-
 FIT_CONVERSATIONS = 500
-"""Conversations the recognizer learns from; more make it slower and hardly better."""
+"""Conversations the recognizers learn from; more make them slower and hardly better."""
+
+REPEATED = "compiled/repeated"
+"""The compiled model before the same customers again and again: for pass^k alone."""
+
+COUNTS = ("test_scenarios", "floor_scenarios", "baseline_scenarios", "repeats", "max_new_tokens")
+"""Numbers of a size that an evaluation depends on."""
 
 
-def fit_recognizer(run: Run, domain: Domain) -> AgentRecognizer:
-    """A recognizer that has learnt from the run's training wordings, and from no others."""
+@dataclass(frozen=True)
+class Condition:
+    """An agent and the customers it meets."""
+
+    agent: Agent
+    scenarios: Sequence[Scenario]
+    strata: Sequence[str] = tuple(STRATA)
+
+
+def fit_recognizers(run: Run, domain: Domain) -> tuple[AgentRecognizer, CustomerRecognizer]:
+    """Readers of both roles that have learnt from training wordings, and from no others."""
     from workbench.synthesize.writing import write_practice
 
     talks = [t for t in run.read("conversations.jsonl", Conversation) if t.split == "train"]
     scenarios = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "train"]
-    scenarios = scenarios[:FIT_CONVERSATIONS]
-    practice = write_practice(domain, scenarios, seed=1)
-    practice += write_faulty_practice(domain, scenarios, seed=2)
-    return AgentRecognizer(domain).learn([*talks[:FIT_CONVERSATIONS], *practice])
+    # some of every sort: the last ones are the longest walks
+    scenarios = scenarios[:: max(1, len(scenarios) // FIT_CONVERSATIONS)]
+    talks = talks[:: max(1, len(talks) // FIT_CONVERSATIONS)]
+    talks += write_practice(domain, scenarios, seed=1)
+    customer = CustomerRecognizer(domain).learn(talks)
+    return AgentRecognizer(domain).learn(
+        [*talks, *write_faulty_practice(domain, scenarios, seed=2)]
+    ), customer
 
 
 def evaluate(
-    run: Run,
-    domain: Domain,
-    test_scenarios: int,
-    floor_scenarios: int,
-    max_new_tokens: int = 160,
-    size: str = "",
-    progress: bool = True,
+    run: Run, domain: Domain, settings: Size, margin: float = MARGIN, progress: bool = True
 ) -> dict[str, Any]:
     """Simulate and score all conditions; writes `simulated/`, `scores.jsonl` and `result.json`.
 
-    Conditions already simulated with the same inputs are not run again. Returns the result.
+    Conditions already simulated with the same inputs are not run again. `margin` is how much worse
+    still counts as "as good"; choose it before looking. Returns the result.
     """
     start = time.perf_counter()
     with run.lock():
-        counts = (test_scenarios, floor_scenarios, max_new_tokens)
-        talks, scores, recognizer, base = _evaluate(run, domain, *counts, progress)
+        trained = run.manifest["train"]
+        run.claim(
+            "evaluate",
+            data=hash_text(sorted(domain.hashes.items())),
+            model=hash_text(trained["inputs"], trained["result"]),
+            margin=margin,
+            **{name: getattr(settings, name) for name in COUNTS},
+        )
+        base = resolve_base_model(trained["inputs"]["base_model"])
+        found = _simulate_all(run, domain, settings, base, progress)
         if "seconds" not in run.manifest["evaluate"]:
             run.record("evaluate", seconds=round(time.perf_counter() - start, 1))
-        result = _result(run, domain, base, talks, scores, recognizer) | {"size": size}
+        result = build_result(run, domain, base, found, margin) | {"size": settings.name}
         run.write_text("result.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     return result
 
 
-def _evaluate(
-    run: Run,
-    domain: Domain,
-    test_scenarios: int,
-    floor_scenarios: int,
-    max_new_tokens: int,
-    progress: bool,
-) -> tuple[list[Simulated], list[Score], AgentRecognizer, BaseModel]:
-    every = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
-    scenarios = every[:test_scenarios]
-    trained = run.manifest["train"]
-    run.claim(
-        "evaluate",
-        data=hash_text(sorted(domain.hashes.items())),
-        model=hash_text(trained["inputs"], trained["result"]),
-        test_scenarios=test_scenarios,
-        floor_scenarios=floor_scenarios,
-        max_new_tokens=max_new_tokens,
-    )
-    base = resolve_base_model(trained["inputs"]["base_model"])
-    recognizer = fit_recognizer(run, domain)
-    agents: list[tuple[Agent, list[Scenario]]] = [
-        (Walker(domain, "walker/true_labels", has_true_ears=True), scenarios),
-        (Walker(domain, "walker"), scenarios),
-        (ModelAgent("compiled", run.file("model"), max_new_tokens), scenarios),
-        (ModelAgent("floor/base", base.folder, max_new_tokens), scenarios[:floor_scenarios]),
-    ]
-    agents += [(agent, scenarios) for agent in make_instruments(domain)]
-    limit = limit_replies(every)
+def _simulate_all(
+    run: Run, domain: Domain, settings: Size, base: BaseModel, progress: bool
+) -> Evaluated:
+    tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
+    scenarios = _first_of_each(tests, settings.test_scenarios)
+    agent_reader, customer_reader = fit_recognizers(run, domain)
+    limit = limit_replies(tests)
     talks: list[Simulated] = []
-    for agent, own in agents:
-        talks += _simulate_once(run, agent, own, domain, recognizer, limit, progress)
+    for condition in list_conditions(run, domain, settings, base, scenarios):
+        talks += _simulate_once(run, condition, domain, agent_reader, limit, progress)
     scores = score_all(talks, scenarios, domain)
     run.write("scores.jsonl", scores)
-    return talks, scores, recognizer, base
+    repeated = _repeat(of_stratum(scenarios, "unseen", settings.baseline_scenarios), settings)
+    agent = ModelAgent(REPEATED, run.file("model"), settings.max_new_tokens)
+    again = _simulate_once(
+        run, Condition(agent, repeated, ("unseen",)), domain, agent_reader, limit, progress
+    )
+    originals = [score.model_copy(update={"scenario_id": score.scenario_id.partition("/")[0]})
+                 for score in score_all(again, repeated, domain)]
+    return Evaluated(scenarios, talks, scores, originals, agent_reader, customer_reader)
+
+
+def list_conditions(
+    run: Run, domain: Domain, settings: Size, base: BaseModel, scenarios: Sequence[Scenario]
+) -> list[Condition]:
+    """All conditions, the quick ones first.
+
+    The base model without and with the procedure meets fewer customers: it is slow, and far from
+    the others.
+    """
+    few = _first_of_each(scenarios, settings.floor_scenarios)
+    some = _first_of_each(scenarios, settings.baseline_scenarios)
+    most = settings.max_new_tokens
+    prompt = write_procedure_prompt(domain)
+    return [
+        Condition(Walker(domain, "walker/true_labels", has_true_ears=True), scenarios),
+        Condition(Walker(domain, "walker"), scenarios),
+        *(
+            Condition(agent, scenarios, ("unseen", "difficult"))
+            for agent in make_instruments(domain)
+        ),
+        Condition(ModelAgent("compiled", run.file("model"), most), scenarios),
+        Condition(ModelAgent("floor/base", base.folder, most), few, ("seen", "unseen")),
+        Condition(ModelAgent("in_context/base", base.folder, most, prompt), some),
+        Condition(OrchestratedAgent(domain, base.folder, max_new_tokens=most), some),
+    ]
+
+
+def _first_of_each(scenarios: Iterable[Scenario], most: int) -> list[Scenario]:
+    """The first scenarios of each sort of customer."""
+    kept: dict[str, list[Scenario]] = {}
+    for scenario in scenarios:
+        own = kept.setdefault(scenario.stratum, [])
+        if len(own) < most:
+            own.append(scenario)
+    return [scenario for own in kept.values() for scenario in own]
+
+
+def _repeat(scenarios: Iterable[Scenario], settings: Size) -> list[Scenario]:
+    """Each scenario several times: the same customer in other words each time."""
+    return [
+        scenario.model_copy(
+            update={
+                "scenario_id": f"{scenario.scenario_id}/{n}",
+                "seed": hash_text(scenario.seed, "repeat", n),
+            }
+        )
+        for scenario in scenarios
+        for n in range(settings.repeats)
+    ]
 
 
 def _simulate_once(
     run: Run,
-    agent: Agent,
-    scenarios: list[Scenario],
+    condition: Condition,
     domain: Domain,
     recognizer: AgentRecognizer,
     limit: int,
     progress: bool,
 ) -> list[Simulated]:
+    agent, strata = condition.agent, condition.strata
     name = f"simulated/{agent.name.replace('/', '_')}.jsonl"
     done = run.read(name, Simulated, missing_ok=True)
-    wanted = {(stratum, s.scenario_id) for stratum in STRATA for s in scenarios}
+    wanted = {(s, own.scenario_id) for s in strata for own in of_stratum(condition.scenarios, s)}
     if {(talk.stratum, talk.scenario_id) for talk in done} == wanted:
         return done
     start = time.perf_counter()
-    talks = simulate(agent, scenarios, STRATA, domain, recognizer, limit, progress)
+    talks = simulate(agent, condition.scenarios, strata, domain, recognizer, limit, progress)
     run.write(name, talks)
     seconds = run.manifest["evaluate"].get("seconds_by_condition", {})
     run.record(
@@ -150,106 +203,3 @@ def score_all(
         )
         for talk in talks
     ]
-
-
-def measure_recognizer(talks: Iterable[Simulated], recognizer: AgentRecognizer) -> Metric:
-    """Share of the walker's messages read right, in wordings the recognizer never saw.
-
-    Right means all steps, side trips and slots asked for.
-    """
-    rights, paths = [], []
-    for talk in talks:
-        if talk.condition != "walker/true_labels" or talk.true_labels is None:
-            continue
-        for i, message in enumerate(talk.conversation.messages):
-            if message.role == "assistant":
-                truth, read = talk.true_labels[i], recognizer.label([message.content])[0]
-                is_right = recognizer.expected(truth) == recognizer.expected(read)
-                rights.append(float(is_right and sorted(truth.asks) == sorted(read.asks)))
-                paths.append(talk.path_id)
-    return average(rights, paths)
-
-
-def _result(
-    run: Run,
-    domain: Domain,
-    base: Any,
-    talks: list[Simulated],
-    scores: list[Score],
-    recognizer: AgentRecognizer,
-) -> dict[str, Any]:
-    conditions = average_scores(scores)
-    accuracy = measure_recognizer(talks, recognizer)
-    manifest = run.manifest
-    return {
-        "schema": 1,
-        "domain": domain.name,
-        "run": run.name,
-        "size": "",
-        "base_model": {
-            "name": base.name,
-            "source": base.source,
-            "quantization": base.quantization,
-            "sha256": base.sha256,
-        },
-        "teacher": manifest["synthesize"]["teacher"],
-        "hardware": describe_hardware(),
-        "seconds": {
-            stage: manifest[stage]["seconds"]
-            for stage in STAGES
-            if "seconds" in manifest.get(stage, {})
-        },
-        "recognizer": {
-            "accuracy": accuracy.mean,
-            "n": accuracy.n,
-            "low": accuracy.low,
-            "high": accuracy.high,
-        },
-        "conditions": _dump(conditions),
-        "differences": {
-            "compiled": _dump(compare_scores(s for s in scores if not is_instrument(s.condition)))
-        },
-        "instruments": {
-            name: {condition: metric.model_dump() for condition, metric in found.items()}
-            for name, found in measure_detection(talks, scores).items()
-        },
-        "cost": {name: _cost([t for t in talks if t.condition == name]) for name in conditions},
-    }
-
-
-def _dump(found: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
-    """Figures by condition, stratum and measure, as plain values."""
-    return {
-        condition: {
-            stratum: {measure: figure.model_dump() for measure, figure in measures.items()}
-            for stratum, measures in strata.items()
-        }
-        for condition, strata in found.items()
-    }
-
-
-def _cost(talks: list[Simulated]) -> dict[str, float]:
-    """Tokens of a conversation and seconds of a reply, of the tested agent alone."""
-    n, replies = len(talks), max(1, sum(talk.replies for talk in talks))
-    return {
-        "prompt_tokens": round(sum(talk.prompt_tokens for talk in talks) / n, 1),
-        "reply_tokens": round(sum(talk.reply_tokens for talk in talks) / n, 1),
-        "seconds_per_reply": round(sum(talk.seconds for talk in talks) / replies, 4),
-        "seconds_per_conversation": round(sum(talk.seconds for talk in talks) / n, 3),
-    }
-
-
-def describe_hardware() -> str:
-    """What this machine computes with, e.g. "AMD EPYC, 2 cores, 23 GB, no GPU"."""
-    import psutil
-    import torch
-
-    name = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(
-            (line.partition(":")[2].strip() for line in lines if "model name" in line), name
-        )
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    memory = psutil.virtual_memory().total / 2**30
-    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GB, {gpu}"

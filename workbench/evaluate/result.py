@@ -1,0 +1,182 @@
+"""`result.json`: every condition, stratum, measure, difference and unscored count of an evaluation."""
+
+import os
+import platform
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel as Record
+
+from workbench.domain import Domain
+from workbench.evaluate.audit import (
+    describe_customers,
+    find_tainted,
+    measure_taint,
+    without_tainted,
+)
+from workbench.evaluate.breakdown import (
+    average_by_behaviour,
+    average_by_hub,
+    count_endings,
+    measure_savings,
+)
+from workbench.evaluate.faults import is_instrument, measure_detection
+from workbench.evaluate.humans import find_cases, measure_humans
+from workbench.evaluate.metrics import Score, average_scores, compare_scores
+from workbench.evaluate.reading_error import measure_recognizer, measure_recognizer_by_condition
+from workbench.evaluate.repeats import measure_pass_k
+from workbench.evaluate.simulation import Simulated
+from workbench.recognizer import AgentRecognizer, CustomerRecognizer
+from workbench.run import Run
+from workbench.synthesize.behaviours import list_behaviours
+from workbench.synthesize.scenarios import Scenario
+from workbench.train.base_model import BaseModel
+
+STAGES = ("design", "synthesize", "inspect", "train", "evaluate")
+
+
+@dataclass(frozen=True)
+class Evaluated:
+    """What an evaluation's simulations came to."""
+
+    scenarios: Sequence[Scenario]
+    talks: Sequence[Simulated]
+    scores: Sequence[Score]
+    repeats: Sequence[Score]
+    """Of the compiled model before repeated customers; they share their scenario's id."""
+    agent_reader: AgentRecognizer
+    customer_reader: CustomerRecognizer
+
+
+def build_result(
+    run: Run, domain: Domain, base: BaseModel, found: Evaluated, margin: float
+) -> dict[str, Any]:
+    """All figures of an evaluation as plain values."""
+    measured = [talk for talk in found.talks if not is_instrument(talk.condition)]
+    scores = [score for score in found.scores if not is_instrument(score.condition)]
+    accuracy = measure_recognizer(found.talks, found.agent_reader)
+    by_condition = measure_recognizer_by_condition(found.talks, found.agent_reader, domain)
+    cases = find_cases()
+    parts = {
+        "schema": 2,
+        "domain": domain.name,
+        "run": run.name,
+        "margin": margin,
+        **_describe(run, base),
+        "recognizer": {
+            "accuracy": accuracy.mean,
+            **accuracy.model_dump(include={"n", "low", "high"}),
+        },
+        "recognizer_by_condition": {name: error.alike for name, error in by_condition.items()},
+        "parsed_by_condition": {name: error.parsed for name, error in by_condition.items()},
+        "conditions": average_scores(found.scores),
+        "differences": {"compiled": compare_scores(scores)},
+        "instruments": measure_detection(found.talks, found.scores),
+        "by_hub": average_by_hub(scores),
+        "by_ending": count_endings(scores, {s.scenario_id: s.endings for s in found.scenarios}),
+        "by_behaviour": average_by_behaviour(
+            scores, {s.scenario_id: s.behaviours for s in found.scenarios}
+        ),
+        "untrained_kinds": list_behaviours(domain, "untrained"),
+        "pass_k": measure_pass_k(found.repeats, _list_ks(found.repeats)),
+        "savings": measure_savings(measured),
+        "cost": _cost_by_condition(found.talks),
+        **_audit(measured, scores, found.customer_reader, domain),
+        **({"humans": measure_humans(cases)} if cases else {}),
+    }
+    return plain(parts)
+
+
+def plain(found: Any) -> Any:
+    """Records and dataclasses, however deep, as dictionaries; keys as text."""
+    if isinstance(found, Record):
+        return found.model_dump()
+    if is_dataclass(found) and not isinstance(found, type):
+        return plain(asdict(found))
+    if isinstance(found, Mapping):
+        return {str(key): plain(value) for key, value in found.items()}
+    return [plain(item) for item in found] if isinstance(found, list | tuple) else found
+
+
+def _describe(run: Run, base: BaseModel) -> dict[str, Any]:
+    manifest = run.manifest
+    return {
+        "base_model": {
+            name: getattr(base, name) for name in ("name", "source", "quantization", "sha256")
+        },
+        "teacher": manifest["synthesize"]["teacher"],
+        "hardware": describe_hardware(),
+        "seconds": {
+            stage: manifest[stage]["seconds"]
+            for stage in STAGES
+            if "seconds" in manifest.get(stage, {})
+        },
+    }
+
+
+def _list_ks(scores: Iterable[Score]) -> list[int]:
+    counts: dict[str, int] = {}
+    for score in scores:
+        counts[score.scenario_id] = counts.get(score.scenario_id, 0) + 1
+    return list(range(1, max(counts.values(), default=0) + 1))
+
+
+def _audit(
+    talks: Sequence[Simulated],
+    scores: Sequence[Score],
+    reader: CustomerRecognizer,
+    domain: Domain,
+) -> dict[str, Any]:
+    """The customers who met the compiled model, and the scores without those whose words slipped.
+
+    Tainted talks are those of any condition: each is scored without its own.
+    """
+    tainted = find_tainted(talks, reader, domain)
+    own = [talk for talk in talks if talk.condition == "compiled"]
+    return {
+        "audit": measure_taint(own, tainted),
+        "tainted": {talk.conversation_id: tainted[talk.conversation_id]
+                    for talk in own if talk.conversation_id in tainted},
+        "untainted": average_scores(without_tainted(scores, tainted)),
+        "customers": describe_customers(own),
+    }
+
+
+def _cost_by_condition(talks: Iterable[Simulated]) -> dict[str, dict[str, float]]:
+    groups: dict[str, list[Simulated]] = {}
+    for talk in talks:
+        groups.setdefault(talk.condition, []).append(talk)
+    return {name: _cost(own) for name, own in groups.items()}
+
+
+def _cost(talks: Sequence[Simulated]) -> dict[str, float]:
+    """Tokens and seconds of a conversation, of the tested agent alone."""
+    n, replies = len(talks), max(1, sum(talk.replies for talk in talks))
+    seconds = sum(talk.seconds for talk in talks)
+    return {
+        "conversations": n,
+        "replies": round(replies / n, 2),
+        "prompt_tokens": round(sum(talk.prompt_tokens for talk in talks) / n, 1),
+        "cached_tokens": round(sum(talk.cached_tokens for talk in talks) / n, 1),
+        "reply_tokens": round(sum(talk.reply_tokens for talk in talks) / n, 1),
+        "seconds_per_reply": round(seconds / replies, 4),
+        "seconds_per_conversation": round(seconds / n, 3),
+    }
+
+
+def describe_hardware() -> str:
+    """What this machine computes with, e.g. "AMD EPYC, 2 cores, 23 GB, no GPU"."""
+    import psutil
+    import torch
+
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(
+            (line.partition(":")[2].strip() for line in lines if "model name" in line), name
+        )
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GB, {gpu}"
