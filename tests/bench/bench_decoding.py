@@ -9,15 +9,19 @@ replies and a customer's written ones, turn after turn, by the likeliest token.
 - batched: all talks a turn at a time, as an evaluation does, remembering what was read
 - shared, unshared: batched, after a prompt of --prompt tokens, kept once or once a talk
 
-Memory is what the process took at its peak beyond the loaded model. Name a compiled model with
---model: a base model often knows no end, and replies of equal length hide what batches gain.
+Memory is the peak beyond the loaded model, looked at 50 times a second. CPU seconds count all
+threads and stay comparable on a busy machine. Name a compiled model with --model: a base model
+often knows no end, and replies of equal length hide what batches gain.
 """
 
 import argparse
 import multiprocessing
-import resource
 import sys
+import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
+
+import psutil
 
 from workbench.chat_format import prompt_ids
 from workbench.conversation import Message
@@ -29,7 +33,7 @@ from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_talk
 
 
-def list_openings(n_talks: int, n_turns: int) -> list[list[Message]]:
+def list_customers(n_talks: int, n_turns: int) -> list[list[Message]]:
     """For each talk its system message and its customer's, one a turn after the first."""
     domain = read_domain("travel_booking")
     paths = [path for path in enumerate_paths(domain.flowchart) if len(path.nodes) >= 2 * n_turns]
@@ -48,20 +52,21 @@ def repeat_to_length(text: str, n_tokens: int, tokenizer) -> str:
     return tokenizer.decode((ids * (n_tokens // len(ids) + 1))[:n_tokens])
 
 
-def hold_talks(openings, reply, tokenizer) -> tuple[float, int]:
-    """Seconds that all replies took, and tokens written in them."""
-    talks = [[talk[0]] for talk in openings]
-    seconds, n_tokens = 0.0, 0
-    for turn in range(1, len(openings[0]) + 1):
+def hold_talks(customers, reply, tokenizer) -> tuple[float, float, int]:
+    """Seconds and CPU seconds that all replies took, and tokens written in them."""
+    talks = [[talk[0]] for talk in customers]
+    seconds, cpu_seconds, n_tokens = 0.0, 0.0, 0
+    for turn in range(1, len(customers[0]) + 1):
         prompts = [prompt_ids(talk, tokenizer) for talk in talks]
-        start = time.perf_counter()
+        start, cpu_start = time.perf_counter(), time.process_time()
         replies = reply(prompts)
         seconds += time.perf_counter() - start
+        cpu_seconds += time.process_time() - cpu_start
         n_tokens += sum(map(len, replies))
-        for talk, opening, said in zip(talks, openings, replies, strict=True):
+        for talk, customer, said in zip(talks, customers, replies, strict=True):
             text = tokenizer.decode(said, skip_special_tokens=True)
-            talk += [Message(role="assistant", content=text), *opening[turn : turn + 1]]
-    return seconds, n_tokens
+            talk += [Message(role="assistant", content=text), *customer[turn : turn + 1]]
+    return seconds, cpu_seconds, n_tokens
 
 
 def generate_each(model, prompts: list[list[int]], n_new: int, stop: int) -> list[list[int]]:
@@ -83,8 +88,8 @@ def generate_each(model, prompts: list[list[int]], n_new: int, stop: int) -> lis
     return written
 
 
-def measure(way: str, options: argparse.Namespace) -> tuple[float, int, float]:
-    """Seconds, tokens written, and megabytes at the peak, of one way of holding all talks."""
+def measure(way: str, options: argparse.Namespace) -> tuple[float, float, int, float]:
+    """Seconds, CPU seconds, tokens written and megabytes of one way of holding all talks."""
     prepare_process()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -95,12 +100,12 @@ def measure(way: str, options: argparse.Namespace) -> tuple[float, int, float]:
     tokenizer = AutoTokenizer.from_pretrained(options.model)
     model = AutoModelForCausalLM.from_pretrained(options.model, dtype=getattr(torch, dtype))
     model, stop, n_new = model.to(device).eval(), tokenizer.eos_token_id, options.tokens
-    openings = list_openings(options.talks, options.turns)
-    generate_each(model, [prompt_ids(openings[0], tokenizer)], 2, stop)
+    customers = list_customers(options.talks, options.turns)
+    generate_each(model, [prompt_ids(customers[0][:1], tokenizer)], 2, stop)
     if "shared" in way:
         procedure = write_procedure_prompt(read_domain("travel_booking"))
         text = repeat_to_length(procedure, options.prompt, tokenizer)
-        openings = [[Message(role="system", content=text), *talk[1:]] for talk in openings]
+        customers = [[Message(role="system", content=text), *talk[1:]] for talk in customers]
     if way == "one by one":
 
         def reply(prompts):
@@ -113,20 +118,38 @@ def measure(way: str, options: argparse.Namespace) -> tuple[float, int, float]:
         def reply(prompts):
             return decoder.write(prompts, n_new, range(len(prompts)))
 
-    before = peak_memory_mb(device)
-    seconds, n_tokens = hold_talks(openings, reply, tokenizer)
-    return seconds, n_tokens, peak_memory_mb(device) - before
+    with PeakMemory(device) as memory:
+        costs = hold_talks(customers, reply, tokenizer)
+    return *costs, memory.megabytes
 
 
-def peak_memory_mb(device: str) -> float:
-    """The most that this process has taken so far, on the device that computes."""
-    if device == "cuda":
-        import torch
+class PeakMemory:
+    """The most memory that is taken inside the block, beyond what was taken before it."""
 
-        return torch.cuda.max_memory_allocated() / 2**20
-    # kilobytes on Linux, bytes on a Mac
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    def __init__(self, device: str):
+        self.device, self.megabytes = device, 0.0
+        self.is_done = threading.Event()
+
+    def __enter__(self):
+        self.before = self.take()
+        self.watcher = threading.Thread(target=self.watch, daemon=True)
+        self.watcher.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_done.set()
+        self.watcher.join()
+
+    def watch(self) -> None:
+        while not self.is_done.wait(0.02):
+            self.megabytes = max(self.megabytes, (self.take() - self.before) / 2**20)
+
+    def take(self) -> int:
+        if self.device == "cuda":
+            import torch
+
+            return torch.cuda.memory_allocated()
+        return psutil.Process().memory_info().rss
 
 
 def main() -> None:
@@ -135,28 +158,39 @@ def main() -> None:
     parser.add_argument("--talks", type=int, default=24)
     parser.add_argument("--turns", type=int, default=5)
     parser.add_argument("--tokens", type=int, default=40, help="most tokens of a reply")
-    parser.add_argument("--prompt", type=int, default=2500, help="tokens of the shared prompt")
+    parser.add_argument(
+        "--prompt", type=int, default=2500, help="tokens of the shared prompt; 0: none"
+    )
     parser.add_argument("--model", default="", help="a model's folder; the base model if empty")
     options = parser.parse_args()
     if not options.model:
         from workbench.train.base_model import resolve_base_model
 
         options.model = str(resolve_base_model("smollm2").folder)
+    pairs = [("batched", "one by one"), ("shared", "unshared")]
+    for ours, other in pairs if options.prompt else pairs[:1]:
+        compare(ours, other, options)
+
+
+def compare(ours: str, other: str, options: argparse.Namespace) -> None:
+    """Measure two ways and print what each took and the ratios of ours to the other."""
     found = {}
-    for way in ("one by one", "batched", "unshared", "shared"):
-        # memory at its peak never falls: a process each
-        with multiprocessing.get_context("spawn").Pool(1) as pool:
-            found[way] = pool.apply(measure, (way, options))
-        seconds, n, memory = found[way]
+    for way in (other, ours):
+        # a process each: what one leaves behind is no memory of the other
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            seconds, cpu_seconds, n, memory = pool.submit(measure, way, options).result()
+        found[way] = (n / seconds, n / cpu_seconds, memory)
         print(
-            f"{way:<12}{seconds:7.1f} s {n:6} tokens {n / seconds:7.1f} tokens/s {memory:7.0f} MB",
+            f"{way:<12}{n:6} tokens {seconds:7.1f} s {n / seconds:7.1f} a second"
+            f"{cpu_seconds:8.1f} CPU s {n / cpu_seconds:7.1f} a CPU second {memory:7.0f} MB",
             flush=True,
         )
-    for ours, other in (("batched", "one by one"), ("shared", "unshared")):
-        pace = {way: found[way][1] / found[way][0] for way in (ours, other)}
-        print(f"{ours} beside {other}: {pace[ours] / pace[other]:.1f} times the tokens a second")
-    memory = found["unshared"][2] / found["shared"][2]
-    print(f"shared beside unshared: 1/{memory:.1f} of the memory")
+    pace, cpu_pace, memory = (a / b for a, b in zip(found[ours], found[other], strict=True))
+    print(
+        f"{ours} beside {other}: {pace:.1f} times the tokens a second, {cpu_pace:.1f} times"
+        f" a CPU second, {memory:.2f} times the memory"
+    )
 
 
 if __name__ == "__main__":
