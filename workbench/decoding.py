@@ -74,7 +74,8 @@ class Decoder:
         """Continue each prompt up to its stop token, or to `max_new_tokens`.
 
         What was read of a prompt that has a name is remembered until the next call, and of the
-        prompt that then has this name only what is new is read.
+        prompt that then has this name only what is new is read. What all prompts begin with is read
+        once, for this call and those after it, unless it is short.
 
         `batch_size` is how many are continued together at most; memory may allow fewer.
 
@@ -358,10 +359,11 @@ def _attend(
             query, key, value, attn_mask=mask, scale=scale
         )
     n_rows, n_shared = len(query), shared.shape[2]
+    # scaled first, so that half precision does not overflow
+    query = query * scale
     # what is shared is multiplied with the queries of all rows at once, and never copied
     asked = query.transpose(0, 1).flatten(1, 2) @ shared[0].mT
     scores = torch.cat([asked.unflatten(1, (n_rows, -1)).transpose(0, 1), query @ key.mT], dim=-1)
-    scores *= scale
     scores[..., n_shared:] += mask
     weights = scores.softmax(-1)
     told = weights[..., :n_shared].transpose(0, 1).flatten(1, 2) @ shared[1]
