@@ -196,3 +196,106 @@ def test_what_makes_no_sense_is_refused_and_forgets_nothing(decoder, prompts, n,
     with pytest.raises(ValueError, match=r"a prompt has a token|different names"):
         decoder.write(prompts, n, names)
     assert list(decoder.memories) == ["a"]
+
+
+BEGINNING = [7 + i * i % 80 for i in range(80)]
+ALIKE = [[*BEGINNING, *prompt] for prompt in PROMPTS]
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 128])
+@pytest.mark.parametrize("names", [(), "abcd"])
+def test_what_all_prompts_begin_with_is_read_once(decoder, wanted, monkeypatch, batch_size, names):
+    counts = count_read(decoder, monkeypatch)
+    written = decoder.write(ALIKE, 12, names, batch_size)
+    assert written == [wanted(prompt) for prompt in ALIKE]
+    assert len({tuple(tokens) for tokens in written}) > 1
+    assert counts[0] == len(BEGINNING)
+    assert sum(counts) == len(BEGINNING) + sum(map(len, PROMPTS)) + 11 * len(PROMPTS)
+
+
+def test_without_sharing_replies_are_the_same(load, monkeypatch):
+    shared = Decoder(load(), -1).write(ALIKE, 12)
+    monkeypatch.setattr("workbench.decoding.SHARED_FROM", 999)
+    decoder = Decoder(load(), -1)
+    assert decoder.write(ALIKE, 12) == shared
+    assert decoder.shared is None
+
+
+def test_prompts_that_are_all_the_same_are_read_once(decoder, wanted, monkeypatch):
+    counts = count_read(decoder, monkeypatch)
+    assert decoder.write([BEGINNING] * 3, 12) == [wanted(BEGINNING)] * 3
+    # the last token of each is read by itself: the reply is computed from it
+    assert counts[:2] == [len(BEGINNING) - 1, 3]
+
+
+def test_what_is_shared_stays_from_turn_to_turn(load, wanted, monkeypatch):
+    stop = wanted(ALIKE[0])[3]
+    decoder = Decoder(load(), stop)
+    first = decoder.write(ALIKE, 12, list("abcd"))
+    # whoever began together may go on alone, in another order
+    left = [2, 0]
+    longer = [[*ALIKE[n], *first[n], 7, 8] for n in left]
+    monkeypatch.setattr("workbench.decoding.ATTEND_AT_ONCE", 1)
+    counts = count_read(decoder, monkeypatch)
+    assert decoder.write(longer, 6, ["c", "a"]) == [wanted(p, 6, stop) for p in longer]
+    assert counts[0] == 3 * len(left)
+    assert decoder.write(ALIKE[3:], 6, ["e"]) == [wanted(ALIKE[3], 6, stop)]
+    assert len(BEGINNING) not in counts
+
+
+def test_a_memory_holds_only_what_is_not_shared(decoder):
+    decoder.write(ALIKE, 6, list("abcd"))
+    held = [memory.states.shape[3] for memory in decoder.memories.values()]
+    assert sorted(held) == sorted(len(prompt) + 5 for prompt in PROMPTS)
+
+
+def test_a_prompt_that_begins_otherwise_ends_the_sharing(decoder, wanted):
+    first = decoder.write(ALIKE, 6, list("abcd"))
+    longer = [[*p, *w, 7] for p, w in zip(ALIKE, first, strict=True)]
+    longer[1] = [*BEGINNING[:70], 3, 4, 5]
+    assert decoder.write(longer, 6, list("abcd")) == [wanted(prompt, 6) for prompt in longer]
+    assert decoder.shared.ids == BEGINNING[:70]
+    assert decoder.write(PROMPTS, 6, list("abcd")) == [wanted(prompt, 6) for prompt in PROMPTS]
+    assert decoder.shared is None
+
+
+@pytest.mark.parametrize(("n", "is_shared"), [(63, False), (64, True)])
+def test_a_short_beginning_is_not_worth_sharing(decoder, n, is_shared):
+    decoder.write([[*BEGINNING[:n], 3], [*BEGINNING[:n], 4]], 2)
+    assert bool(decoder.shared) == is_shared
+
+
+def test_conversations_that_are_remembered_are_not_read_again_to_be_shared(decoder, monkeypatch):
+    decoder.write(ALIKE[:1], 2, ["a"])
+    counts = count_read(decoder, monkeypatch)
+    decoder.write([ALIKE[0], ALIKE[0]], 1, ["a", "b"])
+    assert decoder.shared is None
+    assert sum(counts) == 1 + len(ALIKE[0])
+
+
+def test_tokens_that_were_not_read_are_counted(decoder, monkeypatch):
+    prompts, counts = ALIKE, count_read(decoder, monkeypatch)
+    for _ in range(3):
+        counts.clear()
+        written = decoder.write(prompts, 6, list("abcd"))
+        n_read = sum(counts) - 5 * len(prompts)
+        assert sum(map(len, prompts)) - sum(decoder.n_cached) == n_read
+        assert all(0 <= n < len(p) for n, p in zip(decoder.n_cached, prompts, strict=True))
+        prompts = [[*p, *w, 7] for p, w in zip(prompts, written, strict=True)]
+
+
+def test_one_conversation_pays_for_what_is_shared(decoder):
+    decoder.write(ALIKE, 2)
+    assert decoder.n_cached == [80, 80, 0, 80]
+    decoder.write(ALIKE, 2)
+    assert decoder.n_cached == [80, 80, 80, 80]
+
+
+def test_what_is_shared_takes_its_memory_once(decoder, monkeypatch):
+    decoder.write(ALIKE, 2)
+    token = decoder.shared.states.nbytes // len(BEGINNING)
+    # room for two of the longest: 40 tokens of their own and two to write
+    monkeypatch.setattr("workbench.decoding.MOST_AT_ONCE", token * (80 + 2 * 42))
+    counts = count_read(decoder, monkeypatch)
+    decoder.write(ALIKE, 2)
+    assert counts == [40 + 17, 2, 9 + 1, 2]

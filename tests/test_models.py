@@ -44,10 +44,20 @@ def test_a_reply_counts_what_stood_before_it_and_what_was_written(exact, folder)
     assert reply.seconds > 0
 
 
+def test_a_reply_counts_what_was_not_read_for_it(exact):
+    long = [Message(role="system", content="Be brief. " * 40)]
+    first = exact.reply([long, long], 4, ["a", "b"])
+    n = first[0].prompt_tokens
+    assert [reply.cached_tokens for reply in first] == [0, n - 1]
+    again = exact.reply([long, long], 4, ["a", "b"])
+    assert [reply.cached_tokens for reply in again] == [n - 1, n - 1]
+
+
 def test_a_reply_ends_with_the_stop_token(exact, monkeypatch):
     tokenizer, decoder = exact._loaded
     said = [*tokenizer.encode("Yes"), tokenizer.eos_token_id]
     monkeypatch.setattr(decoder, "write", lambda *_: [said])
+    monkeypatch.setattr(decoder, "n_cached", [0])
     reply = exact.reply([TALKS[0]])[0]
     assert (reply.text, reply.reply_tokens) == ("Yes", len(said))
 

@@ -42,7 +42,8 @@ class Parrot:
 
     def reply(self, talks):
         self.seen += [talk.messages[-1].role for talk in talks.values()]
-        return {key: Reply(self.text, prompt_tokens=10, reply_tokens=2) for key in talks}
+        cost = {"prompt_tokens": 10, "reply_tokens": 2, "cached_tokens": 7}
+        return {key: Reply(self.text, **cost) for key in talks}
 
 
 def plan_tests(domain, times):
@@ -138,6 +139,7 @@ def test_an_agent_that_says_nothing_is_left_and_pays_for_each_reply(domain, scen
         assert talk.has_left_in_anger
         assert talk.true_labels is None
         assert (talk.prompt_tokens, talk.reply_tokens) == (10 * talk.replies, 2 * talk.replies)
+        assert talk.cached_tokens == 7 * talk.replies
 
 
 def test_no_talk_exceeds_the_limit(domain, scenarios):
@@ -173,18 +175,49 @@ def test_travel_s_walker_heard_through_words_arrives(travel):
     assert sum(score.measures["fitness"] for score in scores) / len(scores) > 0.9
 
 
-def test_a_model_is_told_which_talk_is_which(coffee_domain, tmp_path):
-    asked = []
+class NotingModel:
+    """A model that notes what it is asked."""
 
-    class Model:
-        def reply(self, batch, max_new_tokens, names):
-            asked.append((max_new_tokens, names))
-            return [models.Reply("Hi", 1, 1, 0.1) for _ in batch]
+    def __init__(self):
+        self.asked, self.shown = [], []
 
+    def reply(self, batch, max_new_tokens, names):
+        self.asked.append((max_new_tokens, names))
+        self.shown += batch
+        return [models.Reply("Hi", 4, 1, 0.1, cached_tokens=3) for _ in batch]
+
+
+@pytest.fixture
+def talks(coffee_domain):
     plan = plan_scenario(enumerate_paths(coffee_domain.flowchart)[0], "test", coffee_domain, 7, 0)
-    talks = {("seen", n): open_talk(coffee_domain, plan, Voice("train"), 9) for n in "ab"}
+    return {("seen", n): open_talk(coffee_domain, plan, Voice("train"), 9) for n in "ab"}
+
+
+def test_a_model_is_told_which_talk_is_which(talks, tmp_path):
     agent = ModelAgent("compiled", tmp_path, max_new_tokens=5)
-    agent.model = Model()
+    agent.model = NotingModel()
     # without names every reply would read its talk from the start again
     assert set(agent.reply(talks)) == set(talks)
-    assert asked == [(5, list(talks))]
+    assert agent.model.asked == [(5, list(talks))]
+    assert agent.model.shown == [talk.messages for talk in talks.values()]
+
+
+def test_what_a_model_did_not_read_is_handed_on(talks, tmp_path):
+    agent = ModelAgent("compiled", tmp_path)
+    agent.model = NotingModel()
+    costs = {
+        (r.prompt_tokens, r.reply_tokens, r.cached_tokens) for r in agent.reply(talks).values()
+    }
+    assert costs == {(4, 1, 3)}
+
+
+def test_only_the_model_sees_the_system_prompt_of_its_condition(talks, tmp_path, coffee_domain):
+    agent = ModelAgent("in_context/base", tmp_path, system="The procedure.")
+    agent.model = NotingModel()
+    for talk in talks.values():
+        talk.hear_agent("Hello, what would you like?")
+    agent.reply(talks)
+    for shown, talk in zip(agent.model.shown, talks.values(), strict=True):
+        assert (shown[0].role, shown[0].content) == ("system", "The procedure.")
+        assert shown[1:] == talk.messages[1:]
+        assert talk.messages[0].content == coffee_domain.system_prompt()

@@ -1,13 +1,13 @@
 """Greedy decoding of many conversations at once, without reading anything twice.
 
 What a model computed for a conversation, its keys and values, is kept for the conversation's next
-message. Conversations of any length share a batch without padding, and leave it as they end.
+message; what all prompts begin with, such as a long procedure, is kept once for all of them.
+Conversations of any length share a batch without padding, and leave it as they end.
 """
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,6 +25,9 @@ MOST_AT_ONCE = 4 * 2**30
 MOST_REMEMBERED = 4 * 2**30
 """Bytes of keys and values that are kept from call to call; what is beyond is read again."""
 
+SHARED_FROM = 64
+"""Tokens that all prompts must begin with before they are kept once; less is not worth a pass."""
+
 
 class DecodingError(ValueError):
     """A model that cannot be decoded here; the message says why."""
@@ -32,12 +35,13 @@ class DecodingError(ValueError):
 
 @dataclass(frozen=True)
 class Memory:
-    """What was read of one conversation."""
+    """What was read of one conversation, or of what all of them begin with."""
 
     ids: list[int]
 
     states: "Tensor"
-    """Keys and values, of shape (layers, 2, groups, tokens, size)."""
+    """Keys and values, of shape (layers, 2, groups, tokens, size); of a conversation that begins
+    like all others only what comes after that."""
 
 
 class Decoder:
@@ -53,6 +57,12 @@ class Decoder:
             raise DecodingError(f"{model.name_or_path} does not let its attention be replaced")
         self.model, self.stop = model, stop
         self.memories: dict[Hashable, Memory] = {}
+        self.shared: Memory | None = None
+        """What all prompts begin with, if that is long; kept until a prompt begins otherwise."""
+        self.n_cached: list[int] = []
+        """Of each prompt of the last call, the tokens that were not read for it.
+
+        What all begin with is read for the longest prompt of the call that reads it."""
 
     def write(
         self,
@@ -64,7 +74,8 @@ class Decoder:
         """Continue each prompt up to its stop token, or to `max_new_tokens`.
 
         What was read of a prompt that has a name is remembered until the next call, and of the
-        prompt that then has this name only what is new is read.
+        prompt that then has this name only what is new is read. What all prompts begin with is read
+        once, for this call and those after it, unless it is short.
 
         `batch_size` is how many are continued together at most; memory may allow fewer.
 
@@ -81,25 +92,48 @@ class Decoder:
         # alike lengths side by side: a block attends up to the end of its longest row
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         rows = [_Row(list(prompt), len(prompt), max_new_tokens) for prompt in prompts]
-        if rows:
-            longest = rows[order[0]].room * _bytes_per_token(self.model)
-            batch_size = max(1, min(batch_size, MOST_AT_ONCE // longest))
         # what no name asks for is forgotten before anything is read
-        memories = {name: self.memories[name] for name in names if name in self.memories}
-        self.memories = {}
-        budget = MOST_REMEMBERED if names else 0
+        self.memories = {name: self.memories[name] for name in names if name in self.memories}
         with torch.inference_mode():
+            n_read_for_all = self._share(prompts)
+            memories, self.memories = self.memories, {}
+            n_bytes = self.shared.states.nbytes if self.shared else 0
+            budget = MOST_REMEMBERED - n_bytes if names else 0
+            if rows:
+                n_own = rows[order[0]].room - _length(self.shared)
+                fitting = (MOST_AT_ONCE - n_bytes) // (n_own * _bytes_per_token(self.model))
+                batch_size = max(1, min(batch_size, fitting))
             for start in range(0, len(order), batch_size):
                 places = order[start : start + batch_size]
-                batch = _Batch(self.model, [rows[place] for place in places])
-                if names:
-                    batch.recall([memories.pop(names[place], None) for place in places])
+                batch = _Batch(self.model, [rows[place] for place in places], self.shared)
+                batch.recall([memories.pop(names[p], None) if names else None for p in places])
                 batch.write(self.stop, budget)
                 for place in places:
                     if memory := rows[place].memory:
                         self.memories[names[place]] = memory
                         budget -= memory.states.nbytes
+        self.n_cached = [row.n_cached for row in rows]
+        if n_read_for_all:
+            self.n_cached[order[0]] -= n_read_for_all
         return [row.ids[row.n_prompt :] for row in rows]
+
+    def _share(self, prompts: Sequence[list[int]]) -> int:
+        """Keep once what all prompts begin with; the tokens that were read for that now."""
+        if not prompts:
+            return 0
+        # each prompt reads one token at least itself: what comes next is computed from it
+        n_same = min(_count_same(prompts[0], prompt) for prompt in prompts)
+        n_same = min(n_same, min(map(len, prompts)) - 1)
+        if self.shared:
+            if _count_same(self.shared.ids, prompts[0][:n_same]) == len(self.shared.ids):
+                return 0
+            # memories hold only what came after it
+            self.shared, self.memories = None, {}
+        # what is remembered of each conversation holds its beginning already
+        if len(prompts) < 2 or n_same < SHARED_FROM or self.memories:
+            return 0
+        self.shared = _Batch(self.model, [_Row(prompts[0][:n_same], n_same, 0)]).read_one()
+        return n_same
 
 
 @dataclass
@@ -111,6 +145,8 @@ class _Row:
     max_new_tokens: int
     n_read: int = 0
     """Tokens whose keys and values are there."""
+    n_cached: int = 0
+    """Tokens whose keys and values were there at the start."""
     memory: Memory | None = None
 
     @property
@@ -129,13 +165,17 @@ class _Row:
 
 
 class _Batch:
-    """Conversations that are continued together, each in a row of the layers' tensors."""
+    """Conversations that are continued together, each in a row of the layers' tensors.
 
-    def __init__(self, model: Any, rows: list[_Row]):
-        self.model, self.rows = model, list(rows)
+    All begin with what is `shared`; the tensors hold what comes after it.
+    """
+
+    def __init__(self, model: Any, rows: list[_Row], shared: Memory | None = None):
+        self.model, self.rows, self.shared = model, list(rows), shared
+        self.n_shared = _length(shared)
         self.room = max(row.room for row in rows)
         self.layers: dict[int, Tensor] = {}
-        """Keys and values by layer, each of shape (2, rows, groups, room, size)."""
+        """Keys and values by layer, each of shape (2, rows, groups, room - n_shared, size)."""
         self.blocks: list[_Block] = []
         """Of the rows that are being read."""
         self.n_attended = 0
@@ -144,16 +184,23 @@ class _Batch:
     def recall(self, memories: list[Memory | None]) -> None:
         """Put the keys and values that are known already into the rows."""
         for place, (row, memory) in enumerate(zip(self.rows, memories, strict=True)):
-            if memory is None:
-                continue
-            same = takewhile(
-                lambda pair: pair[0] == pair[1], zip(memory.ids, row.ids, strict=False)
-            )
-            # one token at least is read: what comes next is computed from it
-            row.n_read = min(sum(1 for _ in same), len(row.ids) - 1)
-            for number, states in enumerate(memory.states):
-                layer = self._layer(number, states[0])
-                layer[:, place, :, : row.n_read] = states[:, :, : row.n_read].to(layer.device)
+            row.n_read = self.n_shared
+            if memory:
+                # one token at least is read: what comes next is computed from it
+                row.n_read = min(_count_same(memory.ids, row.ids), len(row.ids) - 1)
+                own = slice(row.n_read - self.n_shared)
+                for number, states in enumerate(memory.states):
+                    layer = self._layer(number, states[0])
+                    layer[:, place, :, own] = states[:, :, own].to(layer.device)
+            row.n_cached = row.n_read
+
+    def read_one(self) -> Memory:
+        """Read the only row, and keep it where the model is."""
+        import torch
+
+        ids = list(self.rows[0].ids)
+        self._read(0, 1)
+        return Memory(ids, torch.stack([layer[:, 0] for layer in self.layers.values()]))
 
     def write(self, stop: int, budget: int) -> None:
         """Write until every row has ended; remember what was read, within `budget` bytes."""
@@ -180,8 +227,8 @@ class _Batch:
 
         unread = [row.unread for row in self.rows[start:stop]]
         ids = torch.tensor([token for tokens in unread for token in tokens])
-        self.blocks = _blocks(self.rows, start, stop, self.model)
-        positions = torch.cat([block.positions for block in self.blocks])
+        self.blocks = _blocks(self.rows, start, stop, self.model, self.n_shared)
+        positions = torch.cat([block.places for block in self.blocks]) + self.n_shared
         self.n_attended = 0
         states = self.model.base_model(
             input_ids=ids[None].to(self.model.device),
@@ -211,13 +258,14 @@ class _Batch:
         import torch
 
         layer = self._layer(number, key[0])
+        shared = self.shared and self.shared.states[number]
         query, key, value = (part[0].transpose(0, 1) for part in (query, key, value))
         outs, start = [], 0
         for block in self.blocks:
-            stop = start + len(block.positions)
-            layer[0, block.rows, :, block.positions] = key[start:stop]
-            layer[1, block.rows, :, block.positions] = value[start:stop]
-            outs.append(block.attend(query[start:stop], layer, scale))
+            stop = start + len(block.places)
+            layer[0, block.rows, :, block.places] = key[start:stop]
+            layer[1, block.rows, :, block.places] = value[start:stop]
+            outs.append(block.attend(query[start:stop], layer, scale, shared))
             start = stop
         self.n_attended += 1
         return torch.cat(outs)[None]
@@ -226,7 +274,7 @@ class _Batch:
         """The keys and values of a layer; `like` is a tensor of shape (groups, any, size)."""
         if number not in self.layers:
             groups, _, size = like.shape
-            shape = (2, len(self.rows), groups, self.room, size)
+            shape = (2, len(self.rows), groups, self.room - self.n_shared, size)
             self.layers[number] = like.new_zeros(shape, device=self.model.device)
         return self.layers[number]
 
@@ -235,34 +283,36 @@ class _Batch:
         import torch
 
         row, last = self.rows[place], self.rows.pop()
-        parts = [layer[:, place, :, : row.n_read] for layer in self.layers.values()]
+        n_own = row.n_read - self.n_shared
+        parts = [layer[:, place, :, :n_own] for layer in self.layers.values()]
         n_bytes = sum(part.nbytes for part in parts)
         if n_bytes <= budget:
             row.memory = Memory(row.ids[: row.n_read], torch.stack(parts).cpu())
         if row is not last:
-            self.rows[place] = last
+            self.rows[place], n_own = last, last.n_read - self.n_shared
             for layer in self.layers.values():
-                layer[:, place, :, : last.n_read] = layer[:, len(self.rows), :, : last.n_read]
+                layer[:, place, :, :n_own] = layer[:, len(self.rows), :, :n_own]
         return n_bytes if row.memory else 0
 
 
 class _Block:
     """Neighbouring rows whose attention is computed together."""
 
-    def __init__(self, rows: list[_Row], first: int, model: Any):
+    def __init__(self, rows: list[_Row], first: int, model: Any, n_shared: int):
         import torch
 
         device = model.device
         counts = torch.tensor([len(row.unread) for row in rows])
-        read = torch.tensor([row.n_read for row in rows])
+        read = torch.tensor([row.n_read for row in rows]) - n_shared
         own = torch.arange(len(rows)).repeat_interleave(counts)
         offsets = torch.arange(len(own)) - (counts.cumsum(0) - counts)[own]
         self.span = slice(first, first + len(rows))
-        self.width, self.length = int(counts.max()), max(len(row.ids) for row in rows)
+        self.width = int(counts.max())
+        self.length = max(len(row.ids) for row in rows) - n_shared
         self.own, self.offsets = own.to(device), offsets.to(device)
         """Of each token its row in the block, and its place among the unread of that row."""
-        self.rows, self.positions = (own + first).to(device), (read[own] + offsets).to(device)
-        """Of each token its row in the batch, and its place in that row."""
+        self.rows, self.places = (own + first).to(device), (read[own] + offsets).to(device)
+        """Of each token its row in the batch, and its place in that row's part of a layer."""
         asking = read[:, None] + torch.arange(self.width)
         is_hidden = torch.arange(self.length) > asking[..., None]
         mask = torch.zeros(is_hidden.shape, dtype=model.dtype).masked_fill(is_hidden, float("-inf"))
@@ -271,10 +321,13 @@ class _Block:
         self.mask = mask[:, None].repeat(1, 1, lines, 1).to(device)
         """Added to the scores, of shape (rows, 1, lines * width, length); see `attend`."""
 
-    def attend(self, query: "Tensor", layer: "Tensor", scale: float) -> "Tensor":
-        """What the block's tokens see; query and result are of shape (tokens, heads, size)."""
-        import torch
+    def attend(
+        self, query: "Tensor", layer: "Tensor", scale: float, shared: "Tensor | None" = None
+    ) -> "Tensor":
+        """What the block's tokens see; query and result are of shape (tokens, heads, size).
 
+        `shared`, of shape (2, groups, tokens, size), is seen by all, before what `layer` holds.
+        """
         key, value = layer[:, self.span, :, : self.length]
         n_rows, groups = key.shape[:2]
         _, heads, size = query.shape
@@ -282,16 +335,54 @@ class _Block:
         padded[self.own, self.offsets] = query
         # heads that share keys and values stand in one line, as so many queries more
         lined = padded.unflatten(2, (groups, -1)).permute(0, 2, 3, 1, 4).flatten(2, 3)
-        seen = torch.nn.functional.scaled_dot_product_attention(
-            lined, key, value, attn_mask=self.mask, scale=scale
-        )
+        seen = _attend(lined, key, value, self.mask, scale, shared)
         apart = seen.unflatten(2, (-1, self.width)).permute(0, 3, 1, 2, 4).flatten(2, 3)
         return apart[self.own, self.offsets]
 
 
-def _blocks(rows: list[_Row], start: int, stop: int, model: Any) -> list[_Block]:
+def _attend(
+    query: "Tensor",
+    key: "Tensor",
+    value: "Tensor",
+    mask: "Tensor",
+    scale: float,
+    shared: "Tensor | None",
+) -> "Tensor":
+    """Attention of rows over their own keys and values, and over those that all rows share.
+
+    All are (rows, groups, tokens, size) but for `shared`, which is (2, groups, tokens, size).
+    """
+    import torch
+
+    if shared is None:
+        return torch.nn.functional.scaled_dot_product_attention(
+            query, key, value, attn_mask=mask, scale=scale
+        )
+    n_rows, n_shared = len(query), shared.shape[2]
+    # scaled first, so that half precision does not overflow
+    query = query * scale
+    # what is shared is multiplied with the queries of all rows at once, and never copied
+    asked = query.transpose(0, 1).flatten(1, 2) @ shared[0].mT
+    scores = torch.cat([asked.unflatten(1, (n_rows, -1)).transpose(0, 1), query @ key.mT], dim=-1)
+    scores[..., n_shared:] += mask
+    weights = scores.softmax(-1)
+    told = weights[..., :n_shared].transpose(0, 1).flatten(1, 2) @ shared[1]
+    return told.unflatten(1, (n_rows, -1)).transpose(0, 1) + weights[..., n_shared:] @ value
+
+
+def _count_same(ids: Sequence[int], others: Sequence[int]) -> int:
+    """Length of what both begin with. Example: [5, 6, 7], [5, 6, 8, 9] -> 2"""
+    pairs = enumerate(zip(ids, others, strict=False))
+    return next((n for n, (one, other) in pairs if one != other), min(len(ids), len(others)))
+
+
+def _length(memory: Memory | None) -> int:
+    return len(memory.ids) if memory else 0
+
+
+def _blocks(rows: list[_Row], start: int, stop: int, model: Any, n_shared: int) -> list[_Block]:
     return [
-        _Block(rows[first : min(first + ATTEND_AT_ONCE, stop)], first, model)
+        _Block(rows[first : min(first + ATTEND_AT_ONCE, stop)], first, model, n_shared)
         for first in range(start, stop, ATTEND_AT_ONCE)
     ]
 

@@ -34,6 +34,10 @@ class Reply:
     seconds: float
     """Its share of the time its batch took."""
 
+    cached_tokens: int = 0
+    """Of the prompt's tokens those not read for it: remembered from the conversation's earlier
+    turns, or shared with other conversations, of which one alone counts them as read."""
+
 
 class LocalModel:
     """A model in a folder, run on this machine. It always says the likeliest thing.
@@ -71,8 +75,9 @@ class LocalModel:
                 len(prompt),
                 len(tokens),
                 seconds,
+                n_cached,
             )
-            for prompt, tokens in zip(prompts, written, strict=True)
+            for prompt, tokens, n_cached in zip(prompts, written, decoder.n_cached, strict=True)
         ]
 
     @cached_property

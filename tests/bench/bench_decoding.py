@@ -1,92 +1,196 @@
-"""Seconds for replies in many conversations, turn after turn: ours beside transformers' own.
+"""Seconds for the replies of many talks: ours beside one by one, and a shared prompt beside none.
 
-    python tests/bench/bench_decoding.py --conversations 32 --turns 3
+    OMP_NUM_THREADS=2 python tests/bench/bench_decoding.py --talks 24 --turns 5
 
-Both continue the same histories by the likeliest token, one after the other in this process. Name
-a compiled model with --model: the base model knows no end, and replies of equal length hide half.
-transformers pads a batch, reads every history anew and waits for the
-longest reply; ours packs it, remembers what was read, and lets go of what has ended.
+Each way runs in a process of its own, one after the other, and holds the same talks: a model's own
+replies and a customer's written ones, turn after turn, by the likeliest token.
+
+- one by one: transformers' `generate`, one reply after the other, each history read anew
+- batched: all talks a turn at a time, as an evaluation does, remembering what was read
+- shared, unshared: batched, after a prompt of --prompt tokens, kept once or once a talk
+
+Memory is the peak beyond the loaded model, looked at 50 times a second. CPU seconds count all
+threads and stay comparable on a busy machine. Name a compiled model with --model: a base model
+often knows no end, and replies of equal length hide what batches gain.
 """
 
 import argparse
+import multiprocessing
+import sys
+import threading
 import time
+from concurrent.futures import ProcessPoolExecutor
+
+import psutil
 
 from workbench.chat_format import prompt_ids
+from workbench.conversation import Message
 from workbench.design.paths import enumerate_paths
 from workbench.domain import read_domain
+from workbench.evaluate.procedure_prompt import write_procedure_prompt
 from workbench.models import device_and_dtype, prepare_process
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_talk
 
 
-def list_prompts(n: int, turns: int, tokenizer) -> list[dict[int, list[int]]]:
-    """For each turn the prompts of the conversations that get so far, by conversation."""
+def list_customers(n_talks: int, n_turns: int) -> list[list[Message]]:
+    """For each talk its system message and its customer's, one a turn after the first."""
     domain = read_domain("travel_booking")
-    paths = [p for p in enumerate_paths(domain.flowchart) if len(p.nodes) >= 8][:n]
+    paths = [path for path in enumerate_paths(domain.flowchart) if len(path.nodes) >= 2 * n_turns]
     plans = [plan_scenario(path, "train", domain, 7, 0) for path in paths]
     talks = [write_talk(plan, domain, None, plan.seed).messages for plan in plans]
-    ends = [1 + 2 * turn for turn in range(turns)]
-    return [
-        {i: prompt_ids(talk[:end], tokenizer) for i, talk in enumerate(talks) if len(talk) > end}
-        for end in ends
-    ]
+    heard = [[message for message in talk if message.role != "assistant"] for talk in talks]
+    enough = [talk[:n_turns] for talk in heard if len(talk) >= n_turns]
+    if len(enough) < n_talks:
+        raise SystemExit(f"only {len(enough)} talks have {n_turns} turns; ask for fewer")
+    return enough[:n_talks]
 
 
-def generate(model, prompts: list[list[int]], n_new: int, stop: int) -> list[list[int]]:
-    """What transformers itself makes of a padded batch."""
+def repeat_to_length(text: str, n_tokens: int, tokenizer) -> str:
+    """A text of about so many tokens, made of a text and as much of it again as it takes."""
+    ids = tokenizer.encode(text)
+    return tokenizer.decode((ids * (n_tokens // len(ids) + 1))[:n_tokens])
+
+
+def hold_talks(customers, reply, tokenizer) -> tuple[float, float, int]:
+    """Seconds and CPU seconds that all replies took, and tokens written in them."""
+    talks = [[talk[0]] for talk in customers]
+    seconds, cpu_seconds, n_tokens = 0.0, 0.0, 0
+    for turn in range(1, len(customers[0]) + 1):
+        prompts = [prompt_ids(talk, tokenizer) for talk in talks]
+        start, cpu_start = time.perf_counter(), time.process_time()
+        replies = reply(prompts)
+        seconds += time.perf_counter() - start
+        cpu_seconds += time.process_time() - cpu_start
+        n_tokens += sum(map(len, replies))
+        for talk, customer, said in zip(talks, customers, replies, strict=True):
+            text = tokenizer.decode(said, skip_special_tokens=True)
+            talk += [Message(role="assistant", content=text), *customer[turn : turn + 1]]
+    return seconds, cpu_seconds, n_tokens
+
+
+def generate_each(model, prompts: list[list[int]], n_new: int, stop: int) -> list[list[int]]:
+    """What transformers itself writes, one prompt after the other."""
     import torch
 
-    width = max(map(len, prompts))
-    ids = torch.tensor([[stop] * (width - len(prompt)) + prompt for prompt in prompts])
-    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in prompts])
-    with torch.inference_mode():
+    written = []
+    for prompt in prompts:
+        ids = torch.tensor([prompt]).to(model.device)
         made = model.generate(
-            input_ids=ids.to(model.device),
-            attention_mask=mask.to(model.device),
+            input_ids=ids,
+            attention_mask=torch.ones_like(ids),
             max_new_tokens=n_new,
             do_sample=False,
             eos_token_id=stop,
             pad_token_id=stop,
-        )[:, width:].tolist()
-    return [row[: row.index(stop) + 1] if stop in row else row for row in made]
+        )
+        written.append(made[0, len(prompt) :].tolist())
+    return written
 
 
-def main() -> None:
-    """Run both and print seconds, tokens a second, the ratio, and how many replies are the same."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--conversations", type=int, default=32)
-    parser.add_argument("--turns", type=int, default=3)
-    parser.add_argument("--model", default="", help="a model's folder; the base model if empty")
-    options = parser.parse_args()
+def measure(way: str, options: argparse.Namespace) -> tuple[float, float, int, float]:
+    """Seconds, CPU seconds, tokens written and megabytes of one way of holding all talks."""
     prepare_process()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
-    from workbench.decoding import Decoder
-    from workbench.train.base_model import resolve_base_model
+    from workbench import decoding
 
-    folder = options.model or resolve_base_model("smollm2").folder
     device, dtype = device_and_dtype()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).to(device)
-    stop, n_new = tokenizer.eos_token_id, 120
-    turns = list_prompts(options.conversations, options.turns, tokenizer)
-    generate(model.eval(), list(turns[0].values())[:2], 2, stop)
-    seconds, replies = {}, {}
-    start = time.perf_counter()
-    replies["transformers"] = [generate(model, list(turn.values()), n_new, stop) for turn in turns]
-    seconds["transformers"] = time.perf_counter() - start
-    decoder, start = Decoder(model, stop), time.perf_counter()
-    replies["ours"] = [decoder.write(list(turn.values()), n_new, list(turn)) for turn in turns]
-    seconds["ours"] = time.perf_counter() - start
-    for name, made in replies.items():
-        n = sum(len(reply) for turn in made for reply in turn)
-        print(f"{name:<14}{seconds[name]:7.1f} s {n:6} tokens {n / seconds[name]:7.1f} tokens/s")
-    pairs = [
-        (a, b) for turn in zip(*replies.values(), strict=True) for a, b in zip(*turn, strict=True)
-    ]
-    print(f"ratio {seconds['transformers'] / seconds['ours']:.2f}")
-    print(f"the same replies {sum(a == b for a, b in pairs)} of {len(pairs)}")
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    model = AutoModelForCausalLM.from_pretrained(options.model, dtype=getattr(torch, dtype))
+    model, stop, n_new = model.to(device).eval(), tokenizer.eos_token_id, options.tokens
+    customers = list_customers(options.talks, options.turns)
+    generate_each(model, [prompt_ids(customers[0][:1], tokenizer)], 2, stop)
+    if "shared" in way:
+        procedure = write_procedure_prompt(read_domain("travel_booking"))
+        text = repeat_to_length(procedure, options.prompt, tokenizer)
+        customers = [[Message(role="system", content=text), *talk[1:]] for talk in customers]
+    if way == "one by one":
+
+        def reply(prompts):
+            return generate_each(model, prompts, n_new, stop)
+
+    else:
+        decoder = decoding.Decoder(model, stop)
+        decoding.SHARED_FROM = decoding.SHARED_FROM if way == "shared" else sys.maxsize
+
+        def reply(prompts):
+            return decoder.write(prompts, n_new, range(len(prompts)))
+
+    with PeakMemory(device) as memory:
+        costs = hold_talks(customers, reply, tokenizer)
+    return *costs, memory.megabytes
+
+
+class PeakMemory:
+    """The most memory that is taken inside the block, beyond what was taken before it."""
+
+    def __init__(self, device: str):
+        self.device, self.megabytes = device, 0.0
+        self.is_done = threading.Event()
+
+    def __enter__(self):
+        self.before = self.take()
+        self.watcher = threading.Thread(target=self.watch, daemon=True)
+        self.watcher.start()
+        return self
+
+    def __exit__(self, *_):
+        self.is_done.set()
+        self.watcher.join()
+
+    def watch(self) -> None:
+        while not self.is_done.wait(0.02):
+            self.megabytes = max(self.megabytes, (self.take() - self.before) / 2**20)
+
+    def take(self) -> int:
+        if self.device == "cuda":
+            import torch
+
+            return torch.cuda.memory_allocated()
+        return psutil.Process().memory_info().rss
+
+
+def main() -> None:
+    """Measure all ways and print seconds, tokens a second, memory, and the two ratios."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--talks", type=int, default=24)
+    parser.add_argument("--turns", type=int, default=5)
+    parser.add_argument("--tokens", type=int, default=40, help="most tokens of a reply")
+    parser.add_argument(
+        "--prompt", type=int, default=2500, help="tokens of the shared prompt; 0: none"
+    )
+    parser.add_argument("--model", default="", help="a model's folder; the base model if empty")
+    options = parser.parse_args()
+    if not options.model:
+        from workbench.train.base_model import resolve_base_model
+
+        options.model = str(resolve_base_model("smollm2").folder)
+    pairs = [("batched", "one by one"), ("shared", "unshared")]
+    for ours, other in pairs if options.prompt else pairs[:1]:
+        compare(ours, other, options)
+
+
+def compare(ours: str, other: str, options: argparse.Namespace) -> None:
+    """Measure two ways and print what each took and the ratios of ours to the other."""
+    found = {}
+    for way in (other, ours):
+        # a process each: what one leaves behind is no memory of the other
+        context = multiprocessing.get_context("spawn")
+        with ProcessPoolExecutor(1, mp_context=context) as pool:
+            seconds, cpu_seconds, n, memory = pool.submit(measure, way, options).result()
+        found[way] = (n / seconds, n / cpu_seconds, memory)
+        print(
+            f"{way:<12}{n:6} tokens {seconds:7.1f} s {n / seconds:7.1f} a second"
+            f"{cpu_seconds:8.1f} CPU s {n / cpu_seconds:7.1f} a CPU second {memory:7.0f} MB",
+            flush=True,
+        )
+    pace, cpu_pace, memory = (a / b for a, b in zip(found[ours], found[other], strict=True))
+    print(
+        f"{ours} beside {other}: {pace:.1f} times the tokens a second, {cpu_pace:.1f} times"
+        f" a CPU second, {memory:.2f} times the memory"
+    )
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from workbench.conversation import Label, seeded
+from workbench.conversation import Label, Message, seeded
 from workbench.domain import Domain
 from workbench.phrases import Voice
 from workbench.synthesize.talk import Talk
@@ -26,6 +26,8 @@ class Reply:
     """What a scripted agent means by it."""
     fault: str = ""
     """What a scripted agent does wrong in it, on purpose."""
+    cached_tokens: int = 0
+    """Of the prompt's tokens those that were remembered or shared, and not read for it."""
 
 
 class Agent(Protocol):
@@ -45,11 +47,17 @@ class Agent(Protocol):
 
 @dataclass
 class ModelAgent:
-    """A model that sees the one-line system prompt and the talk: `compiled` and `floor/base`."""
+    """A model that sees a system prompt and the talk.
+
+    `compiled` and `floor/base` see the talk's own system prompt, of one line; `in_context/base`
+    sees `system` in its place, which the talk and its customer never see.
+    """
 
     name: str
     folder: Path
     max_new_tokens: int = 160
+    system: str = ""
+    """What stands in the place of the talk's system prompt; empty: nothing does."""
     is_scripted: bool = False
     has_true_ears: bool = False
 
@@ -59,12 +67,24 @@ class ModelAgent:
         self.model = LocalModel(self.folder)
 
     def reply(self, talks: dict[Key, Talk]) -> dict[Key, Reply]:
-        batch = [talk.messages for talk in talks.values()]
+        batch = [self._shown(talk.messages) for talk in talks.values()]
         replies = self.model.reply(batch, self.max_new_tokens, list(talks))
         return {
-            key: Reply(r.text or "…", r.prompt_tokens, r.reply_tokens, r.seconds)
-            for key, r in zip(talks, replies, strict=True)
+            key: Reply(
+                reply.text or "…",
+                reply.prompt_tokens,
+                reply.reply_tokens,
+                reply.seconds,
+                cached_tokens=reply.cached_tokens,
+            )
+            for key, reply in zip(talks, replies, strict=True)
         }
+
+    def _shown(self, messages: list[Message]) -> list[Message]:
+        """The talk as the model sees it."""
+        if not self.system:
+            return messages
+        return [Message(role="system", content=self.system), *messages[1:]]
 
 
 @dataclass

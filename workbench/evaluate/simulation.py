@@ -46,6 +46,8 @@ class Simulated(BaseModel):
     """The customer's patience ran out, so abandonment is an acceptable ending."""
     prompt_tokens: int = 0
     reply_tokens: int = 0
+    cached_tokens: int = 0
+    """Of the prompts' tokens those that were remembered or shared, and not read again."""
     replies: int = 0
     seconds: float = 0.0
     """Of the agent alone; in a batch, its share of the batch."""
@@ -102,6 +104,7 @@ def simulate(
                 total.reply_tokens + reply.reply_tokens,
                 total.seconds + share,
                 fault=total.fault or reply.fault,
+                cached_tokens=total.cached_tokens + reply.cached_tokens,
             )
             talks[key].hear_agent(reply.text, reply.label)
         still = [key for key in open_keys if not talks[key].is_over]
@@ -156,6 +159,7 @@ def _finish(
         has_left_in_anger=talk.customer.has_left_in_anger,
         prompt_tokens=cost.prompt_tokens,
         reply_tokens=cost.reply_tokens,
+        cached_tokens=cost.cached_tokens,
         replies=talk.replies,
         seconds=cost.seconds,
     )

@@ -1,0 +1,73 @@
+"""A domain as a text: the whole procedure and all facts, for a model that never learned them."""
+
+from collections.abc import Iterable
+
+from workbench.domain import Domain, fill_prompt
+from workbench.flowchart import Node
+from workbench.rules import Route, SideTrip
+
+SPEAKERS = {"agent": "You", "user": "Customer"}
+
+
+def write_procedure_prompt(domain: Domain) -> str:
+    """The system prompt of the in-context condition; its first line is the one that all others see.
+
+    Example of its steps: "7. You: Offer the trips there are. [offers] Then step 8."
+    """
+    chart = domain.flowchart
+    numbers = {node_id: number for number, node_id in enumerate(chart.nodes, start=1)}
+    return fill_prompt(
+        "in_context_system",
+        agent=domain.system_prompt(),
+        start=str(numbers[chart.start]),
+        steps=_lines(_write_node(node, numbers) for node in chart.nodes.values()),
+        side_trips=_lines(_write_way(trip) for trip in chart.anywhere.values()),
+        details=_lines(f"- {name}: {slot.ask}" for name, slot in chart.slots.items()),
+        facts=_lines(f"- {name}: {fact.text}" for name, fact in domain.facts.items()),
+        offers=_lines(_write_offers(domain)),
+    )
+
+
+def _write_node(node: Node, numbers: dict[str, int]) -> str:
+    """A step in a line, and each of a hub's routes in another."""
+    number = numbers[node.id]
+    if node.role == "end":
+        return f"{number}. The conversation is over: {node.outcome}."
+    ways = {name: f"Then step {numbers[route.to]}." for name, route in node.routes.items()}
+    lines = [f"{number}. {SPEAKERS[node.role]}: {_do(node, ways.pop('', ''))}"]
+    lines += [f"   {_write_way(node.routes[name], then)}" for name, then in ways.items()]
+    return "\n".join(lines)
+
+
+def _write_way(way: Route | SideTrip, then: str = "") -> str:
+    return f"- If {way.when}: {_do(way, then)}"
+
+
+def _do(part: Node | Route | SideTrip, then: str = "") -> str:
+    """What is done, what is to be stated with it, and what comes then.
+
+    Example: "Say the price and ask for it. [cup_price] Then step 6."
+    """
+    cited = f"[{', '.join(part.cites)}]" if part.cites else ""
+    return " ".join(filter(None, [part.say, cited, then]))
+
+
+def _write_offers(domain: Domain) -> Iterable[str]:
+    """The offers in a line for each value that they are for.
+
+    Example: "- Lisbon: Tram and Tiles Break (price 420 euros, 3 nights, includes breakfast); ..."
+    """
+    by_value: dict[str, list[str]] = {}
+    for offer in domain.offers.values():
+        said = domain.offer_values(offer)
+        fields = [
+            # "nights 3 nights" says it twice
+            said[name] if domain.offer_units.get(name) == name else f"{name} {said[name]}"
+            for name in offer.fields()
+        ]
+        by_value.setdefault(offer.value, []).append(f"{offer.name} ({', '.join(fields)})")
+    return (f"- {value}: {'; '.join(offers)}" for value, offers in by_value.items())
+
+
+def _lines(parts: Iterable[str]) -> str:
+    return "\n".join(parts) or "none"
