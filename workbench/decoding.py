@@ -5,7 +5,7 @@ message. Conversations of any length share a batch without padding, and leave it
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from itertools import takewhile
 from typing import TYPE_CHECKING, Any
@@ -60,13 +60,16 @@ class Decoder:
         max_new_tokens: int,
         names: Sequence[Hashable] = (),
         batch_size: int = 128,
+        options: Sequence[Sequence[list[int]]] = (),
     ) -> list[list[int]]:
         """Continue each prompt up to its stop token, or to `max_new_tokens`.
 
         What was read of a prompt that has a name is remembered until the next call, and of the
         prompt that then has this name only what is new is read.
 
-        `batch_size` is how many are continued together at most; memory may allow fewer.
+        `batch_size` is how many are continued together at most; memory may allow fewer. With
+        `options`, for each prompt the replies that are allowed, one of them is begun and broken off
+        as soon as it differs from all others.
 
         Raises:
             DecodingError: the model's attention is of a kind that is not computed here.
@@ -81,6 +84,8 @@ class Decoder:
         # alike lengths side by side: a block attends up to the end of its longest row
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         rows = [_Row(list(prompt), len(prompt), max_new_tokens) for prompt in prompts]
+        for row, own in zip(rows, options, strict=bool(options)):
+            row.options = list(own)
         if rows:
             longest = rows[order[0]].room * _bytes_per_token(self.model)
             batch_size = max(1, min(batch_size, MOST_AT_ONCE // longest))
@@ -112,6 +117,8 @@ class _Row:
     n_read: int = 0
     """Tokens whose keys and values are there."""
     memory: Memory | None = None
+    options: list[list[int]] = field(default_factory=list)
+    """The replies that are still open; empty: all."""
 
     @property
     def room(self) -> int:
@@ -121,10 +128,20 @@ class _Row:
     def unread(self) -> list[int]:
         return self.ids[self.n_read :]
 
+    def choose(self, scores: "Tensor") -> int:
+        """The likeliest token with which an open reply goes on; `scores` are (tokens,)."""
+        place = len(self.ids) - self.n_prompt
+        allowed = [option[place] for option in self.options]
+        token = allowed[int(scores[allowed].argmax())]
+        self.options = [option for option in self.options if option[place] == token]
+        return token
+
     def has_ended(self, stop: int) -> bool:
         """Whether nothing is to be written any more."""
-        return len(self.ids) >= self.room or (
-            len(self.ids) > self.n_prompt and self.ids[-1] == stop
+        return (
+            len(self.ids) >= self.room
+            or len(self.options) == 1
+            or (len(self.ids) > self.n_prompt and self.ids[-1] == stop)
         )
 
 
@@ -196,9 +213,10 @@ class _Batch:
             )
         lasts = torch.tensor([len(tokens) for tokens in unread]).cumsum(0) - 1
         logits = self.model.get_output_embeddings()(states[lasts.to(states.device)])
-        for row, token in zip(self.rows[start:stop], logits.argmax(-1).tolist(), strict=True):
+        likeliest = logits.argmax(-1).tolist()
+        for row, scores, token in zip(self.rows[start:stop], logits, likeliest, strict=True):
             row.n_read = len(row.ids)
-            row.ids.append(token)
+            row.ids.append(row.choose(scores) if row.options else token)
 
     def attend(
         self, number: int, query: "Tensor", key: "Tensor", value: "Tensor", scale: float
