@@ -40,9 +40,13 @@ class Gatherer:
 
     model: Model
     max_new_tokens: int
-    running: int
+    running: int = 0
     """Talks that have not left yet."""
     waiting: list[Call] = field(default_factory=list)
+
+    def enter(self, talks: int) -> None:
+        """Say how many talks will call; what an interrupted run left is forgotten."""
+        self.running, self.waiting = talks, []
 
     async def write(self, messages: list[Message]) -> Reply:
         """The model's next message in a conversation."""

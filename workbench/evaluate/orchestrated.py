@@ -64,8 +64,8 @@ class OrchestratedAgent:
     """Where each talk stands."""
 
     def begin(self, talks: dict[Key, Talk]) -> None:
-        self.model = models.LocalModel(self.folder)
-        self.graph = build_graph(self.domain)
+        self.gatherer = Gatherer(models.LocalModel(self.folder), self.max_new_tokens)
+        self.graph = build_graph(self.domain, self.gatherer)
         self.states = {key: self._open_state() for key in talks}
         # a thread of its own: a notebook's has an event loop already
         self.thread = ThreadPoolExecutor(max_workers=1)
@@ -88,22 +88,19 @@ class OrchestratedAgent:
         )
 
     async def _walk_all(self, talks: dict[Key, Talk]) -> None:
-        gatherer = Gatherer(self.model, self.max_new_tokens, running=len(talks))
-        await asyncio.gather(*(self._walk(key, talk, gatherer) for key, talk in talks.items()))
+        self.gatherer.enter(len(talks))
+        await asyncio.gather(*(self._walk(key, talk) for key, talk in talks.items()))
 
-    async def _walk(self, key: Key, talk: Talk, gatherer: Gatherer) -> None:
+    async def _walk(self, key: Key, talk: Talk) -> None:
         history = [message for message in talk.messages if message.role != "system"]
         news = State(history=history, is_unheard=bool(history), said=[], calls=[])
-        options = {
-            "configurable": {"gatherer": gatherer},
-            # a flowchart has no loop of the agent alone, so no node comes twice but the first
-            "recursion_limit": len(self.domain.flowchart.nodes) + 2,
-        }
-        self.states[key] = await self.graph.ainvoke(self.states[key] | news, options)
-        gatherer.leave()
+        # a flowchart has no loop of the agent alone, so no node comes twice but the first
+        limits = {"recursion_limit": len(self.domain.flowchart.nodes) + 2}
+        self.states[key] = await self.graph.ainvoke(self.states[key] | news, limits)
+        self.gatherer.leave()
 
 
-def build_graph(domain: Domain) -> Any:
+def build_graph(domain: Domain, gatherer: Gatherer) -> Any:
     """The compiled langgraph of a domain's flowchart, a node for a node, without checkpoints."""
     from langgraph.graph import END, START, StateGraph
 
@@ -111,7 +108,7 @@ def build_graph(domain: Domain) -> Any:
     graph = StateGraph(State)
     graph.add_conditional_edges(START, lambda state: state["at"], list(chart.nodes))
     for node in chart.nodes.values():
-        graph.add_node(node.id, _NODES[node.role](domain, node))
+        graph.add_node(node.id, _NODES[node.role](domain, node, gatherer))
         # a node that leaves the walk where it is waits for the customer
         graph.add_conditional_edges(
             node.id,
@@ -133,11 +130,11 @@ def _targets(domain: Domain, node: Node) -> list[str]:
     return list(dict.fromkeys([*routes, *(other.id for other in back)]))
 
 
-Step = Callable[[State, Any], dict[str, Any] | Awaitable[dict[str, Any]]]
-"""A graph node: the state's changes, given the state and the run's options."""
+Step = Callable[[State], dict[str, Any] | Awaitable[dict[str, Any]]]
+"""A graph node: what changes in the state."""
 
 
-def _make_user(domain: Domain, node: Node) -> Step:
+def _make_user(domain: Domain, node: Node, gatherer: Gatherer) -> Step:
     """Takes the customer's message if there is one, or waits for it."""
 
     def listen(state: State) -> dict[str, Any]:
@@ -148,7 +145,7 @@ def _make_user(domain: Domain, node: Node) -> Step:
     return listen
 
 
-def _make_end(domain: Domain, node: Node) -> Step:
+def _make_end(domain: Domain, node: Node, gatherer: Gatherer) -> Step:
     """Silent. A customer who talks on is answered by whoever spoke last."""
 
     def stop(state: State) -> dict[str, Any]:
@@ -160,11 +157,10 @@ def _make_end(domain: Domain, node: Node) -> Step:
     return stop
 
 
-def _make_agent(domain: Domain, node: Node) -> Step:
+def _make_agent(domain: Domain, node: Node, gatherer: Gatherer) -> Step:
     """Lets the model speak; at a hub the router first chooses what it speaks about."""
 
-    async def speak(state: State, config: dict[str, Any]) -> dict[str, Any]:
-        gatherer: Gatherer = config["configurable"]["gatherer"]
+    async def speak(state: State) -> dict[str, Any]:
         history = state["history"]
         step, calls = node.id, []
         if node.is_hub:
