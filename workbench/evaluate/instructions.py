@@ -1,4 +1,4 @@
-"""What an orchestrator tells the model: at each node its instruction, at each hub the conditions."""
+"""What an orchestrator tells the model: a node's instruction, a hub's conditions."""
 
 import string
 from collections.abc import Iterable, Sequence

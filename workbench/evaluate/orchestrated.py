@@ -94,7 +94,8 @@ class OrchestratedAgent:
     async def _walk(self, key: Key, talk: Talk) -> None:
         history = [message for message in talk.messages if message.role != "system"]
         news = State(history=history, is_unheard=bool(history), said=[], calls=[])
-        # a flowchart has no loop of the agent alone, so no node comes twice but the first
+        # a flowchart has no loop of the agent alone: a run passes no node twice, but may end where
+        # it began
         limits = {"recursion_limit": len(self.domain.flowchart.nodes) + 2}
         self.states[key] = await self.graph.ainvoke(self.states[key] | news, limits)
         self.gatherer.leave()
