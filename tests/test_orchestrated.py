@@ -5,11 +5,17 @@ import asyncio
 import pytest
 
 from workbench import models
+from workbench.conversation import Message
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate.gathering import Gatherer
-from workbench.evaluate.instructions import list_facts, list_offers, node_prompt, route_conditions
+from workbench.evaluate.instructions import (
+    list_facts,
+    list_offers,
+    node_prompt,
+    route_conditions,
+    router_prompt,
+)
 from workbench.evaluate.orchestrated import OrchestratedAgent, build_graph
-from workbench.conversation import Message
 from workbench.phrases import Voice
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.talk import open_talk
@@ -131,6 +137,16 @@ def test_a_side_trip_is_answered_and_the_walk_stays(conduct, coffee_domain):
     assert "A cup costs 3 euros." in model.prompts[-1][1]
 
 
+def test_what_the_customer_said_is_no_side_trip_once_a_hub_has_taken_it_up(conduct, coffee_domain):
+    # the order changes: `settle` leads to `take_order` with no word of the customer's between
+    agent, model, lines = conduct(coffee_domain, "BBA")
+    play(agent, lines, "A large tea", "A small one")
+    first, second = [text for kind, text in model.prompts if kind == "choose"][1:]
+    trip = coffee_domain.flowchart.anywhere["question"].when
+    assert (trip in first, trip in second) == (True, False)
+    assert place(agent)["routings"] == 3
+
+
 def test_who_talks_on_after_an_end_is_answered_by_the_last_speaker(conduct, coffee_domain):
     agent, model, lines = conduct(coffee_domain, "CB")
     replies = play(agent, lines, "No", "Oh, a large tea then")
@@ -223,6 +239,11 @@ def test_a_hub_s_own_route_goes_before_the_side_trip_with_its_acts(travel):
     assert "anywhere.question" not in steps
     assert steps[-1] == "anywhere.takeover"
     assert list(route_conditions(travel, hub, has_side_trips=False)) == hub.steps
+
+
+def test_more_conditions_than_letters_are_refused():
+    with pytest.raises(ValueError, match="27 conditions"):
+        router_prompt(map(str, range(27)), [])
 
 
 def test_real_customers_are_served_whatever_the_router_says(conduct, domain):

@@ -25,7 +25,14 @@ def route_conditions(domain: Domain, hub: Node, has_side_trips: bool) -> dict[st
 
 
 def router_prompt(conditions: Iterable[str], history: Sequence[Message]) -> Message:
-    """Asks which condition is met; they are lettered from A."""
+    """Asks which condition is met; they are lettered from A.
+
+    Raises:
+        ValueError: there are more conditions than letters.
+    """
+    conditions = list(conditions)
+    if len(conditions) > len(string.ascii_uppercase):
+        raise ValueError(f"a router knows 26 letters, but there are {len(conditions)} conditions")
     lettered = zip(string.ascii_uppercase, conditions, strict=False)
     return _system(
         "orchestrator_router",
