@@ -299,3 +299,27 @@ def test_what_is_shared_takes_its_memory_once(decoder, monkeypatch):
     counts = count_read(decoder, monkeypatch)
     decoder.write(ALIKE, 2)
     assert counts == [40 + 17, 2, 9 + 1, 2]
+
+
+def test_of_replies_that_are_allowed_the_likeliest_is_begun(decoder, wanted):
+    likeliest = [wanted(prompt, 3) for prompt in PROMPTS]
+    others = [[(tokens[0] + 1) % 90, 7, 7] for tokens in likeliest]
+    options = [[other, tokens] for other, tokens in zip(others, likeliest, strict=True)]
+    # broken off as soon as only one is left
+    assert decoder.write(PROMPTS, 3, options=options) == [tokens[:1] for tokens in likeliest]
+
+
+def test_a_choice_is_made_where_replies_begin_to_differ(decoder, wanted):
+    tokens = wanted(PROMPTS[0], 3)
+    options = [[[*tokens[:2], (tokens[2] + 1) % 90], tokens, [tokens[0], 99]]]
+    assert decoder.write(PROMPTS[:1], 3, options=options) == [tokens]
+
+
+def test_nothing_but_what_is_allowed_is_written(decoder, wanted):
+    unlikely = (wanted(PROMPTS[0], 1)[0] + 1) % 90
+    assert decoder.write(PROMPTS[:1], 5, options=[[[unlikely, 3]]]) == [[unlikely]]
+
+
+def test_rows_without_options_beside_rows_with_them_are_refused(decoder):
+    with pytest.raises(ValueError, match="shorter"):
+        decoder.write(PROMPTS[:2], 2, options=[[[1, 2]]])

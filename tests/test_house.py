@@ -10,6 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "workbench"
 ROOMS = ["design", "synthesize", "inspect", "train", "evaluate"]
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "evaluate", "unsloth"}
+HEAVY |= {"langgraph", "langchain_core"}
 ON_TOP = {"batch", "listing", "sweep", "__main__"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -100,3 +100,34 @@ def test_a_conversation_with_a_name_is_not_read_twice(exact, monkeypatch):
     again = exact.reply([longer], 8, ["a"])[0]
     assert counts[n_first] < again.prompt_tokens - reply.prompt_tokens + 8
     assert counts[0] == reply.prompt_tokens
+
+
+def test_a_choice_is_the_option_that_the_model_would_rather_say(exact, folder):
+    """Checked against the likelihoods that transformers computes."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    options = [["yes", "no"], ["no", "yes"], ["A", "B", "C"], ["C"]]
+    chosen = exact.choose(TALKS, options)
+    tokenizer = load_tokenizer(folder)
+    plain = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).eval()
+    for messages, own, reply in zip(TALKS, options, chosen, strict=True):
+        prompt = prompt_ids(messages, tokenizer)
+        with torch.inference_mode():
+            scores = plain(torch.tensor([prompt])).logits[0, -1]
+        firsts = [tokenizer.encode(option)[0] for option in own]
+        assert len(set(firsts)) == len(own)
+        assert reply.text == max(zip(scores[firsts].tolist(), own, strict=True))[1]
+        assert (reply.prompt_tokens, reply.reply_tokens) == (len(prompt), 1)
+        assert reply.seconds > 0
+
+
+def test_an_option_may_begin_another_and_have_many_tokens(exact):
+    options = ["1", "10", "100 euros a head", "100 euros each"]
+    assert exact.choose(TALKS[:1], [options])[0].text in options
+
+
+def test_choosing_among_nothing_or_among_equals_is_refused(exact):
+    for options in ([], ["A", "A"]):
+        with pytest.raises(ModelError, match="options that differ"):
+            exact.choose(TALKS[:1], [options])

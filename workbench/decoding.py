@@ -6,7 +6,7 @@ Conversations of any length share a batch without padding, and leave it as they 
 """
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -70,6 +70,7 @@ class Decoder:
         max_new_tokens: int,
         names: Sequence[Hashable] = (),
         batch_size: int = 128,
+        options: Sequence[Sequence[list[int]]] = (),
     ) -> list[list[int]]:
         """Continue each prompt up to its stop token, or to `max_new_tokens`.
 
@@ -77,7 +78,9 @@ class Decoder:
         prompt that then has this name only what is new is read. What all prompts begin with is read
         once, for this call and those after it, unless it is short.
 
-        `batch_size` is how many are continued together at most; memory may allow fewer.
+        `batch_size` is how many are continued together at most; memory may allow fewer. With
+        `options`, for each prompt the replies that are allowed, one of them is begun and broken off
+        as soon as it differs from all others.
 
         Raises:
             DecodingError: the model's attention is of a kind that is not computed here.
@@ -92,6 +95,8 @@ class Decoder:
         # alike lengths side by side: a block attends up to the end of its longest row
         order = sorted(range(len(prompts)), key=lambda place: -len(prompts[place]))
         rows = [_Row(list(prompt), len(prompt), max_new_tokens) for prompt in prompts]
+        for row, own in zip(rows, options, strict=bool(options)):
+            row.options = list(own)
         # what no name asks for is forgotten before anything is read
         self.memories = {name: self.memories[name] for name in names if name in self.memories}
         with torch.inference_mode():
@@ -148,6 +153,8 @@ class _Row:
     n_cached: int = 0
     """Tokens whose keys and values were there at the start."""
     memory: Memory | None = None
+    options: list[list[int]] = field(default_factory=list)
+    """The replies that are still open; empty: all."""
 
     @property
     def room(self) -> int:
@@ -157,10 +164,20 @@ class _Row:
     def unread(self) -> list[int]:
         return self.ids[self.n_read :]
 
+    def choose(self, scores: "Tensor") -> int:
+        """The likeliest token with which an open reply goes on; `scores` are (tokens,)."""
+        place = len(self.ids) - self.n_prompt
+        allowed = [option[place] for option in self.options]
+        token = allowed[int(scores[allowed].argmax())]
+        self.options = [option for option in self.options if option[place] == token]
+        return token
+
     def has_ended(self, stop: int) -> bool:
         """Whether nothing is to be written any more."""
-        return len(self.ids) >= self.room or (
-            len(self.ids) > self.n_prompt and self.ids[-1] == stop
+        return (
+            len(self.ids) >= self.room
+            or len(self.options) == 1
+            or (len(self.ids) > self.n_prompt and self.ids[-1] == stop)
         )
 
 
@@ -243,9 +260,10 @@ class _Batch:
             )
         lasts = torch.tensor([len(tokens) for tokens in unread]).cumsum(0) - 1
         logits = self.model.get_output_embeddings()(states[lasts.to(states.device)])
-        for row, token in zip(self.rows[start:stop], logits.argmax(-1).tolist(), strict=True):
+        likeliest = logits.argmax(-1).tolist()
+        for row, scores, token in zip(self.rows[start:stop], logits, likeliest, strict=True):
             row.n_read = len(row.ids)
-            row.ids.append(token)
+            row.ids.append(row.choose(scores) if row.options else token)
 
     def attend(
         self, number: int, query: "Tensor", key: "Tensor", value: "Tensor", scale: float

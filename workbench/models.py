@@ -80,6 +80,44 @@ class LocalModel:
             for prompt, tokens, n_cached in zip(prompts, written, decoder.n_cached, strict=True)
         ]
 
+    def choose(
+        self,
+        batch: Sequence[Sequence[Message | dict[str, Any]]],
+        options: Sequence[Sequence[str]],
+    ) -> list[Reply]:
+        """The reply in each conversation that is one of its options, chosen token by token.
+
+        At each token the likeliest of those with which an option goes on, until one is left.
+        Example: options=[["yes", "no"]] -> "no", and one token written
+
+        Raises:
+            ModelError: a conversation has no options, or two that are the same.
+        """
+        tokenizer, decoder = self._loaded
+        prompts = [prompt_ids(messages, tokenizer) for messages in batch]
+        tokens = [self._option_tokens(own) for own in options]
+        longest = max((len(one) for own in tokens for one in own), default=1)
+        start = time.perf_counter()
+        written = decoder.write(prompts, longest, options=tokens)
+        seconds = (time.perf_counter() - start) / max(1, len(prompts))
+        release_memory()
+        places = [
+            [one[: len(begun)] for one in own].index(begun)
+            for own, begun in zip(tokens, written, strict=True)
+        ]
+        return [
+            Reply(own[place], len(prompt), len(begun), seconds)
+            for own, place, prompt, begun in zip(options, places, prompts, written, strict=True)
+        ]
+
+    def _option_tokens(self, options: Sequence[str]) -> list[list[int]]:
+        """Each option's tokens and the stop token, so that none is the beginning of another."""
+        if not options or len(set(options)) < len(options):
+            raise ModelError(f"a choice needs options that differ, not {list(options)}")
+        tokenizer = self._loaded[0]
+        encoded = [tokenizer.encode(option, add_special_tokens=False) for option in options]
+        return [[*tokens, tokenizer.eos_token_id] for tokens in encoded]
+
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
         import torch
