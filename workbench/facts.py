@@ -117,6 +117,35 @@ class FactCheck:
         ]
         return problems
 
+    def find_restated(self, text: str, record: Record) -> list[tuple[str, str, bool]]:
+        """What an agent message says again of what the customer gave: (slot, value, is it so).
+
+        Call it after `check_agent`: a number that belongs to a cited fact restates nothing. Where
+        offers are in the unit of a slot, only numbers that are values of the slot count.
+        """
+        mentions, stated = self.domain.find_mentions(text), find_quantities(text)
+        restated = []
+        for slot, value in record.given.items():
+            restated += [(slot, said, said == value) for said in mentions.get(slot, [])]
+            own = self._quantities(slot, value)
+            units = {unit for _, unit in own if unit}
+            if not units & {*map(_unit_of, self.domain.offer_units.values())}:
+                among = [q for q in stated if q[1] in units]
+            else:
+                talk = self.domain.slots[slot]
+                among = [q for v in talk.values for q in self._quantities(slot, v) if q in stated]
+            restated += [
+                (slot, " ".join(q), q in own)
+                for q in dict.fromkeys(among)
+                if q in own or not _belongs(q, self.known)
+            ]
+        return restated
+
+
+def _unit_of(unit: str) -> str:
+    """A unit as it is found in a text. Example: "euros" -> "euro" """
+    return next((found for _, found in find_quantities(f"1 {unit}")), unit)
+
 
 def _belongs(quantity: tuple[str, str], among: Iterable[tuple[str, str]]) -> bool:
     """Whether it is among them; a number without a unit is that number of anything."""
