@@ -44,7 +44,8 @@ def score(clean, travel):
 
 def moved(score):
     """Measures that are not what a perfect conversation has."""
-    return {m for m, v in score.measures.items() if v != (0 if m in BETTER_LOW else 1)}
+    best = {m: 0 if m in BETTER_LOW else 1 for m in score.measures}
+    return {m for m, v in score.measures.items() if v not in (None, best[m])}
 
 
 def at(labels, step):
