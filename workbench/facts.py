@@ -84,7 +84,10 @@ class FactCheck:
         self._given |= given
 
     def _quantities(self, slot: str, value: str) -> list[tuple[str, str]]:
-        return find_quantities(self.domain.slots[slot].on_record(value))
+        talk = self.domain.slots[slot]
+        # a value that the domain does not have stands for itself
+        own = value in talk.values or isinstance(talk.standard, str)
+        return find_quantities(talk.on_record(value) if own else value)
 
     def _drop(self, quantities: list[tuple[str, str]]) -> None:
         self.known = {known for known in self.known if not _belongs(known, quantities)}
@@ -125,7 +128,8 @@ class FactCheck:
         """
         mentions, stated = self.domain.find_mentions(text), find_quantities(text)
         restated = []
-        for slot, value in record.given.items():
+        given = {slot: v for slot, v in record.given.items() if slot in self.domain.slots}
+        for slot, value in given.items():
             restated += [(slot, said, said == value) for said in mentions.get(slot, [])]
             own = self._quantities(slot, value)
             units = {unit for _, unit in own if unit}

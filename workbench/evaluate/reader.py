@@ -164,7 +164,8 @@ class Reader:
                 due += [f"{offer}.{field}" for offer in made for field in self.domain.offer_units]
             else:
                 found = self.domain.due_facts(name, self.record, self._acts)
-                due += [fact for fact in found if "." in fact or fact in self.domain.facts]
+                known = {*self.domain.facts, *self.domain.offers}
+                due += [fact for fact in found if fact.partition(".")[0] in known]
         return list(dict.fromkeys(due))
 
     def _move(self, text: str, steps: list[str]) -> None:
