@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "workbench"
 ROOMS = ["design", "synthesize", "inspect", "train", "evaluate"]
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "evaluate", "unsloth"}
-ON_TOP = {"batch", "listing", "sweep", "__main__"}
+ON_TOP = {"batch", "listing", "scoring", "sweep", "__main__"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 
