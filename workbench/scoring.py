@@ -10,9 +10,10 @@ from typing import Any
 from workbench.conformance import Aligner
 from workbench.conversation import Conversation, Label, Message
 from workbench.domain import Domain, read_domain
-from workbench.evaluate.labelling import Readers, fit_readers, label_transcript
+from workbench.evaluate.labelling import fit_readers, label_transcript
 from workbench.evaluate.metrics import Score, average_scores, score_transcript
 from workbench.evaluate.off_procedure import TURNS
+from workbench.evaluate.reader import UNCLEAR
 from workbench.evaluate.statistics import Metric
 from workbench.evaluate.transcripts import Transcript, TranscriptError, read_transcripts
 from workbench.show import Panel, table
@@ -27,6 +28,8 @@ class Scored:
     scores: list[Score]
     read: dict[str, tuple[int, int]]
     """Role to messages whose labels were read, and all messages."""
+    unclear: int
+    """Customers' messages that could not be read."""
     accuracy: dict[str, Metric]
     """Role to the share of messages read right in wordings never learnt; empty: none were read."""
 
@@ -37,9 +40,8 @@ class Scored:
             TranscriptError: it cannot be written.
         """
         found: dict[str, Any] = {"schema": 1, "domain": self.domain, "file": self.file}
-        found["read"] = {
-            role: dict(zip(("read", "of"), n, strict=True)) for role, n in self._read()
-        }
+        found["read"] = {role: {"read": n, "of": all_} for role, (n, all_) in self.read.items()}
+        found["unclear"] = self.unclear
         found["accuracy"] = {role: metric.model_dump() for role, metric in self.accuracy.items()}
         found["measures"] = {
             condition: {measure: metric.model_dump() for measure, metric in by_measure.items()}
@@ -52,22 +54,21 @@ class Scored:
         except OSError as error:
             raise _refuse_output(file, error.strerror) from error
 
-    def _read(self) -> list[tuple[str, tuple[int, int]]]:
-        return list(self.read.items())
-
     def describe(self) -> str:
         """What was scored, which labels were read, and how often such a reading errs."""
         lines = [f"{self.file}: {len(self.scores)} conversations, domain {self.domain}"]
         names = {"assistant": "the agent's", "user": "the customers'"}
         for role, (n, total) in self.read.items():
             if n:
-                right = self.accuracy[role]
                 lines.append(
-                    f"Labels of {n} of {names[role]} {total} messages were read off their words. "
-                    f"The reading errs: of the phrase book's wordings that it had not learnt it "
-                    f"reads {100 * right.mean:.0f} % right "
-                    f"({100 * right.low:.0f}-{100 * right.high:.0f} %); expect less of other words."
+                    f"Read off their words: labels of {n} of {names[role]} {total} messages."
                 )
+                lines.append(f"  {_describe_accuracy(self.accuracy[role])}")
+        if self.unclear:
+            lines.append(
+                f"  {self.unclear} of the customers' were unclear; what the agent made of them is "
+                "not judged."
+            )
         return "\n".join(lines)
 
     def describe_turns(self) -> str:
@@ -110,17 +111,21 @@ def score_file(file: str | Path, domain: str | Path, out: str | Path | None = No
     read = {role: _count_read(transcripts, role) for role in ("assistant", "user")}
     readers = fit_readers(known) if any(n for n, _ in read.values()) else None
     aligner = Aligner(known.flowchart)
-    scores = [_score(transcript, known, aligner, readers) for transcript in transcripts]
-    scored = Scored(str(file), known.name, scores, read, readers.accuracy if readers else {})
+    labels = [label_transcript(transcript, readers) for transcript in transcripts]
+    scores = [
+        _score(transcript, found, known, aligner)
+        for transcript, found in zip(transcripts, labels, strict=True)
+    ]
+    unclear = sum(UNCLEAR in label.acts for found in labels for label in found)
+    accuracy = readers.accuracy if readers else {}
+    scored = Scored(str(file), known.name, scores, read, unclear, accuracy)
     if out:
         scored.write_json(out)
     return scored
 
 
-def _score(
-    transcript: Transcript, domain: Domain, aligner: Aligner, readers: Readers | None
-) -> Score:
-    messages, labels = join_messages(transcript.messages, label_transcript(transcript, readers))
+def _score(transcript: Transcript, labels: list[Label], domain: Domain, aligner: Aligner) -> Score:
+    messages, labels = join_messages(transcript.messages, labels)
     conversation = Conversation(
         conversation_id=transcript.conversation_id,
         scenario_id=transcript.scenario_id,
@@ -159,6 +164,16 @@ def join_messages(
         else:
             joined.append((message, label))
     return [message for message, _ in joined], [label for _, label in joined]
+
+
+def _describe_accuracy(accuracy: Metric) -> str:
+    if accuracy.mean is None:
+        return "The reading errs; how often could not be measured."
+    mean, low, high = (100 * share for share in (accuracy.mean, accuracy.low, accuracy.high))
+    return (
+        f"The reading errs: in the phrase book's wordings that it had not learnt it gets "
+        f"{mean:.0f} % right ({low:.0f}-{high:.0f} %); expect less in other words."
+    )
 
 
 def _count_read(transcripts: Sequence[Transcript], role: str) -> tuple[int, int]:

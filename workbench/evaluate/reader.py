@@ -8,6 +8,9 @@ from workbench.evaluate.off_procedure import judge_turn
 from workbench.facts import FactCheck, offers_named
 from workbench.record import Record
 
+UNCLEAR = "unclear"
+"""Kind of act of a customer's message that could not be read: what follows on it is not judged."""
+
 
 class Reader:
     """Reads a conversation and keeps the record, as the customer's acts fill it."""
@@ -106,13 +109,15 @@ class Reader:
         self.places.append(i)
         self.steps.append(label.steps)
         self.given.append(frozenset(self.record.given))
-        self.after_courtesies.append(all(act.kind == "chat" for act in self._acts))
-        turn = judge_turn(self.domain, self._at, self.record, self._acts, text, label)
+        self.after_courtesies.append(all(act.kind in ("chat", UNCLEAR) for act in self._acts))
+        is_clear = not any(act.kind == UNCLEAR for act in self._acts)
+        at = self._at if is_clear else ""
+        turn = judge_turn(self.domain, at, self.record, self._acts, text, label)
         self.off_turns.update([turn] if turn else [])
         if turn not in ("", "answered"):
             self.note(i, "off_procedure", f"the customer left the procedure; {turn}")
         known = [step for step in label.steps if {*step.split("|")} <= self.known_steps]
-        for step in known:
+        for step in known if is_clear else []:
             self._judge_branch(i, step)
         if again := [slot for slot in label.asks if slot in self.record.given]:
             self.has_reasked = True
