@@ -64,6 +64,31 @@ class Domain:
         return [fact for fact in self.facts if f"ask({fact})" in self.customer]
 
     @cached_property
+    def asides(self) -> list[str]:
+        """Customer acts that only cause a side trip and are trained on, e.g. "chat"; no questions.
+
+        "why" is none of them: it answers a question of the agent's, and has no place elsewhere.
+        """
+        trips = {act for trip in self.flowchart.anywhere.values() for act in trip.acts}
+        return [
+            key
+            for key in self.customer.keys
+            if Act.parse(key.split("+")[0]).kind in trips - {"ask", "why"}
+            and not key.startswith("part/")
+            and self.is_trained(key)
+        ]
+
+    def is_trained(self, act: str) -> bool:
+        """Whether the phrase book has training wordings for a customer's act."""
+        return any(wording.split == "train" for wording in self.customer.wordings(act))
+
+    def wanted_values(self, slot: str) -> list[str]:
+        """Values that a customer can want: of the offer slot those that there are offers for."""
+        if slot == self.offer_slot:
+            return sorted({offer.value for offer in self.offers.values()})
+        return list(self.slots[slot].values)
+
+    @cached_property
     def shared_steps(self) -> dict[str, str]:
         """Step to its shared label, e.g. "assess.leave" -> "assess.leave|handle.leave"."""
         return {step: "|".join(group) for group in self.agent.shared_steps() for step in group}

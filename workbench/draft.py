@@ -8,7 +8,7 @@ from pathlib import Path
 from workbench.conversation import Act
 from workbench.flowchart import Flowchart, draft_flowchart
 from workbench.parts import FactsFile, Persona, SlotTalk, find_offer_slot
-from workbench.phrases import MANNERS, Entry
+from workbench.phrases import DEMANDS, MANNERS, Entry
 from workbench.reading import KeyPath, Located, Problem, fit_items, fit_model, read_yaml
 from workbench.rules import ACTS, SLOT_STATES
 
@@ -19,9 +19,16 @@ PARTS = {
         "unclear": {"known", "open"},
         "offer": set(),
     },
-    "customer": {"hello": set(), "restate": set(), "lead": set(), "tail": set()},
+    "customer": {
+        **{part: set() for part in ("hello", "restate", "lead", "tail")},
+        **{part: set() for part in ("late", "hang_on", "hurry")},
+        "slip": {"wrong"},
+    },
 }
 """The parts of each book and their placeholders; an offer's fields come to those of "offer"."""
+
+NEEDED = ("hello", "restate", "lead", "tail")
+"""Parts of the customer's book that no domain goes without."""
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Draft:
     @cached_property
     def names(self) -> dict[str, Collection[str]]:
         """The names of each kind, without those of a file that cannot be read."""
-        names: dict[str, Collection[str]] = {"manner": MANNERS}
+        names: dict[str, Collection[str]] = {"manner": MANNERS, "demand": DEMANDS}
         if self.facts:
             names["fact"] = self.facts.facts
         if chart := self.flowchart:

@@ -69,19 +69,18 @@ class FactCheck:
 
         The numbers of a value that another has replaced, or that was misspoken, are not so.
         """
-        given = dict(given)
-        for slot, value in given.items():
+        known = set(self.known)
+        self.known |= set(find_quantities(text))
+        for pair in misspoken:
+            self._drop(self._quantities(*pair))
+        # what was so before stays so, though it be misspoken of something else now
+        self.known |= known
+        for slot, value in given:
             before = self._given.get(slot, value)
             if before != value:
                 self._drop(self._quantities(slot, before))
-        # what was so before stays so, though it be misspoken of something else now
-        known, wrong = set(self.known), [q for pair in misspoken for q in self._quantities(*pair)]
-        self.known |= set(find_quantities(text))
-        self._drop(wrong)
-        self.known |= known
-        for slot, value in given.items():
             self.known |= set(self._quantities(slot, value))
-        self._given |= given
+            self._given[slot] = value
 
     def _quantities(self, slot: str, value: str) -> list[tuple[str, str]]:
         talk = self.domain.slots[slot]

@@ -15,7 +15,12 @@ FOLDS = 3
 
 T = TypeVar("T")
 
-MANNERS = ("terse", "chatty", "formal", "anxious", "blunt")
+MANNERS = ("terse", "chatty", "formal", "anxious", "blunt", "curt")
+"""Manners of speaking. "curt" is that of customers who answer in a word or two."""
+
+DEMANDS = ("skip", "authority", "play", "reveal", "paste", "tokens")
+"""What a customer's take_over(...) is: skip steps, claim authority, have the agent play a part, have
+the procedure revealed, paste foreign instructions, write control tokens."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +70,7 @@ class Entry(BaseModel):
     """The slot it is about, for a step that has wordings per slot."""
     single: bool = False
     """For one further offer rather than several."""
-    train: ByManner
+    train: ByManner = {}
     test: ByManner = {}
 
     def list_keys(self) -> list[str]:
@@ -136,7 +141,7 @@ class PhraseBook:
         """Wordings of `key` that the voice admits; all training wordings if its fold has none.
 
         Raises:
-            ValueError: the phrase book has no such entry.
+            ValueError: the phrase book has no such entry, or none that training may use.
         """
         if key not in self._by_key:
             raise ValueError(f'the phrase book has no wording for "{key}"; add an entry for it')
@@ -145,6 +150,8 @@ class PhraseBook:
         if (key, voice) not in self._admitted:
             found = [wording for wording in self._by_key[key] if voice.admits(wording)]
             found = found or [w for w in self._by_key[key] if w.split == voice.split]
+            if not found and voice.split == "train":
+                raise ValueError(f'all wordings for "{key}" are kept for tests')
             self._admitted[key, voice] = found or self._by_key[key]
         return self._admitted[key, voice]
 

@@ -307,11 +307,14 @@ class CustomerRecognizer(Recognizer):
         return self
 
     def expected(self, label: Label) -> dict[str, tuple[str, ...]]:
-        """Acts other than giving, without values; which offer is chosen does not matter."""
+        """Acts other than giving, without values.
+
+        Which offer is chosen, what is demanded and what was said before does not matter.
+        """
         acts = {
-            act.kind if act.kind == "choose" else act.name
+            act.kind if act.kind in {"choose", "take_over", "remind"} else act.name
             for act in label.parsed_acts()
-            if act.kind != "give"
+            if act.kind not in {"give", "misspeak"}
         }
         return {"acts": tuple(sorted(acts))}
 

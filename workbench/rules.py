@@ -30,7 +30,8 @@ SLOT_STATES = {"slots_missing", "slots_vague", "slots_complete"}
 ACTS = SLOT_STATES | {
     *("give", "vague", "revise", "drop", "choose", "reject", "ask", "confirm", "deny", "reopen"),
     *("agree", "decline", "report", "done", "failed", "unsure", "want_human"),
-    *("leave", "leave_late", "chat", "stray", "take_over"),
+    *("leave", "leave_late", "chat", "flood", "stray", "take_over", "silence"),
+    *("why", "remind", "misspeak"),
 }
 """Acts known without a phrase book that says which."""
 

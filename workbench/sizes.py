@@ -30,10 +30,14 @@ class Size:
     """Longer conversations are dropped."""
 
     test_scenarios: int
-    """Scenarios on test paths; each is played in seen and in unseen wordings."""
+    """Customers of each sort, on test paths; plain ones speak seen and unseen wordings."""
 
     floor_scenarios: int
-    """How many of them the untuned base model meets."""
+    """How many of each sort the untuned base model meets."""
+
+    baseline_scenarios: int
+    """How many of each sort the base model meets with the procedure in its prompt, and again under
+    an orchestrator."""
 
     max_new_tokens: int
     """Tokens after which a reply is cut."""
@@ -52,6 +56,7 @@ SIZES = {
             max_tokens=4096,
             test_scenarios=3,
             floor_scenarios=2,
+            baseline_scenarios=1,
             max_new_tokens=24,
         ),
         Size(
@@ -64,6 +69,7 @@ SIZES = {
             max_tokens=1024,
             test_scenarios=100,
             floor_scenarios=10,
+            baseline_scenarios=20,
             max_new_tokens=160,
         ),
         Size(
@@ -76,6 +82,7 @@ SIZES = {
             max_tokens=1024,
             test_scenarios=200,
             floor_scenarios=100,
+            baseline_scenarios=100,
             max_new_tokens=160,
         ),
     )

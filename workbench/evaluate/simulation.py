@@ -15,8 +15,15 @@ from workbench.recognizer import AgentRecognizer
 from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.talk import Talk, open_talk, true_ears
 
-STRATA = ("seen", "unseen")
-"""Customers who speak training wordings, and customers who speak wordings never trained on."""
+STRATA = {
+    "seen": "plain",
+    "unseen": "plain",
+    "difficult": "difficult",
+    "adversarial": "adversarial",
+    "untrained": "untrained",
+}
+"""Customers, and the sort of scenario that they play. Seen ones speak training wordings, all others
+wordings that are never trained on."""
 
 
 class Simulated(BaseModel):
@@ -26,7 +33,7 @@ class Simulated(BaseModel):
     scenario_id: str
     path_id: str
     condition: str
-    stratum: Literal["seen", "unseen", "difficult", "adversarial"]
+    stratum: Literal["seen", "unseen", "difficult", "adversarial", "untrained"]
     conversation: Conversation
     """Its labels are what was read off the agent's words, and the customer's true acts."""
     true_labels: list[Label] | None = None
@@ -49,6 +56,12 @@ def limit_replies(scenarios: Iterable[Scenario]) -> int:
     return 2 * max(len(scenario.steps) for scenario in scenarios)
 
 
+def of_stratum(scenarios: Iterable[Scenario], stratum: str, most: int = 0) -> list[Scenario]:
+    """The scenarios that customers of a stratum play, the first `most` of them; 0 means all."""
+    own = [scenario for scenario in scenarios if scenario.stratum == STRATA[stratum]]
+    return own[: most or None]
+
+
 def simulate(
     agent: Agent,
     scenarios: Sequence[Scenario],
@@ -58,17 +71,17 @@ def simulate(
     max_replies: int,
     progress: bool = True,
 ) -> list[Simulated]:
-    """Let every scenario's customer talk to the agent once in each stratum.
+    """Let every scenario's customer talk to the agent once in each stratum that it belongs to.
 
     The customer hears through the recognizer: words only. Only an agent that asks for true ears
     (the walker on true labels) is understood without it.
     """
     talks: dict[tuple[str, str], Talk] = {}
     for stratum in strata:
-        for scenario in scenarios:
+        for scenario in of_stratum(scenarios, stratum):
             ears = true_ears if agent.has_true_ears else _ears(recognizer)
             manner = next(p.manner for p in domain.personas if p.id == scenario.persona)
-            voice = Voice("test" if stratum == "unseen" else "train", None, manner)
+            voice = Voice("train" if stratum == "seen" else "test", None, manner)
             talks[stratum, scenario.scenario_id] = open_talk(
                 domain, scenario, voice, max_replies, ears
             )

@@ -6,6 +6,8 @@ in a phrase book are caught before they reach a row; one that denies what it sho
 the same words, may pass: tests/test_checking.py names those that are known to.
 """
 
+from collections.abc import Iterator
+
 from workbench.conversation import Conversation
 from workbench.domain import Domain
 from workbench.facts import check_facts
@@ -49,7 +51,11 @@ class Checker:
             problems.append(("", "speakers do not alternate from agent to agent"))
         if roles.count("user") == 0:
             problems.append(("", "the customer never speaks"))
-        empty = [m for m in talk.messages if not m.content.strip()]
+        empty = [
+            message
+            for message, label in zip(talk.messages, talk.labels, strict=True)
+            if not message.content.strip() and label.acts != ["silence"]
+        ]
         return problems + [("", "a message is empty") for _ in empty]
 
     def _walk(self, talk: Conversation, scenario: Scenario) -> list[tuple[str, str]]:
@@ -75,23 +81,11 @@ class Checker:
         ]
 
     def _customer(self, talk: Conversation) -> list[tuple[str, str]]:
-        said = [i for i, message in enumerate(talk.messages) if message.role == "user"]
-        texts, labels = split_pairs("user", [talk])
-        against = self.customer.contradicts(
-            texts, [self.customer.expected(label) for label in labels]
-        )
-        problems = [
-            (self._step_at(talk, i + 1), f"customer reads as {_list(reading)}")
-            for i, readings in zip(said, against, strict=True)
-            for reading in readings.values()
-            if not self._leads_the_same_way(self._step_at(talk, i + 1), reading)
+        return [
+            (self._step_at(talk, i + 1), reason)
+            for i, reason, reading in misread_customer(talk, self.customer, self.domain)
+            if not reading or not self._leads_the_same_way(self._step_at(talk, i + 1), reading)
         ]
-        for i, text, label in zip(said, texts, labels, strict=True):
-            acts = [act for act in label.parsed_acts() if act.kind in {"give", "revise"}]
-            found = self.domain.find_values(text)
-            if found != {act.target: [act.value] for act in acts}:
-                problems.append((self._step_at(talk, i + 1), f"details read as {found}"))
-        return problems
 
     def _leads_the_same_way(self, step: str, reading: Reading) -> bool:
         """Whether the step taken is right for what was heard too: two acts may cause one route."""
@@ -102,6 +96,28 @@ class Checker:
     def _step_at(self, talk: Conversation, i: int) -> str:
         steps = talk.labels[i].steps if i < len(talk.labels) else []
         return steps[0] if steps else ""
+
+
+def misread_customer(
+    talk: Conversation, recognizer: CustomerRecognizer, domain: Domain
+) -> Iterator[tuple[int, str, Reading | None]]:
+    """Messages of the customer whose words do not carry their acts: index, reason and reading.
+
+    The reading is what the words were taken for; None where a detail differs.
+    """
+    said = [i for i, message in enumerate(talk.messages) if message.role == "user"]
+    texts, labels = split_pairs("user", [talk])
+    against = recognizer.contradicts(texts, [recognizer.expected(label) for label in labels])
+    for i, text, label, readings in zip(said, texts, labels, against, strict=True):
+        for reading in readings.values():
+            yield i, f"customer reads as {_list(reading)}", reading
+        meant: dict[str, list[str]] = {}
+        for act in label.parsed_acts():
+            if act.kind in {"give", "revise", "misspeak"}:
+                meant.setdefault(act.target, []).append(act.value)
+        found = domain.find_values(text)
+        if found != meant:
+            yield i, f"details read as {found}", None
 
 
 def _list(reading: Reading) -> str:

@@ -1,22 +1,41 @@
 """The simulated customer: a seeded machine that decides acts, and a phrase book that words them."""
 
 import random
+import re
+from dataclasses import replace
 from itertools import combinations
 
 from workbench.conversation import Act, Label
 from workbench.domain import Domain
 from workbench.phrases import Voice
 from workbench.record import Record
+from workbench.synthesize.behaviours import aim
 from workbench.synthesize.scenarios import Scenario
+
+LITTLE_PATIENCE = 2
+"""Useless replies that an impatient customer bears."""
+
+FLOOD = {"train": (6, 14), "test": (30, 45)}
+"""Sentences of a very long message, at least and at most."""
+
+TYPO_SHARE = 0.7
+"""Share of a careless typist's messages that have a typo or two."""
+
+CARRIED = {"give", "vague", "misspeak", "remind"}
+"""Acts that answer a question for a detail; whatever else is asked for is answered with them."""
 
 
 class Customer:
     """Acts out a scenario. It knows what it wants and hears what it is asked, not the flowchart."""
 
     def __init__(self, domain: Domain, scenario: Scenario, voice: Voice, rng: random.Random):
-        self.domain, self.voice, self.rng = domain, voice, rng
+        self.domain, self.rng = domain, rng
+        self.voice = replace(voice, manner="curt") if "curt" in scenario.behaviours else voice
         self.plan = {hub: [list(acts) for acts in visits] for hub, visits in scenario.plan.items()}
         self.patience = next(p.patience for p in domain.personas if p.id == scenario.persona)
+        self.behaviours = set(scenario.behaviours)
+        if "impatient" in self.behaviours:
+            self.patience = min(self.patience, LITTLE_PATIENCE)
         self.last: dict[str, list[Act]] = {}
         """What it did last, at each hub and overall ("")."""
         self.has_left_in_anger = False
@@ -28,6 +47,8 @@ class Customer:
         """
         acts, is_again = self._decide(record, at, asks)
         words = self.word(acts, record, is_again, is_first=not self.last)
+        if "typos" in self.behaviours and self.rng.random() < TYPO_SHARE:
+            words = self._mistype(words)
         self.last[""] = acts
         return words, Label(acts=[str(act) for act in acts])
 
@@ -35,10 +56,10 @@ class Customer:
         hub = self.domain.flowchart.nodes[at].routes[""].to if at else ""
         planned = self.plan.get(hub)
         if planned:
-            acts = [self._aim(Act.parse(act), record) for act in planned.pop(0)]
+            acts = [aim(Act.parse(act), record, self.domain) for act in planned.pop(0)]
             acts = [act for act in acts if act is not None]
             again = [Act("give", s, record.given[s]) for s in asks if s in record.given]
-            if all(act.kind in {"give", "vague"} for act in acts):
+            if all(act.kind in CARRIED for act in acts):
                 acts += [act for act in again if act.target not in {a.target for a in acts}]
             self.last[hub] = acts or self.last.get(hub, [])
             if acts:
@@ -51,33 +72,73 @@ class Customer:
         acts = known or self.last.get(hub) or self.last.get("") or [Act("start")]
         return acts, True
 
-    def _aim(self, act: Act, record: Record) -> Act | None:
-        """A planned choice aimed at the offers made; None when there was none to choose from.
-
-        Who chose before and wants a change chooses something else, if there is anything else.
-        """
-        if act.kind != "choose" or act.target in self.domain.offers:
-            return act
-        if not record.offered:
-            return None
-        others = [offer for offer in record.offered if offer != record.chosen] or record.offered
-        return Act("choose", others[int(act.target) % len(others)])
-
     def word(self, acts: list[Act], record: Record, is_again: bool, is_first: bool) -> str:
         """The acts in words, in the persona's manner."""
-        sentences = self._details([act for act in acts if act.kind == "give"])
-        sentences += [self._sentence(act, record) for act in acts if act.kind != "give"]
+        kinds = {act.kind for act in acts}
+        if "silence" in kinds:
+            return self.domain.customer.pick("silence", self.voice, self.rng)
+        sentences = [self._slip(act) for act in acts if act.kind == "misspeak"]
+        sentences += self._details([act for act in acts if act.kind == "give"])
+        sentences += [
+            self._sentence(act, record)
+            for act in acts
+            if act.kind not in {"give", "misspeak", "flood"}
+        ]
+        if "flood" in kinds:
+            sentences = [*self._flood(), *sentences]
+        if "impatient" in self.behaviours and self.rng.random() < 0.5:
+            sentences.append(self._part("hurry"))
+        if kinds & {"flood", "take_over"}:
+            return _join(sentences)
         if is_again:
             return f"{self._part('restate')} {self._lowered(_join(sentences))}"
         if is_first:
             return _join(
                 [self._part("hello"), *sentences] if self.rng.random() < 0.5 else sentences
             )
-        if self.rng.random() < 0.35:
-            sentences[0] = f"{self._part('lead')} {self._lowered(sentences[0])}"
+        if lead := self._lead(kinds):
+            sentences[0] = f"{lead} {self._lowered(sentences[0])}"
         if self.rng.random() < 0.12:
             sentences.append(self._part("tail"))
         return _join(sentences)
+
+    def _lead(self, kinds: set[str]) -> str:
+        """What is said in front of the first sentence, often nothing."""
+        if kinds == {"ask"} and "asks_before_confirming" in self.behaviours:
+            return self._part("hang_on")
+        if kinds == {"give"} and "answers_late" in self.behaviours and self.rng.random() < 0.6:
+            return self._part("late")
+        is_curt = "curt" in self.behaviours
+        return self._part("lead") if not is_curt and self.rng.random() < 0.35 else ""
+
+    def _slip(self, act: Act) -> str:
+        """A sentence that names a wrong value and takes it back."""
+        wrong = self.rng.choice(self.domain.slots[act.target].forms(act.value))
+        return self.domain.customer.pick("part/slip", self.voice, self.rng, {"wrong": wrong})
+
+    def _flood(self) -> list[str]:
+        """Very many sentences about nothing in particular."""
+        known = self.domain.customer.wordings("flood", self.voice)
+        n = min(len(known), self.rng.randint(*FLOOD[self.voice.split]))
+        return [wording.text for wording in self.rng.sample(known, n)]
+
+    def _mistype(self, text: str) -> str:
+        """The text with a typo or two in its longer words; what carries a value is spared."""
+        spared = {
+            word.lower()
+            for form in [*self.domain.said_forms, *(o.name for o in self.domain.offers.values())]
+            for word in re.findall(r"\w+", form)
+        }
+        for _ in range(self.rng.randint(1, 2)):
+            words = [w for w in re.finditer(r"\b[a-z]{5,}\b", text) if w.group() not in spared]
+            if not words:
+                break
+            word = self.rng.choice(words)
+            at = self.rng.randrange(word.start() + 1, word.end() - 2)
+            one, two = text[at], text[at + 1]
+            typo = self.rng.choice([two + one, one, one + one + two])
+            text = text[:at] + typo + text[at + 2 :]
+        return text
 
     def _part(self, name: str) -> str:
         return self.domain.customer.pick(f"part/{name}", self.voice, self.rng)

@@ -12,6 +12,7 @@ from workbench.design.paths import FlowPath
 from workbench.domain import Domain
 from workbench.flowchart import Flowchart
 from workbench.record import Record
+from workbench.synthesize.behaviours import behave, walk_plan
 
 SIDE_TRIP_SHARE = {"train": 0.3, "valid": 0.15, "test": 0.15}
 """Share of conversations with small talk, a stray request or an attempt to take over. There are
@@ -32,24 +33,36 @@ class Scenario(BaseModel):
     steps: list[list[str]]
     """The steps of the agent's messages if it follows the flowchart."""
     seed: str
+    stratum: Literal["plain", "difficult", "adversarial", "untrained"] = "plain"
+    """What sort of customer it is; untrained: adversarial in a way that is never trained on."""
+    behaviours: list[str] = []
+    """What makes it difficult or adversarial: names in `synthesize.behaviours`."""
 
 
-def plan_scenario(path: FlowPath, split: str, domain: Domain, seed: int, index: int) -> Scenario:
-    """A customer whose acts cause exactly the routes of `path`."""
-    rng = seeded(seed, "scenario", f"{path.path_id}/{index}")
-    planner = _Planner(domain, rng)
-    plan = planner.plan(path)
+def plan_scenario(
+    path: FlowPath, split: str, domain: Domain, seed: int, index: int, stratum: str = "plain"
+) -> Scenario:
+    """A customer whose acts cause exactly the routes of `path`, and those of its behaviours."""
+    item = f"{path.path_id}/{index}" + (f"/{stratum}" if stratum != "plain" else "")
+    rng = seeded(seed, "scenario", item)
+    plan, behaviours = _Planner(domain, rng).plan(path), []
+    endings, steps = [path.outcome(domain.flowchart)], path.messages(domain.flowchart)
+    if stratum != "plain":
+        plan, behaviours = behave(plan, endings, stratum, domain, rng)
+        steps = walk_plan(plan, domain).steps if behaviours else steps
     content = {
         "path_id": path.path_id,
         "split": split,
         "persona": rng.choice(domain.personas).id,
         "plan": plan,
-        "endings": [path.outcome(domain.flowchart)],
-        "steps": path.messages(domain.flowchart),
-        "seed": hash_text(seed, path.path_id, index),
+        "endings": endings,
+        "steps": steps,
+        "seed": hash_text(seed, item),
+        "stratum": stratum,
+        "behaviours": behaviours,
     }
     scenario = Scenario(scenario_id="", **content)
-    if rng.random() < SIDE_TRIP_SHARE[split]:
+    if stratum == "plain" and rng.random() < SIDE_TRIP_SHARE[split]:
         scenario = strew_side_trip(scenario, domain, rng)
     content = scenario.model_dump(exclude={"scenario_id"})
     return scenario.model_copy(update={"scenario_id": hash_text(sorted(content.items()))})
@@ -176,10 +189,7 @@ class _Planner:
 
     def _value(self, slot: str, known: dict[str, str]) -> str:
         """Another value than the one known, within the customer's means if there is one."""
-        values = self.domain.slots[slot].values
-        if slot == self.domain.offer_slot:
-            values = sorted({offer.value for offer in self.domain.offers.values()})
-        others = [value for value in values if value != known.get(slot)]
+        others = [value for value in self.domain.wanted_values(slot) if value != known.get(slot)]
         within = [v for v in others if self.domain.is_within_means(known | {slot: v})]
         return self.rng.choice(within or others)
 
@@ -189,7 +199,7 @@ class _Planner:
 
 def strew_side_trip(scenario: Scenario, domain: Domain, rng: random.Random) -> Scenario:
     """The scenario with a side trip put in, at a place where it does not change the walk."""
-    strays = [k for trip in domain.flowchart.anywhere.values() for k in trip.acts if k != "ask"]
+    strays = domain.asides
     hubs = [hub for hub in scenario.plan if hub]
     if not strays or not hubs:
         return scenario

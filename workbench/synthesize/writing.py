@@ -9,11 +9,13 @@ from tqdm import tqdm
 
 from workbench.conversation import Act, Conversation, Label, Message, hash_text, seeded
 from workbench.design.covering import cover_route_pairs
+from workbench.design.paths import FlowPath
 from workbench.design.plan import PlannedPath
 from workbench.domain import Domain
 from workbench.phrases import FOLDS, Voice
 from workbench.record import Record
 from workbench.run import Run
+from workbench.synthesize.behaviours import list_behaviours
 from workbench.synthesize.checking import Checker
 from workbench.synthesize.scenarios import Scenario, draw_paths, plan_scenario, strew_side_trip
 from workbench.synthesize.talk import hold_talk, open_talk
@@ -24,6 +26,12 @@ OUTCOME_SHARES = "success 60, abandonment 25, escalation 15"
 
 LONG_SHARE = 0.2
 """Share of training conversations that are longer walks than the counted paths."""
+
+STRATUM_SHARES = {"plain": 0.45, "difficult": 0.35, "adversarial": 0.2}
+"""Shares of training conversations by the sort of customer."""
+
+TEST_STRATA = ("plain", "difficult", "adversarial", "untrained")
+"""Sorts of customers that models are tested on, each on as many scenarios."""
 
 VALID_SHARE = 0.08
 CHUNK = 250
@@ -74,7 +82,9 @@ def plan_scenarios(
     """Plan the scenarios of all splits and write `scenarios.jsonl`.
 
     `conversations` is for training and validation together. Every training path comes at least
-    once where the number allows, then outcomes in their shares.
+    once where the number allows, then outcomes in their shares. There are `test_scenarios` of each
+    sort of customer. What a behaviour makes of a test path is a walk that no training conversation
+    takes, and the other way round.
     """
     chart, planned = domain.flowchart, run.read("paths.jsonl", PlannedPath)
     wanted = shares or OUTCOME_SHARES
@@ -96,13 +106,20 @@ def plan_scenarios(
         ("train", draw_paths(bounded["train"], bounded["train"], n_train, parsed, chart, rng)),
         ("train", draw_paths(long, covering, n_long, parsed, chart, rng)),
         ("valid", draw_paths(bounded["valid"], [], n_valid, parsed, chart, rng)),
-        ("test", draw_paths(bounded["test"], [], test_scenarios, parsed, chart, rng)),
     ]
+    tested = draw_paths(bounded["test"], [], test_scenarios, parsed, chart, rng)
+    ours = {str(path.messages(chart)) for split in ("train", "valid") for path in bounded[split]}
+    ours |= {str(path.messages(chart)) for path in long}
+    tests = _plan_tests(tested, domain, seed, ours)
+    theirs = {str(scenario.steps) for scenario in tests}
     scenarios, used = [], Counter()
     for split, paths in drawn:
         for path in paths:
-            scenarios.append(plan_scenario(path, split, domain, seed, used[path.path_id]))
+            n = used[path.path_id]
+            stratum = _draw_stratum(path, n, seed) if split == "train" else "plain"
+            scenarios.append(_plan_apart(path, split, domain, seed, n, stratum, theirs))
             used[path.path_id] += 1
+    scenarios += tests
     with run.lock():
         run.claim(
             "synthesize",
@@ -115,6 +132,46 @@ def plan_scenarios(
         )
         run.write("scenarios.jsonl", scenarios)
     return scenarios
+
+
+def _draw_stratum(path: FlowPath, n: int, seed: int) -> str:
+    """What sort of customer takes a path for the n-th time; the first is always plain."""
+    rng = seeded(seed, "stratum", f"{path.path_id}/{n}")
+    return rng.choices([*STRATUM_SHARES], [*STRATUM_SHARES.values()])[0] if n else "plain"
+
+
+def _plan_tests(
+    paths: list[FlowPath], domain: Domain, seed: int, others: set[str]
+) -> list[Scenario]:
+    """Test scenarios of every sort of customer that the phrase book can word, on these paths."""
+    scenarios = []
+    for stratum in TEST_STRATA:
+        if stratum != "plain" and not list_behaviours(domain, stratum):
+            continue
+        used = Counter[str]()
+        for path in paths:
+            n = used[path.path_id]
+            scenarios.append(_plan_apart(path, "test", domain, seed, n, stratum, others))
+            used[path.path_id] += 1
+    return scenarios
+
+
+def _plan_apart(
+    path: FlowPath,
+    split: str,
+    domain: Domain,
+    seed: int,
+    n: int,
+    stratum: str,
+    others: set[str],
+) -> Scenario:
+    """A scenario whose walk is none of `others`: behaviours are drawn anew until it is."""
+    for attempt in range(MOST_TRIES):
+        scenario = plan_scenario(path, split, domain, seed, n + 10_000 * attempt, stratum)
+        if stratum == "plain" or (scenario.behaviours and str(scenario.steps) not in others):
+            return scenario
+    # a path without occasion for any behaviour
+    return plan_scenario(path, split, domain, seed, n)
 
 
 def write_conversations(run: Run, domain: Domain, seed: int, progress: bool = True) -> dict:
