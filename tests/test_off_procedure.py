@@ -80,11 +80,16 @@ def test_where_the_talk_stands_unknown_nothing_is_judged(judge):
 
 def test_asking_for_what_is_open_is_the_pending_question(travel):
     record, acts = Record(travel.flowchart.slots), [Act("chat")]
-    label = Label(steps=["assess.missing_info"], asks=["dates"])
-    assert judge_turn(travel, "user_info", record, acts, "When?", label) == "answered"
-    record.hear(Act("give", slot, "x") for slot in travel.flowchart.slots)
-    label = Label(steps=["assess.info_complete", "present_options"])
-    assert judge_turn(travel, "user_info", record, acts, "Here are two.", label) == "ignored"
+    answer = (travel, "user_info", record, acts, "Tell me the dates.")
+    assert judge_turn(*answer, Label(asks=["dates"])) == "answered"
+    record.hear([Act("give", "dates", "May")])
+    assert judge_turn(*answer, Label(asks=["dates"])) == "ignored"
+
+
+def test_who_is_given_a_reason_to_go_on_may_go_on_without_a_word(judge):
+    steps = ["handle_response.option_selected", "finalize"]
+    assert judge(["take_over", "choose(lisbon_fado)"], steps=steps) == "answered"
+    assert judge(["take_over"], steps=steps) == "forced"
 
 
 def test_every_pending_question_in_the_book_is_heard(travel):

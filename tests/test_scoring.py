@@ -147,6 +147,13 @@ def test_acts_are_what_was_read_with_the_details_in_the_words(travel, text, labe
     assert found == (acts or ["give(destination=Lisbon)", "vague(dates)"])
 
 
+def test_a_message_without_a_word_is_silence(travel, coffee_domain):
+    for domain in (travel, coffee_domain):
+        has_silence = any("silence" in trip.acts for trip in domain.flowchart.anywhere.values())
+        found = read_acts("...", Reading(("leave",), 1.0), Record(domain.flowchart.slots), domain)
+        assert found == [Act("silence")] * has_silence
+
+
 def test_of_an_unclear_message_only_the_details_count(travel):
     record = Record(travel.flowchart.slots)
     found = read_acts("Lisbon", Reading(("leave",), CLEAR - 0.01), record, travel)

@@ -13,10 +13,11 @@ from workbench.domain import read_domain
 from workbench.evaluate.conditions import Walker
 from workbench.evaluate.metrics import score_conversation
 from workbench.evaluate.reader import Reader
-from workbench.evaluate.simulation import STRATA, limit_replies, simulate
+from workbench.evaluate.simulation import limit_replies, simulate
 from workbench.synthesize.scenarios import plan_scenario
 
 CONVERSATIONS = 1000
+STRATA = ("seen", "unseen")
 ALIGN_BAR_MS = 0.2
 """Milliseconds that aligning one message may take."""
 SCORE_BAR_S = 20.0

@@ -113,6 +113,9 @@ def read_acts(text: str, reading: Reading, record: Record, domain: Domain) -> li
     Of two values for one slot the last counts; a change that names no value takes the old one back.
     Of a message that is unclear only the details count.
     """
+    if not any(sign.isalnum() for sign in text):
+        # nothing can be read in what has no word
+        return [Act("silence")] if "silence" in _list_asides(domain) else []
     values = domain.find_values(text)
     told = {slot: found[-1] for slot, found in values.items()}
     acts = [] if reading.chance >= CLEAR else [Act(UNCLEAR)]
@@ -129,6 +132,11 @@ def read_acts(text: str, reading: Reading, record: Record, domain: Domain) -> li
             acts.append(kind)
             told.pop(kind.target, "") if kind.kind in ("vague", "drop") else None
     return [*(Act("give", slot, value) for slot, value in told.items()), *acts]
+
+
+def _list_asides(domain: Domain) -> set[str]:
+    """Kinds of acts that cause side trips."""
+    return {kind for trip in domain.flowchart.anywhere.values() for kind in trip.acts}
 
 
 def find_choice(text: str, offered: Sequence[str], domain: Domain) -> str:

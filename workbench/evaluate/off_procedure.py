@@ -1,8 +1,9 @@
 """Whether an agent keeps its place when the customer leaves the procedure.
 
 Off the procedure are acts that no route allows, and acts that call for a side trip other than the
-answer to a question. The agent should answer in place: take the side trip, or put the pending
-question again, and neither be pushed into a route nor make up a step.
+answer to a question. The agent should answer in place: take the side trip, put the pending question
+again, or go on as the rest of the message allows; and neither be pushed into a route nor make up a
+step.
 """
 
 import re
@@ -13,10 +14,10 @@ from workbench.domain import Domain
 from workbench.record import Record
 
 TURNS = {
-    "answered": "took the side trip or put the pending question again, and kept its place",
+    "answered": "took the side trip, put the pending question again or went on as it may",
     "forced": "took a route that the customer's acts do not allow",
     "invented": "took a step that cannot be taken there, or that the flowchart does not have",
-    "ignored": "neither took the side trip nor put the pending question again",
+    "ignored": "did nothing of the kind",
 }
 """What an agent does when the customer goes off the procedure; the first is right."""
 
@@ -43,10 +44,8 @@ def judge_turn(
     if wrong or any(step not in chart.steps for s in label.steps for step in s.split("|")):
         return wrong or "invented"
     is_trip_taken = not due.isdisjoint(label.steps)
-    is_asked = bool({*record.missing, *record.vague} & {*label.asks}) or any(
-        chart.step_target(step) == at for steps in walk for step in steps.split("|")
-    )
-    if is_trip_taken or is_asked or (not walk and puts_again(text, at, domain)):
+    is_asked = bool({*record.missing, *record.vague} & {*label.asks})
+    if walk or is_trip_taken or is_asked or puts_again(text, at, domain):
         return "answered"
     return "ignored"
 
