@@ -190,6 +190,26 @@ def test_questions_in_a_row_may_come_in_any_order(forgiving, order):
     assert strict.cost > 0 < forgiving().invalid_moves(said)[0]
 
 
+def test_the_order_is_that_of_the_walk_and_not_of_the_file(interview):
+    turned = interview.model_copy(update={"nodes": dict(reversed(interview.nodes.items()))})
+    aligner = Aligner(turned, collects=COLLECTS)
+    for said in (ASKED, ASKED[::-1]):
+        assert aligner.align([*said, "decide.old", "thank"]).cost == 0
+
+
+def test_a_loop_walked_twice_is_not_put_in_another_order(coffee):
+    loop = ["take_order.complete", "pay", "settle.changed"]
+    aligner = Aligner(coffee, collects={step: ["drink"] for step in ["opening", *loop]})
+    found = aligner.align(["opening", *loop, *loop, *SALE[1:]])
+    assert (found.cost, found.forgiven) == (0, {})
+
+
+def test_a_question_for_two_slots_is_answered_by_both_and_not_by_one(coffee):
+    said, aligner = [*SALE[:2], SALE[3]], Aligner(coffee, collects={"pay": ["drink", "size"]})
+    assert aligner.align(said, [["drink"]] * 3).cost == 1
+    assert aligner.align(said, [["drink", "size"]] * 3).cost == 0
+
+
 def test_order_forgives_no_question_that_was_never_asked(forgiving):
     said = ["ask_town", "ask_name", "decide.old", "thank"]
     assert forgiving(unordered=True).align(said).cost == 1

@@ -119,8 +119,10 @@ class Aligner:
 
     @cached_property
     def _order(self) -> dict[str, tuple[str, int]]:
-        """Of each collecting step the group it belongs to, and its place in the flowchart."""
+        """Of each collecting step its group, and how many steps come before it at least."""
         order: dict[str, tuple[str, int]] = {}
+        ahead = self._ahead("", frozenset())
+        places = {step: len(between) for step, (_, between) in ahead.items()}
         beside: dict[str, set[str]] = {step: set() for step in self.steps if step in self.collects}
         for step in beside:
             for after in beside.keys() & self._follow[step]:
@@ -131,7 +133,7 @@ class Aligner:
             while todo:
                 step = todo.pop()
                 if step not in order:
-                    order[step] = (lead, self.steps.index(step))
+                    order[step] = (lead, places[step])
                     todo += beside[step]
         return order
 
