@@ -89,3 +89,47 @@ def test_every_right_answer_in_the_book_is_accepted(domain, record):
 def test_offers_are_named_in_the_order_of_the_text(travel):
     text = "Either valley of vines or the Tram and Tiles Break."
     assert offers_named(text, travel) == ["porto_vines", "lisbon_tram"]
+
+
+def test_a_misspoken_value_is_none_that_was_given(travel, record):
+    check = FactCheck(travel)
+    acts = [Act("misspeak", "travellers", "3"), Act("give", "travellers", "2")]
+    check.hear_acts("Three people, no, sorry: 2 people.", acts)
+    record.hear(acts)
+    assert check.check_agent("For 2 people then.", [], record) == []
+    assert check.check_agent("For 3 people then.", [], record) == ["3 person is no fact"]
+    assert record.given["travellers"] == "2"
+
+
+def test_a_number_that_was_so_before_stays_so_though_misspoken_later(travel, record):
+    check = FactCheck(travel)
+    check.check_agent("The discount starts at 6 people.", ["group_size"], record)
+    acts = [Act("misspeak", "travellers", "6"), Act("give", "travellers", "4")]
+    check.hear_acts("6 people, I mean 4 people", acts)
+    assert check.check_agent("As I said, from 6 people on.", [], record) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "restated"),
+    [
+        ("So Lisbon in early June, for 2 people.", [True, True, True]),
+        ("So Porto in early June.", [False, True]),
+        ("For 3 people, up to 700 euros.", [False, True]),
+        ("For 77 people.", [False]),
+        ("Up to 750 euros.", [False]),
+        # a price is none of the customer's details, and an offer's name is no place
+        ("The Fado and Custard Tarts is 610 euros.", []),
+        ("What would you like?", []),
+    ],
+)
+def test_restated_details_are_found_and_compared_with_the_record(check, record, text, restated):
+    record.hear([Act("give", "travellers", "2"), Act("give", "budget", "700")])
+    due = ["lisbon_fado.price"] if "Fado" in text else []
+    check.check_agent(text, due, record)
+    assert [is_so for *_, is_so in check.find_restated(text, record)] == restated
+
+
+def test_what_the_customer_never_gave_cannot_be_restated(travel, record):
+    record = type(record)(travel.flowchart.slots)
+    check = FactCheck(travel)
+    assert check.find_restated("Would Lisbon for 2 people do?", record) == []

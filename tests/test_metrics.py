@@ -12,6 +12,7 @@ from workbench.evaluate.metrics import (
     average_scores,
     compare_scores,
     score_conversation,
+    score_transcript,
 )
 from workbench.evaluate.simulation import simulate
 
@@ -44,7 +45,8 @@ def score(clean, travel):
 
 def moved(score):
     """Measures that are not what a perfect conversation has."""
-    return {m for m, v in score.measures.items() if v != (0 if m in BETTER_LOW else 1)}
+    best = {m: 0 if m in BETTER_LOW else 1 for m in score.measures}
+    return {m for m, v in score.measures.items() if v not in (None, best[m])}
 
 
 def at(labels, step):
@@ -122,6 +124,23 @@ def test_an_end_before_the_customer_s_closing_act_is_premature(score):
     assert not moved(score(stop)) & {"ending_correct", "reasked", "overrun"}
 
 
+def test_an_end_that_may_not_be_stays_wrong_though_the_talk_goes_on(score):
+    def give_in(labels):
+        at(labels, "present_options").steps.append("handle_response.needs_human")
+
+    assert {"ending_correct", "premature_ending"} <= moved(score(give_in))
+    assert any(fault.startswith("ending: ") for fault in score(give_in).faults)
+    assert score(give_in).ending == "success"
+
+
+def test_an_earlier_end_that_may_be_either_counts_as_the_better_one(score):
+    def mumble(labels):
+        shared = "final_routing.confirmed|final_routing.second_thoughts"
+        at(labels, "present_options").steps.append(shared)
+
+    assert "ending_correct" not in moved(score(mumble))
+
+
 def test_a_talk_that_never_ends_is_an_overrun(score):
     def go_on(labels):
         labels[-1].steps = ["final_routing.answered_question"]
@@ -135,6 +154,59 @@ def test_who_leaves_in_anger_may_be_let_go(score):
 
     assert "ending_correct" in moved(score(let_go))
     assert "ending_correct" not in moved(score(let_go, has_left_in_anger=True))
+
+
+def test_a_score_counts_decisions_by_hub_and_names_the_ending(score):
+    def branch(labels):
+        at(labels, "handle_response.option_selected").steps[0] = "handle_response.needs_revision"
+
+    clean, wrong = score(), score(branch)
+    assert set(clean.hubs) == {"assess", "handle_response", "final_routing"}
+    assert all(right == n for right, n in clean.hubs.values())
+    right, n = wrong.hubs["handle_response"]
+    assert (right, n) == (clean.hubs["handle_response"][1] - 1, clean.hubs["handle_response"][1])
+    assert wrong.hubs["assess"] == clean.hubs["assess"]
+    assert clean.ending == "success"
+
+
+def test_a_detail_restated_wrongly_is_not_kept(score):
+    def alter(messages):
+        messages[-1].content += " So it is for 77 people."
+
+    assert {"slots_kept", "facts_right"} == moved(score(words=alter))
+    assert any(fault.startswith("slots: ") for fault in score(words=alter).faults)
+
+
+def test_only_a_closing_that_follows_a_courtesy_may_do_nothing(clean, travel):
+    scenario, talk = clean
+    changed = talk.model_copy(deep=True)
+    for acts, is_right in ((["chat"], 1), (["ask(deposit)"], 0)):
+        messages = [*talk.conversation.messages, *talk.conversation.messages[-2:]]
+        labels = [*talk.true_labels, Label(acts=acts), Label()]
+        changed.conversation = talk.conversation.model_copy(
+            update={"messages": messages, "labels": labels}
+        )
+        found = score_conversation(changed, scenario, travel, Aligner(travel.flowchart))
+        assert found.measures["ending_correct"] == is_right
+        assert found.measures["premature_ending"] == 1 - is_right
+
+
+def test_without_endings_or_limit_those_measures_are_unscored(clean, travel):
+    _, talk = clean
+    conversation = talk.conversation.model_copy(update={"labels": talk.true_labels})
+    found = score_transcript(conversation, travel, Aligner(travel.flowchart))
+    assert found.measures["ending_correct"] is found.measures["overrun"] is None
+    assert (found.ending, found.measures["fitness"]) == ("success", 1)
+
+
+def test_what_follows_on_an_unclear_message_is_not_judged(score):
+    def blur(labels):
+        for label in labels:
+            label.acts = [*label.acts, "unclear"] if label.acts else []
+        at(labels, "handle_response.option_selected").steps[0] = "handle_response.needs_revision"
+
+    assert score(blur).measures["branch_correct"] is None
+    assert score(blur).off_turns == {}
 
 
 def test_a_shared_label_counts_as_its_better_reading(score):

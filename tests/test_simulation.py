@@ -89,8 +89,9 @@ def test_of_a_perfect_walk_little_is_unscored(walked, domain, scenarios):
     for talk in walked:
         plan = plans[talk.scenario_id]
         score = score_conversation(talk, plan, domain, aligner, talk.true_labels)
-        # a walk that cites no fact has none to get right
-        assert {m for m, v in score.measures.items() if v is None} <= {"facts_right"}
+        # a walk may cite no fact, restate nothing, and its customer may keep to the procedure
+        unscored = {m for m, v in score.measures.items() if v is None}
+        assert unscored <= {"facts_right", "slots_kept", "off_procedure"}
 
 
 def test_a_walk_ends_one_reply_after_the_closing_act(walked, scenarios):

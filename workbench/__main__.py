@@ -67,6 +67,12 @@ def make_parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check a domain's flowchart and the rest of it")
     check.add_argument("domain", help="a folder under domains, or a path to one")
     check.set_defaults(command=check_command)
+
+    score = commands.add_parser("score", help="score transcripts of your own, from any system")
+    score.add_argument("file", metavar="FILE", help='JSONL, one {"messages": [...]} a line')
+    score.add_argument("--domain", required=True, help="a folder under domains, or a path to one")
+    score.add_argument("--json", default="", metavar="OUT", help="write all scores to this file")
+    score.set_defaults(command=score_command)
     return parser
 
 
@@ -126,6 +132,15 @@ def check_command(given: argparse.Namespace) -> int:
         f"{len(chart.ends)} ends, {count_paths(chart).n} paths that visit no node more than twice, "
         f"{len(domain.facts)} facts, {len(domain.offers)} offers, {len(domain.personas)} personas"
     )
+    return 0
+
+
+def score_command(given: argparse.Namespace) -> int:
+    """Print the measures of a file of transcripts."""
+    from workbench.scoring import score_file
+
+    scored = score_file(given.file, given.domain, given.json)
+    print(f"{scored.describe()}\n\n{scored.tabulate()}\n\n{scored.describe_turns()}")
     return 0
 
 

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from workbench.conversation import Conversation
+from workbench.conversation import Act, Conversation
 from workbench.domain import Domain
 from workbench.record import Record
 
@@ -17,6 +17,9 @@ _QUANTITY = re.compile(
     rf"(?: ?(?P<unit>{_UNITS}|€)(?!\w))?",
     re.I,
 )
+GIVING = {"give", "revise"}
+"""Kinds of acts that put a value on record."""
+
 _ALIKE = {"percent": "%", "€": "euro", "people": "person", "adult": "person"}
 
 
@@ -44,19 +47,49 @@ class FactCheck:
         """Quantities that a cited fact or the customer has brought into the conversation."""
         self._given: dict[str, str] = {}
 
-    def hear_customer(self, text: str, given: Iterable[tuple[str, str]]) -> None:
+    def hear_acts(self, text: str, acts: Iterable[Act]) -> None:
+        """Take what the customer said, and what it did by saying so.
+
+        A value that was misspoken, and corrected in the same breath, is none that was given.
+        """
+        valued = [act for act in acts if act.value and act.target in self.domain.slots]
+        self.hear_customer(
+            text,
+            [(act.target, act.value) for act in valued if act.kind in GIVING],
+            [(act.target, act.value) for act in valued if act.kind == "misspeak"],
+        )
+
+    def hear_customer(
+        self,
+        text: str,
+        given: Iterable[tuple[str, str]],
+        misspoken: Iterable[tuple[str, str]] = (),
+    ) -> None:
         """Take what the customer said: its numbers, and its (slot, value) in the standard form.
 
-        The numbers of a value that another has replaced are no longer so.
+        The numbers of a value that another has replaced, or that was misspoken, are not so.
         """
+        known = set(self.known)
         self.known |= set(find_quantities(text))
+        for pair in misspoken:
+            self._drop(self._quantities(*pair))
+        # what was so before stays so, though it be misspoken of something else now
+        self.known |= known
         for slot, value in given:
             before = self._given.get(slot, value)
             if before != value:
-                old = find_quantities(self.domain.slots[slot].on_record(before))
-                self.known = {quantity for quantity in self.known if not _belongs(quantity, old)}
-            self.known |= set(find_quantities(self.domain.slots[slot].on_record(value)))
+                self._drop(self._quantities(slot, before))
+            self.known |= set(self._quantities(slot, value))
             self._given[slot] = value
+
+    def _quantities(self, slot: str, value: str) -> list[tuple[str, str]]:
+        talk = self.domain.slots[slot]
+        # a value that the domain does not have stands for itself
+        own = value in talk.values or isinstance(talk.standard, str)
+        return find_quantities(talk.on_record(value) if own else value)
+
+    def _drop(self, quantities: list[tuple[str, str]]) -> None:
+        self.known = {known for known in self.known if not _belongs(known, quantities)}
 
     def check_agent(self, text: str, due: Iterable[str], record: Record) -> list[str]:
         """Problems of one agent message: due facts it lacks, and anything stated that is not so.
@@ -86,8 +119,39 @@ class FactCheck:
         ]
         return problems
 
+    def find_restated(self, text: str, record: Record) -> list[tuple[str, str, bool]]:
+        """What an agent message says again of what the customer gave: (slot, value, is it so).
+
+        Call it after `check_agent`: a number that belongs to a cited fact restates nothing. Where
+        offers are in the unit of a slot, only numbers that are values of the slot count.
+        """
+        mentions, stated = self.domain.find_mentions(text), find_quantities(text)
+        restated = []
+        given = {slot: v for slot, v in record.given.items() if slot in self.domain.slots}
+        for slot, value in given.items():
+            restated += [(slot, said, said == value) for said in mentions.get(slot, [])]
+            own = self._quantities(slot, value)
+            units = {unit for _, unit in own if unit}
+            if not units & {*map(_unit_of, self.domain.offer_units.values())}:
+                among = [q for q in stated if q[1] in units]
+            else:
+                talk = self.domain.slots[slot]
+                among = [q for v in talk.values for q in self._quantities(slot, v) if q in stated]
+            restated += [
+                (slot, " ".join(q), q in own)
+                for q in dict.fromkeys(among)
+                if q in own or not _belongs(q, self.known)
+            ]
+        return restated
+
+
+def _unit_of(unit: str) -> str:
+    """A unit as it is found in a text. Example: "euros" -> "euro" """
+    return next((found for _, found in find_quantities(f"1 {unit}")), unit)
+
 
 def _belongs(quantity: tuple[str, str], among: Iterable[tuple[str, str]]) -> bool:
+    """Whether it is among them; a number without a unit is that number of anything."""
     number, unit = quantity
     return any(number == n and (unit == u or not unit or not u) for n, u in among)
 
@@ -104,10 +168,7 @@ def check_facts(conversation: Conversation, domain: Domain) -> list[tuple[int, s
         if message.role == "user":
             acts = label.parsed_acts()
             record.hear(acts)
-            check.hear_customer(
-                message.content,
-                [(a.target, a.value) for a in acts if a.target in record.slots and a.value],
-            )
+            check.hear_acts(message.content, acts)
         if message.role == "assistant":
             found = check.check_agent(message.content, label.facts, record)
             problems += [(i, problem) for problem in found]

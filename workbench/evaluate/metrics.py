@@ -5,16 +5,15 @@ from collections.abc import Iterable
 from pydantic import BaseModel
 
 from workbench.conformance import Aligner
-from workbench.conversation import Act, Label
+from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
+from workbench.evaluate.reader import Reader
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import Difference, Metric, average, compare
-from workbench.facts import FactCheck, offers_named
-from workbench.record import Record
 from workbench.synthesize.scenarios import Scenario
 
 MEASURES = {
-    "ending_correct": "the last reply reaches an ending that the scenario accepts",
+    "ending_correct": "the last reply reaches an ending that may be, and none another before",
     "premature_ending": "a reply ends the talk before the customer's closing act",
     "overrun": "the talk hits the limit of replies",
     "invalid_moves": "share of consecutive steps that the flowchart does not have",
@@ -22,6 +21,8 @@ MEASURES = {
     "branch_correct": "share of hub decisions that the customer's acts allow",
     "facts_right": "every due fact is stated, and nothing that is not so",
     "reasked": "a detail already on record is asked for again",
+    "slots_kept": "share of restated details that are those on record",
+    "off_procedure": "share of a customer's turns off the procedure that are answered in place",
 }
 """Names and meanings."""
 
@@ -45,6 +46,16 @@ class Score(BaseModel):
     """Steps at which something went wrong, as "what: step"."""
     wrong: dict[int, str]
     """Index of a message to what is wrong with it."""
+    hubs: dict[str, list[int]] = {}
+    """Hub to [decisions right, decisions]."""
+    ending: str = ""
+    """The outcome that the last ending reply reaches; "" if none ends the talk."""
+    forgiven: int = 0
+    """Steps that the alignment forgave."""
+    forgiven_kinds: dict[str, int] = {}
+    """The same by kind: "side_trips", "answered", "unordered", "silent", "unopened"."""
+    off_turns: dict[str, int] = {}
+    """Customer turns off the procedure, by what the agent made of them."""
 
     @property
     def is_clean(self) -> bool:
@@ -59,129 +70,101 @@ def score_conversation(
     aligner: Aligner,
     labels: list[Label] | None = None,
 ) -> Score:
-    """All measures of one conversation.
+    """All measures of one simulated conversation.
 
     `labels` replaces those read off the words, e.g. by what a scripted agent meant.
     """
-    labels = labels or talk.conversation.labels
-    reader = _Reader(talk, domain, labels)
-    said = [step for steps in reader.steps for step in steps]
-    chart = domain.flowchart
-    alignment = aligner.align(said)
-    invalid, moves = aligner.invalid_moves(said)
-    endings = [
-        {chart.outcome_of(s) for label in steps for s in label.split("|")} - {""}
-        for steps in reader.steps
-    ]
-    acceptable = {*scenario.endings, *(["abandonment"] if talk.has_left_in_anger else [])}
-    is_right = bool(endings and endings[-1] & acceptable)
-    if not is_right:
-        reader.note(reader.last, "ending", "this reply should have ended the talk otherwise")
-    faults = [
-        *reader.faults,
-        *(f"{kind}: {step}" for kind, step in alignment.moves if kind != "kept"),
-    ]
+    conversation = talk.conversation
+    if labels:
+        conversation = conversation.model_copy(update={"labels": labels})
+    score = score_transcript(
+        conversation,
+        domain,
+        aligner,
+        endings=scenario.endings,
+        is_overrun=talk.is_overrun,
+        has_left_in_anger=talk.has_left_in_anger,
+    )
+    kept = ("conversation_id", "scenario_id", "path_id", "condition", "stratum")
+    return score.model_copy(update={name: getattr(talk, name) for name in kept})
+
+
+def score_transcript(
+    conversation: Conversation,
+    domain: Domain,
+    aligner: Aligner,
+    endings: Iterable[str] | None = None,
+    is_overrun: bool | None = None,
+    has_left_in_anger: bool = False,
+    condition: str = "",
+    stratum: str = "",
+) -> Score:
+    """All measures of one labelled conversation, whoever held it.
+
+    `endings` are the acceptable outcomes; without them no ending is right or wrong, and without
+    `is_overrun` it is not known whether there was a limit to hit. Such measures are None.
+    """
+    reader = Reader(conversation, domain, conversation.labels)
+    said, given = reader.said, reader.given_at_steps
+    alignment = aligner.align(said, given, reader.agent_opens)
+    invalid, moves = aligner.invalid_moves(said, given, reader.agent_opens)
+    acceptable = None
+    if endings is not None:
+        acceptable = {*endings, *(["abandonment"] if has_left_in_anger else [])}
+    is_right, ending = _judge_ending(reader, acceptable)
     return Score(
-        conversation_id=talk.conversation_id,
-        scenario_id=talk.scenario_id,
-        path_id=talk.path_id,
-        condition=talk.condition,
-        stratum=talk.stratum,
+        conversation_id=conversation.conversation_id,
+        scenario_id=conversation.scenario_id,
+        path_id=conversation.path_id,
+        condition=condition,
+        stratum=stratum,
         measures={
-            "ending_correct": float(is_right),
-            "premature_ending": float(any(endings[:-1])),
-            "overrun": float(talk.is_overrun),
+            "ending_correct": is_right,
+            "premature_ending": float(any(reader.endings[: max(0, reader.closing)])),
+            "overrun": None if is_overrun is None else float(is_overrun),
             "invalid_moves": invalid / moves if moves else None,
             "fitness": alignment.fitness if said else 0.0,
             "branch_correct": reader.branch_correct,
             "facts_right": reader.facts_right,
             "reasked": float(reader.has_reasked),
+            "slots_kept": reader.slots_kept,
+            "off_procedure": reader.off_procedure,
         },
-        faults=faults,
+        faults=[
+            *reader.faults,
+            *(f"{kind}: {s}" for kind, s in alignment.moves if kind in ("extra", "missing")),
+        ],
         wrong=reader.wrong,
+        hubs=reader.hubs,
+        ending=ending,
+        forgiven=alignment.n_forgiven,
+        forgiven_kinds=alignment.forgiven,
+        off_turns=dict(reader.off_turns),
     )
 
 
-class _Reader:
-    """Goes through a conversation once and keeps the record, as the customer's acts fill it."""
+def _judge_ending(reader: Reader, acceptable: set[str] | None) -> tuple[float | None, str]:
+    """Whether the talk ended as it may, and the outcome reached last.
 
-    def __init__(self, talk: Simulated, domain: Domain, labels: list[Label]):
-        self.domain, self.record = domain, Record(domain.flowchart.slots)
-        self.facts = FactCheck(domain)
-        self.steps: list[list[str]] = []
-        self.faults: list[str] = []
-        self.wrong: dict[int, str] = {}
-        self.decisions: list[bool] = []
-        self.n_due, self.n_fact_problems, self.has_reasked, self.last = 0, 0, False, 0
-        acts: list[Act] = []
-        for i, (message, label) in enumerate(zip(talk.conversation.messages, labels, strict=True)):
-            if message.role == "user":
-                acts = label.parsed_acts()
-                self.record.hear(acts)
-                values = [(a.target, a.value) for a in acts if a.value]
-                self.facts.hear_customer(message.content, values)
-            if message.role == "assistant":
-                self._hear(i, message.content, label, acts)
-
-    def note(self, i: int, fault: str, text: str) -> None:
-        """Put on record what is wrong with message `i`."""
-        step = self.steps[-1][-1] if self.steps and self.steps[-1] else "nothing recognized"
-        self.faults.append(f"{fault}: {step}")
-        self.wrong[i] = f"{self.wrong[i]}; {text}" if i in self.wrong else text
-
-    @property
-    def branch_correct(self) -> float | None:
-        return sum(self.decisions) / len(self.decisions) if self.decisions else None
-
-    @property
-    def facts_right(self) -> float | None:
-        # where nothing is due there is nothing to get right, but something may still be wrong
-        return float(self.n_fact_problems == 0) if self.n_due or self.n_fact_problems else None
-
-    def _hear(self, i: int, text: str, label: Label, acts: list[Act]) -> None:
-        self.steps.append(label.steps)
-        self.last = i
-        for step in label.steps:
-            self._judge_branch(i, step, acts)
-        if again := [slot for slot in label.asks if slot in self.record.given]:
-            self.has_reasked = True
-            self.note(i, "reasked", f"asks again for {', '.join(again)}")
-        due = self._due(text, label, acts)
-        self.n_due += len(due)
-        problems = self.facts.check_agent(text, due, self.record)
-        self.n_fact_problems += len(problems)
-        for problem in problems:
-            self.note(i, "facts", problem)
-        if any("offers" in self.domain.cites(step.split("|")[0]) for step in label.steps):
-            self.record.offer(offers_named(text, self.domain))
-
-    def _judge_branch(self, i: int, labels: str, acts: list[Act]) -> None:
-        chart, rights = self.domain.flowchart, []
-        for step in labels.split("|"):
-            hub, _, route = step.partition(".")
-            if hub != "anywhere" and route:
-                rights.append(route in self.record.allowed_routes(chart.nodes[hub], acts))
-        if rights:
-            self.decisions.append(any(rights))
-            if not any(rights):
-                self.note(i, "branch", f"takes {labels}, which the customer's acts do not allow")
-
-    def _due(self, text: str, label: Label, acts: list[Act]) -> list[str]:
-        """Facts due in a reply: those asked for, and those its steps cite.
-
-        Which offers to make is the agent's choice among those for what the customer wants.
-        """
-        due = [act.target for act in acts if act.kind == "ask"]
-        for step in label.steps:
-            name = step.split("|")[0]
-            if "offers" in self.domain.cites(name):
-                own = {offer.id for offer in self.domain.offers_for(self.record.given)}
-                made = [offer for offer in offers_named(text, self.domain) if offer in own]
-                made = made or sorted(own)[:1]
-                due += [f"{offer}.{field}" for offer in made for field in self.domain.offer_units]
-            else:
-                due += self.domain.due_facts(name, self.record, acts)
-        return list(dict.fromkeys(due))
+    The closing reply must end it, and no reply may have ended it in what is not acceptable: who
+    gives in to a demand has done so, however the talk went on.
+    """
+    found = [outcomes for endings in reader.endings for outcomes in endings]
+    ending = min(found[-1], key=lambda o: (o not in (acceptable or ()), o)) if found else ""
+    if acceptable is None:
+        return None, ending
+    is_right = bool(reader.places and reader.endings[reader.closing])
+    for n, endings in enumerate(reader.endings):
+        if any(not outcomes & acceptable for outcomes in endings):
+            is_right = False
+            reader.note(
+                reader.places[n], "ending", "this reply ends the talk otherwise than it may"
+            )
+    if reader.places and not reader.endings[reader.closing]:
+        reader.note(
+            reader.places[reader.closing], "ending", "this reply should have ended the talk"
+        )
+    return float(is_right), ending
 
 
 def average_scores(scores: Iterable[Score]) -> dict[str, dict[str, dict[str, Metric]]]:
@@ -192,7 +175,7 @@ def average_scores(scores: Iterable[Score]) -> dict[str, dict[str, dict[str, Met
     averaged: dict[str, dict[str, dict[str, Metric]]] = {}
     for (condition, stratum), group in groups.items():
         averaged.setdefault(condition, {})[stratum] = {
-            measure: average([s.measures[measure] for s in group], [s.path_id for s in group])
+            measure: average([s.measures.get(measure) for s in group], [s.path_id for s in group])
             for measure in MEASURES
         }
     return averaged
@@ -216,8 +199,8 @@ def compare_scores(
             continue
         differences.setdefault(other, {})[stratum] = {
             measure: compare(
-                [own[scenario].measures[measure] for scenario in shared],
-                [theirs[scenario].measures[measure] for scenario in shared],
+                [own[scenario].measures.get(measure) for scenario in shared],
+                [theirs[scenario].measures.get(measure) for scenario in shared],
                 [own[scenario].path_id for scenario in shared],
             )
             for measure in MEASURES
