@@ -96,7 +96,8 @@ def tabulate_differences(result: dict[str, Any], measures: Iterable[str] = HEADL
 
 def tabulate_instruments(result: dict[str, Any]) -> Panel:
     """What was planted, and in what share of the talks the measures flag something."""
-    meanings = FAULTS | HARMLESS | {"walker": "none: follows the flowchart"}
+    meanings = {kind: fault.meaning for kind, fault in FAULTS.items()} | HARMLESS
+    meanings["walker"] = "none: follows the flowchart"
     return table(
         [
             {
