@@ -72,13 +72,24 @@ class TemplateReader:
             if not entry.answers and entry.part != "offer"
             for template in self._compile(entry)
         ]
+        self.by_word: dict[str, list[_Template]] = {}
+        for template in self.templates:
+            word, space, _ = template.start.partition(" ")
+            self.by_word.setdefault(word if space else "", []).append(template)
         self.pending: dict[str, list[_Template]] = {}
         for template in self.templates:
             if template.tag.startswith("pending/"):
                 self.pending.setdefault(template.tag, []).append(template)
 
+        self._known: dict[str, Label | None] = {}
+
     def read(self, text: str) -> Label | None:
         """The one label of a message made up of wordings; None if there is none, or several."""
+        if text not in self._known:
+            self._known[text] = self._read(text)
+        return self._known[text]
+
+    def _read(self, text: str) -> Label | None:
         order = self.domain.flowchart.slots
         labels = set()
         for pieces in self.split(text):
@@ -101,7 +112,8 @@ class TemplateReader:
         return found
 
     def _split(self, text: str, at: int) -> Iterator[tuple[Piece, ...]]:
-        for template in self.templates:
+        word = text[at:].partition(" ")[0]
+        for template in (*self.by_word.get(word, ()), *self.by_word.get("", ())):
             if text.startswith(template.start, at):
                 for end, pieces in self._match(template, 0, text, at):
                     if end == len(text):
