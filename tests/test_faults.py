@@ -16,8 +16,9 @@ from workbench.evaluate.faults import (
     write_faulty_practice,
 )
 from workbench.evaluate.metrics import PERFECT, score_conversation
+from workbench.evaluate.reading_error import measure_recognizer
 from workbench.evaluate.simulation import limit_replies, simulate
-from workbench.evaluate.stage import measure_recognizer, score_all
+from workbench.evaluate.stage import score_all
 from workbench.recognizer import AgentRecognizer
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_practice

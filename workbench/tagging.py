@@ -51,7 +51,8 @@ class SentenceTagger:
     def fit(self, texts: Sequence[str], labels: Sequence[Set[str]]) -> "SentenceTagger":
         """Learn from messages and what each does; those in other words teach nothing."""
         reader, rows = TemplateReader(self.domain), {}
-        new = {self.domain.mask(text): (text, found) for text, found in zip(texts, labels)}
+        pairs = zip(texts, labels, strict=True)
+        new = {self.domain.mask(text): (text, found) for text, found in pairs}
         for text, found in new.values():
             if tagged := tag_sentences(reader, text):
                 sentences = tuple(self.domain.mask(sentence) for sentence, _ in tagged)
@@ -123,7 +124,9 @@ class SentenceTagger:
     def _cross_read(self, rows: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> np.ndarray:
         """Chances of the tags of all sentences, each by a model that has not learnt it."""
         vectors, numbers = self._vectors(rows), self._numbers(rows)
-        folds = np.array([int(hash_text(s), 16) % FOLDS for sentences, _ in rows for s in sentences])
+        folds = np.array(
+            [int(hash_text(s), 16) % FOLDS for sentences, _ in rows for s in sentences]
+        )
         chances = np.zeros((len(vectors), len(self.tags)))
         for fold in sorted(set(folds)):
             others = folds != fold if (folds != fold).any() else folds == fold

@@ -160,18 +160,26 @@ class TemplateReader:
         What is on record is said in front of a step that rests on it. The pending question follows
         a side trip only where that is one: asked at a hub for questions, a question is none.
         """
-        chart = self.domain.flowchart
-        for before, after in zip(pieces, (*pieces[1:], Piece("", "")), strict=True):
-            if before.tag.startswith("part/"):
-                if not after.step or not self.domain.slot_states(after.step.split("|")[0]):
-                    return False
-            kind, _, node = after.tag.partition("/")
-            if kind == "pending" and before.step.startswith("anywhere."):
-                hub = chart.nodes[chart.nodes[node].routes[""].to]
-                led = {kind for route in hub.routes.values() for kind in route.acts}
-                if set(self.domain.causes(before.step)) <= led:
-                    return False
+        last = ""
+        for piece, after in zip(pieces, (*pieces[1:], Piece("", "")), strict=True):
+            last = piece.step or last
+            if piece.tag.startswith("part/") and not self._rests_on_slots(after.step):
+                return False
+            if after.tag.startswith("pending/") and self._is_led(last, after.tag):
+                return False
         return True
+
+    def _rests_on_slots(self, step: str) -> bool:
+        return bool(step) and bool(self.domain.slot_states(step.split("|")[0]))
+
+    def _is_led(self, step: str, pending: str) -> bool:
+        """Whether what causes a side trip is led on by a route where that question is put."""
+        if not step.startswith("anywhere."):
+            return False
+        chart = self.domain.flowchart
+        hub = chart.nodes[chart.nodes[pending.partition("/")[2]].routes[""].to]
+        led = {kind for route in hub.routes.values() for kind in route.acts}
+        return set(self.domain.causes(step)) <= led
 
     def _list_asks(self, text: str) -> tuple[str, ...]:
         """The slots that a list of questions asks for."""

@@ -127,7 +127,9 @@ class FaultyAgent(PhraseBookAgent):
     def __init__(self, domain: Domain, voice: Voice, rng: random.Random, kind: str):
         super().__init__(domain, voice, rng)
         self.plant = getattr(self, f"_{kind}")
-        self.chance = 1.0 if kind in {*HARMLESS, "wrong_ending", "never_ends", "old_detail"} else 0.5
+        self.chance = (
+            1.0 if kind in {*HARMLESS, "wrong_ending", "never_ends", "old_detail"} else 0.5
+        )
         self.is_once = kind in FAULTS and kind != "never_ends"
         self.planted = 0
         self.said = ""
@@ -280,7 +282,6 @@ class FaultyAgent(PhraseBookAgent):
         place = self.rng.choice(words).start() + 2
         swapped = turn.text[place + 1] + turn.text[place]
         return turn.text[:place] + swapped + turn.text[place + 2 :], turn.label
-
 
     def _synonyms(self, turn: _Turn) -> tuple[str, Label] | None:
         text = re.sub(r"\b[a-z]+\b", lambda word: SYNONYMS.get(word[0], word[0]), turn.text)
