@@ -278,7 +278,12 @@ class AgentRecognizer(Recognizer):
         """The steps and side trips of each message, in no order."""
         if not texts:
             return []
-        tagged, labels = self.tagger.read(texts), self.tagger.labels
+        labels = self.tagger.labels
+        if not labels:
+            # it was taught in other words than the phrase book's: only wholes can be read
+            readings = self.read(texts)
+            return [[*found["trips"].labels, *found["steps"].labels] for found in readings]
+        tagged = self.tagger.read(texts)
         wholes = self._chances([message.rest for message in tagged])
         odds = (log_odds(np.stack([message.chances for message in tagged])) + log_odds(wholes)) / 2
         found = []
