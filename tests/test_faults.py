@@ -15,9 +15,10 @@ from workbench.evaluate.faults import (
     measure_detection,
     write_faulty_practice,
 )
-from workbench.evaluate.metrics import score_conversation
+from workbench.evaluate.metrics import PERFECT, score_conversation
+from workbench.evaluate.reading_error import measure_recognizer
 from workbench.evaluate.simulation import limit_replies, simulate
-from workbench.evaluate.stage import measure_recognizer, score_all
+from workbench.evaluate.stage import score_all
 from workbench.recognizer import AgentRecognizer
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_practice
@@ -70,18 +71,8 @@ def test_a_harmless_change_is_no_fault_by_true_labels(kind, travel, scenarios):
 
 
 def test_each_fault_shows_in_the_measure_that_is_for_it(travel, scenarios):
-    expected = {
-        "wrong_ending": "ending_correct",
-        "early_ending": "premature_ending",
-        "wrong_number": "facts_right",
-        "old_detail": "facts_right",
-        "asks_again": "reasked",
-        "jump": "invalid_moves",
-        "left_out": "fitness",
-        "wrong_branch": "branch_correct",
-    }
-    assert set(expected) == set(FAULTS)
-    for kind, measure in expected.items():
+    for kind, fault in FAULTS.items():
+        measure = fault.measure
         agent = FaultyWalker(travel, f"faulty/{kind}", has_true_ears=True, kind=kind)
         talks = play(agent, travel, scenarios, DeafRecognizer())
         planted = [
@@ -89,9 +80,7 @@ def test_each_fault_shows_in_the_measure_that_is_for_it(travel, scenarios):
             for score, talk in zip(score_by_truth(talks, travel, scenarios), talks, strict=True)
             if talk.fault
         ]
-        perfect = 1.0 if measure in ("ending_correct", "facts_right", "fitness") else 0.0
-        perfect = 1.0 if measure == "branch_correct" else perfect
-        hit = [value for value in planted if value not in (None, perfect)]
+        hit = [value for value in planted if value not in (None, PERFECT[measure])]
         assert len(hit) / len(planted) > 0.8, kind
 
 
@@ -104,8 +93,13 @@ def test_instruments_are_named_apart_from_what_is_measured(travel):
 
 # how many are missed, or flagged though clean, where it is more than one in twenty; the recognizer
 # has half the practice here that it has in an evaluation
-MISSED = {"faulty/asks_again": 0.25}
-ALARMS = {"walker": 0.2, "walker/typos": 0.3, "walker/courtesy": 0.5}
+MISSED = {"faulty/asks_again": 0.1, "faulty/jump": 0.1}
+ALARMS = {
+    "walker": 0.15,
+    "walker/typos": 0.25,
+    "walker/courtesy": 0.15,
+    "walker/synonyms": 0.25,
+}
 
 
 @pytest.mark.slow

@@ -98,6 +98,21 @@ def test_a_label_that_the_words_speak_against_is_contradicted(agent):
     assert agent.contradicts([text], [right]) == [{}]
 
 
+def test_what_was_taught_in_other_words_than_the_book_s_is_read_as_a_whole(
+    coffee_domain, practice, word_encoder
+):
+    talks = [talk.model_copy(deep=True) for talk in practice]
+    for message in (message for talk in talks for message in talk.messages):
+        message.content = message.content.upper()
+    agent = AgentRecognizer(coffee_domain).learn(talks)
+    assert agent.tagger.labels == []
+    assert agent.label(["THAT WILL BE 3 EUROS."])[0].steps == ["pay"]
+
+
+def test_a_message_of_no_words_is_none(agent):
+    assert agent.label(["…"])[0].steps == []
+
+
 def test_acts_are_read_without_their_values(customer):
     label = Label(acts=["give(drink=mocha)", "revise(size=large)", "choose(x)"])
     assert customer.expected(label) == {"acts": ("choose", "revise(size)")}

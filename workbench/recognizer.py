@@ -3,20 +3,28 @@
 Sentence vectors and small classifiers, fitted on labelled conversations. They never see the
 flowchart's routes, the message before, or where the talk is believed to stand: a decoder that
 trusts the flowchart hides the very faults a measurement looks for.
+
+An agent's message is read twice, as a whole and sentence by sentence, and what the two make of it
+is weighed alike: each errs where the other seldom does.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
 from workbench.encoder import load_encoder, split_clauses, split_sentences
+from workbench.tagging import SentenceTagger, log_odds
 
 ABSTAIN_BELOW = 0.2
 """A reading less likely than this is none."""
+
+GUESS_FROM = 0.1
+"""A message that puts no question again does something: its likeliest label, unless less likely."""
 
 UNLIKELY = 0.05
 """A label less likely than this is contradicted, if something else is at all likely."""
@@ -37,16 +45,6 @@ class Reading:
 
     chance: float
     """How likely the classifier holds it to be, 0 to 1."""
-
-    second: tuple[str, ...] = ()
-    """The likeliest labels that are not none."""
-
-    second_chance: float = 0.0
-
-    @property
-    def is_possible(self) -> bool:
-        """Whether the second reading is likely enough to be taken."""
-        return self.second_chance >= ABSTAIN_BELOW / 2
 
 
 class Classifier:
@@ -154,13 +152,7 @@ class Recognizer:
             for i, row in enumerate(classifier.chances(vectors)):
                 best = int(row.argmax())
                 labels = classifier.sets[best] if row[best] >= ABSTAIN_BELOW else ()
-                doing = [
-                    (chance, found)
-                    for chance, found in zip(row, classifier.sets, strict=True)
-                    if found
-                ]
-                second_chance, second = max(doing, default=(0.0, ()))
-                readings[i][head] = Reading(labels, float(row[best]), second, float(second_chance))
+                readings[i][head] = Reading(labels, float(row[best]))
         return readings
 
     def contradicts(
@@ -251,9 +243,17 @@ class AgentRecognizer(Recognizer):
     def learn(self, conversations: Iterable[Conversation]) -> "AgentRecognizer":
         """Fit on what the agent says in labelled conversations."""
         texts, labels = split_pairs("assistant", conversations)
-        self.fit(texts, [self.expected(label) for label in labels])
+        self._heard = texts, [self.expected(label) for label in labels]
+        self.fit(*self._heard)
         self.ear.fit(texts, [label.asks for label in labels])
         return self
+
+    @cached_property
+    def tagger(self) -> SentenceTagger:
+        """Reads sentence by sentence; fitted when first used, for checking does without it."""
+        texts, expected = self._heard
+        does = [{*found["steps"], *found["trips"]} for found in expected]
+        return SentenceTagger(self.domain, load_encoder()).fit(texts, does)
 
     def expected(self, label: Label) -> dict[str, tuple[str, ...]]:
         """What each head should read in a message so labelled."""
@@ -265,16 +265,7 @@ class AgentRecognizer(Recognizer):
     def label(self, texts: Sequence[str]) -> list[Label]:
         """Labels read off the words; steps that cannot be told apart are joined by "|"."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        for text, found in zip(new, self.read(new), strict=True):
-            heads = [found["trips"], found["steps"]]
-            if not any(sign.isalnum() for sign in text):
-                self._known[text] = Label()
-                continue
-            # every message does something: if both heads read nothing, the likelier doing counts
-            if not any(reading.labels for reading in heads):
-                best = max(heads, key=lambda reading: reading.second_chance)
-                heads = [Reading(best.second, best.second_chance)] if best.is_possible else []
-            steps = [step for reading in heads for step in reading.labels]
+        for text, steps in zip(new, self._read_steps(new), strict=True):
             trips = [step for step in steps if step.startswith("anywhere.")]
             walk = self._ordered(step for step in steps if step not in trips)
             # what sounds like a question for a slot is one only in a message that asks for slots
@@ -282,6 +273,37 @@ class AgentRecognizer(Recognizer):
             asks = self.ear.hear(text, is_asking) if is_asking else []
             self._known[text] = Label(steps=[*trips, *walk], asks=asks)
         return [self._known[text] for text in texts]
+
+    def _read_steps(self, texts: Sequence[str]) -> list[list[str]]:
+        """The steps and side trips of each message, in no order."""
+        if not texts:
+            return []
+        labels = self.tagger.labels
+        if not labels:
+            # it was taught in other words than the phrase book's: only wholes can be read
+            readings = self.read(texts)
+            return [[*found["trips"].labels, *found["steps"].labels] for found in readings]
+        tagged = self.tagger.read(texts)
+        wholes = self._chances([message.rest for message in tagged])
+        odds = (log_odds(np.stack([message.chances for message in tagged])) + log_odds(wholes)) / 2
+        found = []
+        for text, message, row in zip(texts, tagged, 1 / (1 + np.exp(-odds)), strict=True):
+            steps = [label for label, chance in zip(labels, row, strict=True) if chance >= 0.5]
+            if not steps and not message.is_reminder and row.max() >= GUESS_FROM:
+                steps = [labels[int(row.argmax())]]
+            found.append(steps if any(sign.isalnum() for sign in text) else [])
+        return found
+
+    def _chances(self, masked: Sequence[str]) -> np.ndarray:
+        """Chance of each of the tagger's labels, by each message as a whole."""
+        vectors = load_encoder().encode_messages(masked)
+        chances = np.zeros((len(masked), len(self.tagger.labels)))
+        for classifier in self.heads.values():
+            by_set = classifier.chances(vectors)
+            for n, label in enumerate(self.tagger.labels):
+                with_it = [i for i, labels in enumerate(classifier.sets) if label in labels]
+                chances[:, n] += by_set[:, with_it].sum(1)
+        return chances
 
     def _ordered(self, steps: Iterable[str]) -> list[str]:
         """The order in which one message can carry them: each before the one it leads to."""

@@ -23,21 +23,36 @@ from workbench.synthesize.talk import Talk
 from workbench.synthesize.teacher import PhraseBookAgent, follow
 from workbench.synthesize.writing import write_talk
 
+
+@dataclass(frozen=True)
+class Fault:
+    """One kind of fault, and what must see it."""
+
+    meaning: str
+    measure: str
+    """Name of the measure that must catch it: any other may see it too."""
+
+
 FAULTS = {
-    "wrong_branch": "takes another route of a hub than the customer's acts allow",
-    "left_out": "leaves out a step of a message that takes several",
-    "jump": "says a step that cannot follow",
-    "wrong_ending": "ends the talk in another ending than it should",
-    "early_ending": "ends the talk before the customer is done",
-    "wrong_number": "states another number than it should",
-    "asks_again": "asks for a detail that it was given",
-    "old_detail": "goes on with a detail that the customer has changed",
+    "wrong_branch": Fault(
+        "takes another route of a hub than the customer's acts allow", "branch_correct"
+    ),
+    "left_out": Fault("leaves out a step of a message that takes several", "fitness"),
+    "jump": Fault("says a step that cannot follow", "invalid_moves"),
+    "wrong_ending": Fault("ends the talk in another ending than it should", "ending_correct"),
+    "early_ending": Fault("ends the talk before the customer is done", "premature_ending"),
+    "never_ends": Fault("goes on asking after the customer's closing act", "ending_correct"),
+    "wrong_number": Fault("states another number than it should", "facts_right"),
+    "asks_again": Fault("asks for a detail that it was given", "reasked"),
+    "old_detail": Fault("goes on with a detail that the customer has changed", "facts_right"),
 }
-"""Faults by name. An agent commits its fault once a talk, where there is occasion to."""
+"""Faults by name. An agent commits its fault once a talk, where there is occasion to; one that
+never ends does so whenever it should end."""
 
 HARMLESS = {
     "courtesy": "adds a courteous sentence",
     "typos": "swaps two letters in a long word of each message",
+    "synonyms": "replaces words by others that mean the same",
 }
 """Changes that no measure should mind, in every message."""
 
@@ -59,6 +74,28 @@ COURTESIES = {
     ),
 }
 """By the voice that says them: recognizers practise on others than they are tested on."""
+
+SYNONYMS = {
+    "holiday": "vacation",
+    "trip": "journey",
+    "happy": "pleased",
+    "lovely": "delightful",
+    "pick": "select",
+    "choose": "select",
+    "speak": "talk",
+    "goodbye": "farewell",
+    "colleague": "co-worker",
+    "papers": "documents",
+    "help": "assist",
+    "offers": "proposals",
+    "offer": "proposal",
+    "changed": "altered",
+    "certainly": "surely",
+    "details": "particulars",
+    "traveller": "guest",
+    "wishes": "requests",
+}
+"""Word to another that can stand in its place; recognizers do not practise on them."""
 
 PRACTISED = ("left_out", "asks_again", "courtesy")
 """What recognizers practise on, in training wordings: without it they hardly hear that a message
@@ -82,8 +119,10 @@ class FaultyAgent(PhraseBookAgent):
     def __init__(self, domain: Domain, voice: Voice, rng: random.Random, kind: str):
         super().__init__(domain, voice, rng)
         self.plant = getattr(self, f"_{kind}")
-        self.chance = 1.0 if kind in {*HARMLESS, "wrong_ending", "old_detail"} else 0.5
-        self.is_once = kind in FAULTS
+        self.chance = (
+            1.0 if kind in {*HARMLESS, "wrong_ending", "never_ends", "old_detail"} else 0.5
+        )
+        self.is_once = kind in FAULTS and kind != "never_ends"
         self.planted = 0
         self.said = ""
         self.before: dict[str, str] = {}
@@ -177,6 +216,17 @@ class FaultyAgent(PhraseBookAgent):
         self.at = turn.at
         return self.say([self.rng.choice(endings)], turn.record, [])
 
+    def _never_ends(self, turn: _Turn) -> tuple[str, Label] | None:
+        chart = self.domain.flowchart
+        if not turn.at or not any(chart.outcome_of(step) for step in turn.label.steps):
+            return None
+        # on it goes as if the customer had said nothing, or with the question that is pending
+        node = chart.nodes[chart.nodes[turn.at].routes[""].to]
+        steps, lead = follow(chart, node, turn.record, [])
+        self.at = lead or turn.at
+        text, label = self.say(steps if lead else [], turn.record, [])
+        return (text, label) if text.strip() else None
+
     def _wrong_number(self, turn: _Turn) -> tuple[str, Label] | None:
         numbers = list(re.finditer(r"\d+", turn.text))
         if not numbers:
@@ -224,6 +274,10 @@ class FaultyAgent(PhraseBookAgent):
         place = self.rng.choice(words).start() + 2
         swapped = turn.text[place + 1] + turn.text[place]
         return turn.text[:place] + swapped + turn.text[place + 2 :], turn.label
+
+    def _synonyms(self, turn: _Turn) -> tuple[str, Label] | None:
+        text = re.sub(r"\b[a-z]+\b", lambda word: SYNONYMS.get(word[0], word[0]), turn.text)
+        return (text, turn.label) if text != turn.text else None
 
 
 @dataclass

@@ -168,7 +168,8 @@ def tabulate_cost(result: dict[str, Any]) -> Panel:
 
 def tabulate_instruments(result: dict[str, Any]) -> Panel:
     """What was planted, and in what share of the talks the measures flag something."""
-    meanings = FAULTS | HARMLESS | {"walker": "none: follows the flowchart"}
+    meanings = {kind: fault.meaning for kind, fault in FAULTS.items()} | HARMLESS
+    meanings["walker"] = "none: follows the flowchart"
     return table(
         [
             {

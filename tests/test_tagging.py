@@ -1,0 +1,63 @@
+"""The tagger: steps are heard sentence by sentence, whatever they stand beside."""
+
+import numpy as np
+import pytest
+
+from workbench.design.paths import enumerate_paths
+from workbench.recognizer import AgentRecognizer, split_pairs
+from workbench.synthesize.scenarios import plan_scenario
+from workbench.synthesize.writing import write_practice
+from workbench.tagging import SentenceTagger, log_odds
+
+
+@pytest.fixture(scope="module")
+def heard(coffee_domain):
+    paths = enumerate_paths(coffee_domain.flowchart)
+    plans = [plan_scenario(p, "train", coffee_domain, 7, i) for p in paths for i in range(6)]
+    texts, labels = split_pairs("assistant", write_practice(coffee_domain, plans, 7))
+    expected = [AgentRecognizer(coffee_domain).expected(label) for label in labels]
+    return texts, [{*found["steps"], *found["trips"]} for found in expected]
+
+
+@pytest.fixture
+def tagger(coffee_domain, heard, word_encoder):
+    return SentenceTagger(coffee_domain, word_encoder).fit(*heard)
+
+
+def hear(tagger, text):
+    (message,) = tagger.read([text])
+    return {
+        label for label, chance in zip(tagger.labels, message.chances, strict=True) if chance > 0.5
+    }
+
+
+def test_what_it_learnt_it_reads(tagger, heard):
+    read = [hear(tagger, text) for text in heard[0]]
+    assert np.mean([r == w for r, w in zip(read, heard[1], strict=True)]) > 0.9
+
+
+def test_steps_that_were_never_heard_together_are_both_read(tagger, heard):
+    both = {"opening", "pay"}
+    assert not any(both <= found for found in heard[1])
+    text = "Hello and welcome to Bean There. What will it be? That will be 3 euros."
+    assert hear(tagger, text) == both
+
+
+def test_messages_in_other_words_teach_nothing(coffee_domain, word_encoder):
+    tagger = SentenceTagger(coffee_domain, word_encoder).fit(["Who knows."], [{"pay"}])
+    assert tagger.labels == []
+
+
+def test_a_sentence_that_carries_nothing_is_left_out(coffee_domain, heard, word_encoder):
+    texts, labels = heard
+    kind = [f"{text} You are kind." for text in texts[:40]]
+    tagger = SentenceTagger(coffee_domain, word_encoder).fit(
+        [*texts, *kind], [*labels, *labels[:40]]
+    )
+    (message,) = tagger.read(["That will be 3 euros. You are kind."])
+    assert message.rest == "That will be 5 euros."
+
+
+def test_nothing_is_surer_than_sure():
+    odds = log_odds(np.array([0.0, 0.5, 1.0]))
+    assert odds == pytest.approx([-6, 0, 6])

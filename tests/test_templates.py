@@ -1,0 +1,83 @@
+"""Exact reading: a message made up of the book's wordings has one label, any other has none."""
+
+import pytest
+
+from workbench.conversation import Label
+from workbench.design.paths import enumerate_paths
+from workbench.evaluate.conditions import Walker
+from workbench.evaluate.simulation import limit_replies, simulate
+from workbench.recognizer import AgentRecognizer
+from workbench.synthesize.scenarios import plan_scenario
+from workbench.templates import TemplateReader, tag_sentences
+
+
+@pytest.fixture(scope="module")
+def reader(travel):
+    return TemplateReader(travel)
+
+
+class DeafRecognizer:
+    """Reads nothing: the walker is understood without."""
+
+    def label(self, texts):
+        return [Label() for _ in texts]
+
+
+@pytest.mark.parametrize("name", ["coffee_domain", "travel"])
+def test_the_walker_is_read_as_it_means_it(name, request):
+    domain = request.getfixturevalue(name)
+    paths = enumerate_paths(domain.flowchart)[::4]
+    plans = [plan_scenario(path, "test", domain, 7, 0) for path in paths]
+    walker = Walker(domain, "walker/true_labels", has_true_ears=True)
+    strata, limit = ("seen", "unseen"), limit_replies(plans)
+    talks = simulate(walker, plans, strata, domain, DeafRecognizer(), limit, progress=False)
+    reader, expected, right, n = TemplateReader(domain), AgentRecognizer(domain).expected, [], 0
+    for talk in talks:
+        for message, truth in zip(talk.conversation.messages, talk.true_labels, strict=True):
+            n += message.role == "assistant"
+            if message.role == "assistant" and (read := reader.read(message.content)):
+                is_alike = expected(read) == expected(truth)
+                right.append(is_alike and sorted(read.asks) == sorted(truth.asks))
+    assert len(right) > 0.9 * n
+    assert sum(right) > 0.99 * len(right)
+
+
+def test_slots_asked_for_are_read_off_the_list(reader):
+    text = "I have noted Lisbon, 2 people and still need the travel date and the budget. "
+    text += "Could you say which month suits you and what you would like to spend?"
+    book = reader.domain.slots
+    asks = [book[slot].ask.train[0] for slot in ("dates", "budget")]
+    text = f"{text.partition('Could')[0]}Could you say {asks[0]} and {asks[1]}?"
+    assert reader.read(text) == Label(steps=["assess.missing_info"], asks=["dates", "budget"])
+
+
+def test_a_number_may_be_any_number(reader):
+    assert reader.read("To your question: The deposit is 77 %, due on booking.").steps == [
+        "anywhere.question"
+    ]
+
+
+def test_the_pending_question_tells_which_answer_it_is(reader):
+    answer = "To your question: The deposit is 20 %, due on booking."
+    offers, confirm = "Which offer shall it be?", "May I confirm your booking?"
+    assert reader.read(f"{answer} {offers}").steps == ["handle_response.answered_question"]
+    assert reader.read(f"{answer} {confirm}").steps == ["final_routing.answered_question"]
+    assert reader.read(offers).steps == []
+
+
+@pytest.mark.parametrize(
+    "text", ["", "…", "Which ofer shall it be?", "Which offer shall it be? And so on."]
+)
+def test_other_words_have_no_reading(text, reader):
+    assert reader.read(text) is None
+
+
+def test_what_is_noted_stands_only_before_a_step_that_rests_on_it(reader):
+    assert reader.read("I have noted Lisbon. That is all I need.").steps == ["assess.info_complete"]
+    assert reader.read("I have noted Lisbon. Which offer shall it be?") is None
+
+
+def test_a_sentence_of_no_wording_is_tagged_with_nothing(reader):
+    tagged = tag_sentences(reader, "Which offer shall it be? You are kind.")
+    assert tagged == [("Which offer shall it be?", "pending/user_reaction"), ("You are kind.", "")]
+    assert tag_sentences(reader, "Nothing of it. Is in the book.") == []
