@@ -19,8 +19,8 @@ MANNERS = ("terse", "chatty", "formal", "anxious", "blunt", "curt")
 """Manners of speaking. "curt" is that of customers who answer in a word or two."""
 
 DEMANDS = ("skip", "authority", "play", "reveal", "paste", "tokens")
-"""What a customer's take_over(...) is: skip steps, claim authority, have the agent play a part, have
-the procedure revealed, paste foreign instructions, write control tokens."""
+"""What a customer's take_over(...) is: skip steps, claim authority, have the agent play a part,
+have the procedure revealed, paste foreign instructions, write control tokens."""
 
 
 @dataclass(frozen=True)

@@ -27,11 +27,7 @@ def find_tainted(
     """
     talks = list(talks)
     recognizer.vectors(split_pairs("user", [talk.conversation for talk in talks])[0] or [""])
-    alike = [
-        {step_acts for step_acts in domain.causes(step)}
-        for step in domain.flowchart.steps
-        if len(domain.causes(step)) > 1
-    ]
+    alike = [domain.causes(step) for step in domain.flowchart.steps]
     tainted: dict[str, dict[int, str]] = {}
     for talk in talks:
         for i, reason, reading in misread_customer(talk.conversation, recognizer, domain):

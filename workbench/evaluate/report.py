@@ -76,12 +76,16 @@ def read_simulated(run: Run) -> dict[str, Simulated]:
 
 
 def read_sweep(run: Run) -> list[Point]:
-    """The learning curve of the runs that a sweep of this one over its training has left."""
-    return [
+    """The learning curve of the runs that a sweep of this one over its training has left.
+
+    This run's own point is among them; without a sweep there is no curve.
+    """
+    swept = [
         point
         for what in ("conversations", "epochs")
         for point in read_curve(run.folder.parent, f"{run.name}-{what}-*")
     ]
+    return [*swept, *read_curve(run.folder.parent, run.name)] if swept else []
 
 
 def draw_faults(domain: Domain, scores: list[Score]) -> Picture:

@@ -1,4 +1,4 @@
-"""`result.json`: every condition, stratum, measure, difference and unscored count of an evaluation."""
+"""`result.json`: every condition, stratum, measure, difference and unscored count."""
 
 import os
 import platform
@@ -137,8 +137,11 @@ def _audit(
     own = [talk for talk in talks if talk.condition == "compiled"]
     return {
         "audit": measure_taint(own, tainted),
-        "tainted": {talk.conversation_id: tainted[talk.conversation_id]
-                    for talk in own if talk.conversation_id in tainted},
+        "tainted": {
+            talk.conversation_id: tainted[talk.conversation_id]
+            for talk in own
+            if talk.conversation_id in tainted
+        },
         "untainted": average_scores(without_tainted(scores, tainted)),
         "customers": describe_customers(own),
     }

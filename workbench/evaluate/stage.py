@@ -108,8 +108,10 @@ def _simulate_all(
     again = _simulate_once(
         run, Condition(agent, repeated, ("unseen",)), domain, agent_reader, limit, progress
     )
-    originals = [score.model_copy(update={"scenario_id": score.scenario_id.partition("/")[0]})
-                 for score in score_all(again, repeated, domain)]
+    originals = [
+        score.model_copy(update={"scenario_id": score.scenario_id.partition("/")[0]})
+        for score in score_all(again, repeated, domain)
+    ]
     return Evaluated(scenarios, talks, scores, originals, agent_reader, customer_reader)
 
 

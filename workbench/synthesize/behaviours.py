@@ -295,7 +295,9 @@ class _Editor:
         places = [
             i
             for i, turn in enumerate(turns)
-            if turn.given and self.is_collecting(turn.hub) and {a.kind for a in turn.acts} <= {"give"}
+            if turn.given
+            and self.is_collecting(turn.hub)
+            and {a.kind for a in turn.acts} <= {"give"}
         ]
         if not places:
             return None
@@ -305,18 +307,14 @@ class _Editor:
         return _swap(turns, place, replace(turn, acts=(remind, *turn.acts)))
 
     def _asks_before_confirming(self, turns: list[Turn]) -> list[Turn] | None:
-        places = [
-            i for i, turn in enumerate(turns) if {"confirm", "ask"} <= self.causes(turn.hub)
-        ]
+        places = [i for i, turn in enumerate(turns) if {"confirm", "ask"} <= self.causes(turn.hub)]
         if not places or not self.domain.askable:
             return None
         place = self.rng.choice(places)
         ask = Act("ask", self.rng.choice(self.domain.askable))
         return [*turns[:place], replace(turns[place], acts=(ask,)), *turns[place:]]
 
-    def _find_act(
-        self, turns: list[Turn], wanted: Callable[[Act], bool]
-    ) -> tuple[int, Act] | None:
+    def _find_act(self, turns: list[Turn], wanted: Callable[[Act], bool]) -> tuple[int, Act] | None:
         found = [
             (i, act)
             for i, turn in enumerate(turns)
