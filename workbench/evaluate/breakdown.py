@@ -168,6 +168,31 @@ def count_endings(
     }
 
 
+def measure_forgiveness(
+    scores: Iterable[Score], strict: Iterable[Score]
+) -> dict[str, dict[str, Any]]:
+    """By condition and stratum: fitness with nothing forgiven, and what is forgiven in a talk.
+
+    `strict` are the scores of the same talks under no forgiveness. Example: {"compiled": {"seen":
+    {"fitness_strict": Metric, "forgiven": {"side_trips": 0.4}}}}
+    """
+    fits: dict[tuple[str, str], list[Score]] = {}
+    kinds: dict[tuple[str, str], Counter[str]] = {}
+    for score in strict:
+        fits.setdefault((score.condition, score.stratum), []).append(score)
+    for score in scores:
+        kinds.setdefault((score.condition, score.stratum), Counter()).update(score.forgiven_kinds)
+    found: dict[str, dict[str, Any]] = {}
+    for (condition, stratum), own in fits.items():
+        found.setdefault(condition, {})[stratum] = {
+            "fitness_strict": average(
+                [s.measures["fitness"] for s in own], [s.path_id for s in own]
+            ),
+            "forgiven": {k: n / len(own) for k, n in kinds.get((condition, stratum), {}).items()},
+        }
+    return found
+
+
 def average_by_behaviour(
     scores: Iterable[Score],
     behaviours: Mapping[str, Sequence[str]],

@@ -18,8 +18,10 @@ from workbench.show.details import (
     tabulate_behaviours,
     tabulate_customers,
     tabulate_endings,
+    tabulate_forgiveness,
     tabulate_hubs,
     tabulate_humans,
+    tabulate_pass_k,
 )
 from workbench.show.figures import (
     HEADLINE,
@@ -177,6 +179,23 @@ def _show_details(result: dict[str, Any]) -> Iterable[Part]:
         yield (
             "Conversations of the compiled model, in each behaviour that the customer shows: one"
             " with two behaviours stands in two rows, so rows are not independent."
+        )
+
+    if result.get("pass_k"):
+        yield "## The same customers again"
+        yield tabulate_pass_k(result)
+        yield (
+            "Each customer of unseen wordings meets the compiled model several times, in other"
+            " words each time. Served well: the right ending and not before its time, all facts"
+            " right, and no route that the customer's acts do not allow."
+        )
+    if result.get("forgiveness"):
+        yield "## What is forgiven"
+        yield tabulate_forgiveness(result)
+        yield (
+            "Side trips do not move the walk, and a question may be left out if all it asks for"
+            " stands on record. With nothing forgiven each of these counts as a step too many or"
+            " one missing."
         )
 
 

@@ -20,6 +20,7 @@ from workbench.evaluate.breakdown import (
     average_by_behaviour,
     average_by_hub,
     count_endings,
+    measure_forgiveness,
     measure_savings,
 )
 from workbench.evaluate.faults import is_instrument, measure_detection
@@ -44,6 +45,8 @@ class Evaluated:
     scenarios: Sequence[Scenario]
     talks: Sequence[Simulated]
     scores: Sequence[Score]
+    strict: Sequence[Score]
+    """Of the same conversations, with nothing forgiven."""
     repeats: Sequence[Score]
     """Of the compiled model before repeated customers; they share their scenario's id."""
     agent_reader: AgentRecognizer
@@ -79,6 +82,7 @@ def build_result(
         "by_behaviour": average_by_behaviour(
             scores, {s.scenario_id: s.behaviours for s in found.scenarios}
         ),
+        "forgiveness": measure_forgiveness(scores, found.strict),
         "untrained_kinds": list_behaviours(domain, "untrained"),
         "pass_k": measure_pass_k(found.repeats, _list_ks(found.repeats)),
         "savings": measure_savings(measured),

@@ -6,12 +6,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.conformance import Aligner
+from workbench.conformance import STRICT, Aligner, Forgiveness
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
 from workbench.evaluate.conditions import Agent, ModelAgent, Walker
-from workbench.evaluate.faults import make_instruments, write_faulty_practice
+from workbench.evaluate.faults import is_instrument, make_instruments, write_faulty_practice
 from workbench.evaluate.metrics import Score, score_conversation
 from workbench.evaluate.orchestrated import OrchestratedAgent
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
@@ -103,6 +103,8 @@ def _simulate_all(
         talks += _simulate_once(run, condition, domain, agent_reader, limit, progress)
     scores = score_all(talks, scenarios, domain)
     run.write("scores.jsonl", scores)
+    measured = [talk for talk in talks if not is_instrument(talk.condition)]
+    strict = score_all(measured, scenarios, domain, STRICT)
     repeated = _repeat(of_stratum(scenarios, "unseen", settings.baseline_scenarios), settings)
     agent = ModelAgent(REPEATED, run.file("model"), settings.max_new_tokens)
     again = _simulate_once(
@@ -112,7 +114,7 @@ def _simulate_all(
         score.model_copy(update={"scenario_id": score.scenario_id.partition("/")[0]})
         for score in score_all(again, repeated, domain)
     ]
-    return Evaluated(scenarios, talks, scores, originals, agent_reader, customer_reader)
+    return Evaluated(scenarios, talks, scores, strict, originals, agent_reader, customer_reader)
 
 
 def list_conditions(
@@ -191,10 +193,13 @@ def _simulate_once(
 
 
 def score_all(
-    talks: Iterable[Simulated], scenarios: Iterable[Scenario], domain: Domain
+    talks: Iterable[Simulated],
+    scenarios: Iterable[Scenario],
+    domain: Domain,
+    forgiveness: Forgiveness = Forgiveness(),
 ) -> list[Score]:
     """Scores of all conversations; a scripted agent heard by true ears is scored by true labels."""
-    by_id, aligner = {s.scenario_id: s for s in scenarios}, Aligner(domain.flowchart)
+    by_id, aligner = {s.scenario_id: s for s in scenarios}, Aligner(domain.flowchart, forgiveness)
     return [
         score_conversation(
             talk,

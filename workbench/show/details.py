@@ -47,6 +47,38 @@ def tabulate_behaviours(result: dict[str, Any], measures: Iterable[str] = HEADLI
     )
 
 
+def tabulate_forgiveness(result: dict[str, Any]) -> Panel:
+    """Fitness with and without forgiveness, and what was forgiven in a talk."""
+    return table(
+        [
+            {
+                "condition": condition,
+                "customers": stratum,
+                "fitness": write_metric(
+                    "fitness", result["conditions"][condition][stratum]["fitness"]
+                ),
+                "nothing forgiven": write_metric("fitness", found["fitness_strict"]),
+                "forgiven in a talk": ", ".join(
+                    f"{kind.replace('_', ' ')} {n:.2f}" for kind, n in found["forgiven"].items()
+                )
+                or "nothing",
+            }
+            for condition, strata in result.get("forgiveness", {}).items()
+            for stratum, found in strata.items()
+        ]
+    )
+
+
+def tabulate_pass_k(result: dict[str, Any]) -> Panel:
+    """The share of customers whom the compiled model serves well k times in a row."""
+    return table(
+        [
+            {"k": k, "customers": m["n"], "served well each time": write_metric("share", m)}
+            for k, m in result.get("pass_k", {}).items()
+        ]
+    )
+
+
 def tabulate_audit(result: dict[str, Any]) -> Panel:
     """Talks spoilt by the simulated customer, and the compiled model's endings without them."""
     every = result["conditions"].get("compiled", {})
