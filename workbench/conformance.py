@@ -33,6 +33,9 @@ class Forgiveness:
     """Routes that have nothing to say may be left out: decisions are not uttered."""
 
 
+DEFAULT = Forgiveness()
+"""What real dialogues require."""
+
 STRICT = Forgiveness(answered=False, unordered=False, side_trips=False, silent=False)
 """Nothing is forgiven."""
 
@@ -78,7 +81,7 @@ class Aligner:
     def __init__(
         self,
         flowchart: Flowchart,
-        forgiveness: Forgiveness = Forgiveness(),
+        forgiveness: Forgiveness = DEFAULT,
         collects: Mapping[str, Collection[str]] | None = None,
     ):
         """`collects` says which slots a step asks for, if others than its route's cause says.

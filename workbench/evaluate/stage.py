@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from workbench.conformance import STRICT, Aligner, Forgiveness
+from workbench.conformance import DEFAULT, STRICT, Aligner, Forgiveness
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
@@ -196,7 +196,7 @@ def score_all(
     talks: Iterable[Simulated],
     scenarios: Iterable[Scenario],
     domain: Domain,
-    forgiveness: Forgiveness = Forgiveness(),
+    forgiveness: Forgiveness = DEFAULT,
 ) -> list[Score]:
     """Scores of all conversations; a scripted agent heard by true ears is scored by true labels."""
     by_id, aligner = {s.scenario_id: s for s in scenarios}, Aligner(domain.flowchart, forgiveness)
