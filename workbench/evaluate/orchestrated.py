@@ -195,4 +195,5 @@ def _sum_up(state: State) -> Reply:
         prompt_tokens=sum(call.prompt_tokens for call in calls),
         reply_tokens=sum(call.reply_tokens for call in calls),
         seconds=sum(call.seconds for call in calls),
+        cached_tokens=sum(call.cached_tokens for call in calls),
     )
