@@ -25,7 +25,7 @@ def run(tmp_path, monkeypatch):
 def write(run, *talks):
     """Put conversations into the run, their scenarios before them, and one to test on."""
     plans = [{"scenario_id": t.scenario_id, "split": t.split, "path_id": t.path_id} for t in talks]
-    tested = {"scenario_id": "t", "split": "test", "path_id": "p9"}
+    tested = {"scenario_id": "t", "split": "test", "path_id": "p9", "steps": [["opening"]]}
     run.append("scenarios.jsonl", [*plans, tested])
     run.append("conversations.jsonl", talks)
 
@@ -79,9 +79,22 @@ def test_a_leak_stops_the_screening_before_a_row_is_written(run, coffee_domain, 
     assert not run.file("rows").exists()
 
 
-def test_walks_are_those_of_the_conversations_of_a_split(run, coffee_domain):
+def test_walks_are_those_that_were_talked(run, coffee_domain):
     planned = plan_paths(run, coffee_domain, seed=7)
-    train = [path for path in planned if path.split == "train"][:3]
-    run.append("conversations.jsonl", [talk(p.path_id, "Hi.", path=p.path_id) for p in train])
-    assert list_walks(run) == [path.as_path() for path in train]
-    assert list_walks(run, "valid") == []
+    train = [path.as_path() for path in planned if path.split == "train"][:3]
+    for path in train:
+        messages = path.messages(coffee_domain.flowchart)
+        found = talk(path.path_id, *["Hi."] * (2 * len(messages) - 1))
+        for place, steps in enumerate(messages):
+            found.labels[2 * place].steps = ["anywhere.question", *steps]
+        run.append("conversations.jsonl", [found])
+    assert list_walks(run, coffee_domain) == train
+    assert list_walks(run, coffee_domain, "valid") == []
+
+
+def test_a_training_talk_that_takes_a_test_s_walk_is_a_leak(run, coffee_domain):
+    leak = talk("a", TEXT)
+    leak.labels[0].steps = ["opening"]
+    write(run, leak)
+    with pytest.raises(LeakError, match="1 training conversations take the walk of a test: a"):
+        screen(run, coffee_domain, None)

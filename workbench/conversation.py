@@ -87,6 +87,14 @@ class Conversation(BaseModel):
     hashes: dict[str, str] = {}
     """Content hash of each node, route, fact and prompt it used."""
 
+    def walk(self) -> list[list[str]]:
+        """The agent's steps message by message, without side trips and messages of nothing else."""
+        taken = [
+            [step for step in label.steps if not step.startswith("anywhere.")]
+            for label in self.agent_labels()
+        ]
+        return [steps for steps in taken if steps]
+
     def agent_labels(self) -> list[Label]:
         """Labels of the agent's messages, in order."""
         return [

@@ -38,6 +38,25 @@ class FlowPath:
         nodes = (moves[0][0], *(to for _, _, to in moves))
         return cls(nodes, tuple(name for _, name, _ in moves))
 
+    @classmethod
+    def through(cls, steps: Iterable[str], flowchart: Flowchart) -> Self:
+        """The path whose agent takes these steps; user nodes in between are passed.
+
+        Raises:
+            ValueError: a step is none of the flowchart's, or does not follow the one before.
+        """
+        nodes, routes = [flowchart.start], []
+        for step in steps:
+            node, _, route = step.partition(".")
+            if node != nodes[-1]:
+                raise ValueError(f'"{step}" cannot be taken at "{nodes[-1]}"')
+            nodes.append(flowchart.step_target(step))
+            routes.append(route)
+            if flowchart.nodes[nodes[-1]].role == "user":
+                routes.append("")
+                nodes.append(flowchart.nodes[nodes[-1]].routes[""].to)
+        return cls(tuple(nodes), tuple(routes))
+
     @cached_property
     def steps(self) -> tuple[str, ...]:
         """What was taken at each node but the end: "opening", "assess.missing_info", ..."""

@@ -65,12 +65,16 @@ def find_near_duplicates(talks: Sequence[Conversation], near: float = NEAR) -> d
 
 
 def find_leaks(
-    talks: Sequence[Conversation], domain: Domain, test_paths: Iterable[str] = ()
+    talks: Sequence[Conversation],
+    domain: Domain,
+    test_paths: Iterable[str] = (),
+    test_walks: Iterable[list[list[str]]] = (),
 ) -> list[str]:
     """Reasons why training has seen what it should not, one sentence each; [] is what we want.
 
     A leak is a training path that is a test path too, or a wording kept for tests in a row.
     `test_paths` are the ids of those that models are tested on: they have no conversations yet.
+    `test_walks` are the steps of the tests' messages: what a difficult customer makes of its path.
     """
     leaks = []
     paths: dict[str, set[str]] = defaultdict(set, test=set(test_paths))
@@ -83,6 +87,11 @@ def find_leaks(
                 f"{len(shared)} paths stand in training and in {split}:"
                 f" {', '.join(sorted(shared)[:5])}"
             )
+    walks = {str(walk) for walk in test_walks}
+    taken = [talk for talk in talks if talk.split == "train" and str(talk.walk()) in walks]
+    if taken:
+        ids = ", ".join(talk.conversation_id for talk in taken[:5])
+        leaks.append(f"{len(taken)} training conversations take the walk of a test: {ids}")
     said = list({message.content.lower() for talk in talks for message in talk.messages})
     forms = _forms(domain)
     for wording in list_test_wordings(domain):

@@ -8,7 +8,6 @@ from pydantic import BaseModel
 
 from workbench.conversation import Conversation
 from workbench.design.paths import FlowPath
-from workbench.design.plan import PlannedPath
 from workbench.domain import Domain
 from workbench.inspect.overlap import find_leaks, find_near_duplicates, list_test_wordings
 from workbench.inspect.rows import encode_row
@@ -40,8 +39,9 @@ def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> 
     order = {s["scenario_id"]: i for i, s in enumerate(scenarios)}
     talks = run.read("conversations.jsonl", Conversation)
     talks.sort(key=lambda talk: order[talk.scenario_id])
-    test_paths = {s["path_id"] for s in scenarios if s["split"] == "test"}
-    if leaks := find_leaks(talks, domain, test_paths):
+    tests = [s for s in scenarios if s["split"] == "test"]
+    test_paths, test_walks = {s["path_id"] for s in tests}, [s["steps"] for s in tests]
+    if leaks := find_leaks(talks, domain, test_paths, test_walks):
         raise LeakError("; ".join(leaks[:5]) + ". Write the conversations of this run anew")
     twins = find_near_duplicates(talks)
     dropped, rows = [], {"train": [], "valid": []}
@@ -77,8 +77,14 @@ def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> 
     return counts
 
 
-def list_walks(run: Run, split: str = "train") -> list[FlowPath]:
-    """The walk of each conversation of a split, for coverage."""
-    paths = {path.path_id: path.as_path() for path in run.read("paths.jsonl", PlannedPath)}
+def list_walks(run: Run, domain: Domain, split: str = "train") -> list[FlowPath]:
+    """The walk of each conversation of a split, for coverage.
+
+    It is the one that was talked: where a customer is difficult, its path with detours.
+    """
     talks = run.read("conversations.jsonl", Conversation)
-    return [paths[talk.path_id] for talk in talks if talk.split == split]
+    return [
+        FlowPath.through((step for steps in talk.walk() for step in steps), domain.flowchart)
+        for talk in talks
+        if talk.split == split
+    ]
