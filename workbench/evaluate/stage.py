@@ -105,7 +105,8 @@ def _simulate_all(
     run.write("scores.jsonl", scores)
     measured = [talk for talk in talks if not is_instrument(talk.condition)]
     strict = score_all(measured, scenarios, domain, STRICT)
-    repeated = _repeat(of_stratum(scenarios, "unseen", settings.baseline_scenarios), settings)
+    few = of_stratum(scenarios, "unseen", settings.baseline_scenarios)
+    repeated = repeat_scenarios(few, settings.repeats)
     agent = ModelAgent(REPEATED, run.file("model"), settings.max_new_tokens)
     again = _simulate_once(
         run, Condition(agent, repeated, ("unseen",)), domain, agent_reader, limit, progress
@@ -153,17 +154,17 @@ def _first_of_each(scenarios: Iterable[Scenario], most: int) -> list[Scenario]:
     return [scenario for own in kept.values() for scenario in own]
 
 
-def _repeat(scenarios: Iterable[Scenario], settings: Size) -> list[Scenario]:
+def repeat_scenarios(scenarios: Iterable[Scenario], n: int) -> list[Scenario]:
     """Each scenario several times: the same customer in other words each time."""
     return [
         scenario.model_copy(
             update={
-                "scenario_id": f"{scenario.scenario_id}/{n}",
-                "seed": hash_text(scenario.seed, "repeat", n),
+                "scenario_id": f"{scenario.scenario_id}/{number}",
+                "seed": hash_text(scenario.seed, "repeat", number),
             }
         )
         for scenario in scenarios
-        for n in range(settings.repeats)
+        for number in range(n)
     ]
 
 

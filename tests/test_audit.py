@@ -1,0 +1,98 @@
+"""The simulator under test: words that do not carry their act are found, and people compared."""
+
+import pytest
+
+from workbench.conversation import Conversation, Label, Message
+from workbench.design.paths import enumerate_paths
+from workbench.evaluate.audit import (
+    describe_customers,
+    find_tainted,
+    measure_taint,
+    without_tainted,
+)
+from workbench.evaluate.metrics import Score
+from workbench.evaluate.simulation import Simulated
+from workbench.recognizer import CustomerRecognizer
+from workbench.synthesize.scenarios import plan_scenario
+from workbench.synthesize.writing import write_practice
+
+
+def simulated(name, *said, stratum="unseen"):
+    """A talk whose customer says these (text, acts)."""
+    messages = [Message(role="user", content=text) for text, _ in said]
+    conversation = Conversation(
+        conversation_id=name,
+        scenario_id=name,
+        path_id=name,
+        split="test",
+        teacher="",
+        messages=messages,
+        labels=[Label(acts=acts) for _, acts in said],
+    )
+    return Simulated(
+        conversation_id=name,
+        scenario_id=name,
+        path_id=name,
+        condition="compiled",
+        stratum=stratum,
+        conversation=conversation,
+    )
+
+
+@pytest.fixture
+def reader(coffee_domain, word_encoder):
+    paths = enumerate_paths(coffee_domain.flowchart)
+    scenarios = [plan_scenario(p, "train", coffee_domain, 7, i) for p in paths for i in range(6)]
+    return CustomerRecognizer(coffee_domain).learn(write_practice(coffee_domain, scenarios, 1))
+
+
+def test_words_that_carry_another_act_taint_their_talk(reader, coffee_domain):
+    good = simulated("a", ("Here is the money.", ["confirm"]))
+    bad = simulated("b", ("What does a cup cost?", ["confirm"]))
+    found = find_tainted([good, bad], reader, coffee_domain)
+    assert list(found) == ["b"]
+    assert "ask(cup_price)" in found["b"][0]
+
+
+def test_a_detail_that_differs_from_the_act_taints_its_talk(reader, coffee_domain):
+    bad = simulated("a", ("Make it a latte.", ["give(drink=mocha)"]))
+    (reason,) = find_tainted([bad], reader, coffee_domain)["a"].values()
+    assert "latte" in reason
+
+
+def test_the_share_of_tainted_talks_is_by_stratum():
+    talks = [simulated(n, ("Hi.", ["start"])) for n in "ab"]
+    talks.append(simulated("c", ("Hi.", ["start"]), stratum="difficult"))
+    found = measure_taint(talks, {"a": {0: "why"}})
+    assert (found["unseen"]["n"], found["unseen"]["tainted"]) == (2, 1)
+    assert found["difficult"]["tainted"] == 0
+
+
+def test_scores_of_tainted_talks_are_left_out():
+    kept, left = (
+        Score(
+            conversation_id=name,
+            scenario_id=name,
+            path_id=name,
+            condition="compiled",
+            stratum="seen",
+            measures={},
+            faults=[],
+            wrong={},
+        )
+        for name in "ab"
+    )
+    assert without_tainted([kept, left], {"b": {}}) == [kept]
+
+
+def test_customers_are_described_by_what_they_say_and_ask():
+    talk = simulated(
+        "a",
+        ("One two three.", ["give(drink=mocha)"]),
+        ("What does it cost?", ["ask(cup_price)"]),
+        ("Yes.", ["confirm"]),
+        ("Why?", ["why"]),
+    )
+    found = describe_customers([talk])["unseen"]
+    assert (found["words_50"], found["volunteers"]) == (2.0, 1.0)
+    assert (found["asks_share_of_turns"], found["talks_that_ask"]) == (0.5, 1.0)

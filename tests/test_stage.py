@@ -1,0 +1,65 @@
+"""The stage: which conditions meet which customers, and what stands in the result."""
+
+from pathlib import Path
+
+import pytest
+
+from workbench.design.paths import enumerate_paths
+from workbench.evaluate.result import plain
+from workbench.evaluate.simulation import STRATA, of_stratum
+from workbench.evaluate.stage import list_conditions, repeat_scenarios
+from workbench.evaluate.statistics import average
+from workbench.run import open_run
+from workbench.sizes import size_of
+from workbench.synthesize.scenarios import plan_scenario
+from workbench.train.base_model import BaseModel
+
+
+@pytest.fixture
+def scenarios(travel):
+    paths = enumerate_paths(travel.flowchart)[:6]
+    sorts = dict.fromkeys(STRATA.values())
+    return [plan_scenario(p, "test", travel, 7, 0, sort) for sort in sorts for p in paths]
+
+
+@pytest.fixture
+def conditions(travel, scenarios, tmp_path):
+    settings = size_of("demo", floor_scenarios=2, baseline_scenarios=4)
+    base = BaseModel(Path("base"), "base", "here", "none", "0")
+    run = open_run("travel_booking", "stage", tmp_path)
+    found = list_conditions(run, travel, settings, base, scenarios)
+    return {condition.agent.name: condition for condition in found}
+
+
+def meet(condition, stratum):
+    own = of_stratum(condition.scenarios, stratum)
+    return [s.scenario_id for s in own] if stratum in condition.strata else []
+
+
+def test_all_conditions_meet_the_first_of_the_same_customers(conditions):
+    for stratum in STRATA:
+        compiled = meet(conditions["compiled"], stratum)
+        assert len(compiled) == 6
+        for name in ("in_context/base", "orchestrated/base"):
+            assert meet(conditions[name], stratum) == compiled[:4]
+    assert meet(conditions["floor/base"], "seen") == meet(conditions["compiled"], "seen")[:2]
+
+
+def test_only_the_model_with_the_procedure_in_its_prompt_sees_it(conditions, travel):
+    assert travel.flowchart.nodes["finalize"].say in conditions["in_context/base"].agent.system
+    assert conditions["compiled"].agent.system == conditions["floor/base"].agent.system == ""
+
+
+def test_repeats_are_the_same_customers_in_other_words(scenarios):
+    again = repeat_scenarios(scenarios[:2], 3)
+    assert len({s.scenario_id for s in again}) == len({s.seed for s in again}) == 6
+    assert {s.scenario_id.partition("/")[0] for s in again} == {
+        s.scenario_id for s in scenarios[:2]
+    }
+    assert [s.plan for s in again[:3]] == [scenarios[0].plan] * 3
+
+
+def test_what_stands_in_the_result_is_plain():
+    found = plain({1: average([1.0, 0.0], ["a", "b"]), "list": ({"x": (1, 2)},)})
+    assert found["1"]["mean"] == 0.5
+    assert found["list"] == [{"x": [1, 2]}]
