@@ -12,7 +12,7 @@ from workbench.evaluate.audit import (
 )
 from workbench.evaluate.metrics import Score
 from workbench.evaluate.simulation import Simulated
-from workbench.recognizer import CustomerRecognizer
+from workbench.recognizer import CustomerRecognizer, Reading
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_practice
 
@@ -46,7 +46,19 @@ def reader(coffee_domain, word_encoder):
     return CustomerRecognizer(coffee_domain).learn(write_practice(coffee_domain, scenarios, 1))
 
 
-def test_words_that_carry_another_act_taint_their_talk(reader, coffee_domain):
+class SureReader(CustomerRecognizer):
+    """Knows one sentence, and is sure what it says."""
+
+    def vectors(self, texts):
+        return None
+
+    def contradicts(self, texts, labels):
+        known = {"What does a cup cost?": {"acts": Reading(("ask(cup_price)",), 0.9)}}
+        return [known.get(text, {}) for text in texts]
+
+
+def test_words_that_carry_another_act_taint_their_talk(coffee_domain):
+    reader = SureReader(coffee_domain)
     good = simulated("a", ("Here is the money.", ["confirm"]))
     bad = simulated("b", ("What does a cup cost?", ["confirm"]))
     found = find_tainted([good, bad], reader, coffee_domain)

@@ -83,8 +83,8 @@ def test_details_are_in_the_customer_s_words(talks, domain):
 
 def test_no_placeholder_is_left_and_no_message_is_empty(talks):
     for _, talk in talks:
-        for message in talk.messages:
-            assert message.content.strip()
+        for i, message in enumerate(talk.messages):
+            assert message.content.strip() or "silence" in talk.labels[i].acts
             assert not set("{}") & set(message.content)
 
 

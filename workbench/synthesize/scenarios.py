@@ -209,6 +209,6 @@ def strew_side_trip(scenario: Scenario, domain: Domain, rng: random.Random) -> S
     causes = {c for route in domain.flowchart.nodes[hub].routes.values() for c in route.acts}
     if not any(cause.startswith("slots_") for cause in causes):
         plan[hub].insert(place, [kind])
-    elif all(act.startswith("give") for act in plan[hub][place]):
+    elif kind != "silence" and all(act.startswith("give") for act in plan[hub][place]):
         plan[hub][place].append(kind)
     return scenario.model_copy(update={"plan": plan})

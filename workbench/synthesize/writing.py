@@ -117,7 +117,9 @@ def plan_scenarios(
         for path in paths:
             n = used[path.path_id]
             stratum = _draw_stratum(path, n, seed) if split == "train" else "plain"
-            scenarios.append(_plan_apart(path, split, domain, seed, n, stratum, theirs))
+            planned = _plan_apart(path, split, domain, seed, n, stratum, theirs)
+            # a path without occasion for any behaviour
+            scenarios.append(planned or plan_scenario(path, split, domain, seed, n))
             used[path.path_id] += 1
     scenarios += tests
     with run.lock():
@@ -151,7 +153,8 @@ def _plan_tests(
         used = Counter[str]()
         for path in paths:
             n = used[path.path_id]
-            scenarios.append(_plan_apart(path, "test", domain, seed, n, stratum, others))
+            planned = _plan_apart(path, "test", domain, seed, n, stratum, others)
+            scenarios += [planned] if planned else []
             used[path.path_id] += 1
     return scenarios
 
@@ -164,14 +167,16 @@ def _plan_apart(
     n: int,
     stratum: str,
     others: set[str],
-) -> Scenario:
-    """A scenario whose walk is none of `others`: behaviours are drawn anew until it is."""
+) -> Scenario | None:
+    """A scenario whose walk is none of `others`: behaviours are drawn anew until it is.
+
+    None where no behaviour finds an occasion on the path, or none leads to another walk.
+    """
     for attempt in range(MOST_TRIES):
         scenario = plan_scenario(path, split, domain, seed, n + 10_000 * attempt, stratum)
         if stratum == "plain" or (scenario.behaviours and str(scenario.steps) not in others):
             return scenario
-    # a path without occasion for any behaviour
-    return plan_scenario(path, split, domain, seed, n)
+    return None
 
 
 def write_conversations(run: Run, domain: Domain, seed: int, progress: bool = True) -> dict:
