@@ -182,6 +182,7 @@ def test_each_training_message_is_made_of_training_wordings(tmp_path, domain, mo
 def test_travel_is_written_with_few_rejections(tmp_path, travel):
     run = make_run(tmp_path, travel, n=150)
     counts = write_conversations(run, travel, 7, progress=False)
-    assert counts["rejected"] / (counts["rejected"] + counts["kept"]) < 0.35
-    assert counts["given_up"] <= 3
+    # customers who mistype, ramble or answer in a word are misread more often than plain ones
+    assert counts["rejected"] / (counts["rejected"] + counts["kept"]) < 0.45
+    assert counts["given_up"] <= 8
     assert find_leaks(list(written(run).values()), travel) == []
