@@ -10,6 +10,7 @@ import pytest
 
 from workbench.batch import run_notebooks
 from workbench.evaluate.faults import is_instrument
+from workbench.evaluate.simulation import STRATA
 from workbench.listing import summarize
 from workbench.run import STAGE_FILES, open_run
 
@@ -140,12 +141,15 @@ def test_all_five_run_headless_at_size_smoke_and_a_second_run_skips_them(tmp_pat
 def check_result(result):
     walker = result["conditions"]["walker/true_labels"]
     perfect = ("ending_correct", "fitness", "branch_correct", "facts_right")
-    assert all(walker[s][m]["mean"] == 1 for s in ("seen", "unseen") for m in perfect)
+    assert all(walker[s][m]["mean"] == 1 for s in STRATA for m in perfect)
     measured = {name for name in result["conditions"] if not is_instrument(name)}
-    assert measured == {"walker/true_labels", "walker", "compiled", "floor/base"}
+    prompted = {"in_context/base", "orchestrated/base"}
+    assert measured == {"walker/true_labels", "walker", "compiled", "floor/base", *prompted}
+    assert set(result["savings"]) == prompted
+    assert set(result["conditions"]["compiled"]) == set(STRATA)
     assert set(result["differences"]["compiled"]) == measured - {"compiled"}
-    assert result["instruments"]["false_alarms"]["walker"]["n"] == 6
+    assert result["instruments"]["false_alarms"]["walker"]["n"] == 15
     # random weights cannot follow a procedure: a yardstick that says they can is broken
     assert result["conditions"]["compiled"]["seen"]["ending_correct"]["mean"] < 0.5
     assert result["teacher"] == "phrase_book"
-    assert result["schema"] == 1
+    assert result["schema"] == 2
