@@ -22,24 +22,47 @@ MAX_TOKENS = 128
 class SentenceEncoder:
     """Encodes sentences; each one is encoded once and remembered."""
 
-    def __init__(self, folder: Path):
-        self.folder = folder
+    def __init__(self, folder: Path, model=None):
+        self.folder, self._own = folder, model
         self._known: dict[str, np.ndarray] = {}
 
-    @cached_property
-    def _model(self):
-        import torch
+    def load(self, dtype):
+        """Tokenizer and a new copy of the model."""
         from transformers import AutoModel, AutoTokenizer, logging
 
         shown = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()
         tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         model = AutoModel.from_pretrained(
-            self.folder, local_files_only=True, use_safetensors=True, dtype=torch.bfloat16
+            self.folder, local_files_only=True, use_safetensors=True, dtype=dtype
         )
         if shown:
             logging.enable_progress_bar()
-        return tokenizer, model.eval()
+        return tokenizer, model
+
+    @cached_property
+    def _model(self):
+        import torch
+
+        tokenizer, model = self.load(torch.bfloat16)
+        return tokenizer, (self._own or model).eval()
+
+    @staticmethod
+    def embed(tokenizer, model, sentences: Sequence[str], max_tokens: int = MAX_TOKENS):
+        """Vectors of length 1, as a tensor: the mean over a sentence's tokens."""
+        import torch
+
+        inputs = tokenizer(
+            list(sentences),
+            padding=True,
+            truncation=True,
+            max_length=max_tokens,
+            return_tensors="pt",
+        )
+        states = model(**inputs).last_hidden_state
+        mask = inputs["attention_mask"].unsqueeze(-1)
+        means = (states * mask).sum(1) / mask.sum(1)
+        return torch.nn.functional.normalize(means.float(), dim=1)
 
     def encode(self, sentences: Sequence[str], batch_size: int = 128) -> np.ndarray:
         """Vectors of length 1, of shape (sentences, 384)."""
@@ -48,15 +71,8 @@ class SentenceEncoder:
         new = sorted({s for s in sentences if s not in self._known}, key=len)
         for start in range(0, len(new), batch_size):
             batch = new[start : start + batch_size]
-            tokenizer, model = self._model
-            inputs = tokenizer(
-                batch, padding=True, truncation=True, max_length=MAX_TOKENS, return_tensors="pt"
-            )
             with torch.inference_mode():
-                states = model(**inputs).last_hidden_state
-            mask = inputs["attention_mask"].unsqueeze(-1)
-            means = (states * mask).sum(1) / mask.sum(1)
-            vectors = torch.nn.functional.normalize(means.float(), dim=1).numpy()
+                vectors = self.embed(*self._model, batch).numpy()
             self._known.update(zip(batch, vectors, strict=True))
         return np.stack([self._known[sentence] for sentence in sentences])
 

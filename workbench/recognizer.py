@@ -235,8 +235,9 @@ class AgentRecognizer(Recognizer):
     doubt = 0.02
     """Many of its sentences, read alone, could be said at several steps."""
 
-    def __init__(self, domain: Domain):
+    def __init__(self, domain: Domain, adapt_epochs: int = 0):
         super().__init__(domain, ["steps", "trips"])
+        self.adapt_epochs = adapt_epochs
         self.ear = SlotEar(domain)
         self._known: dict[str, Label] = {}
 
@@ -253,7 +254,8 @@ class AgentRecognizer(Recognizer):
         """Reads sentence by sentence; fitted when first used, for checking does without it."""
         texts, expected = self._heard
         does = [{*found["steps"], *found["trips"]} for found in expected]
-        return SentenceTagger(self.domain, load_encoder()).fit(texts, does)
+        tagger = SentenceTagger(self.domain, load_encoder(), self.adapt_epochs)
+        return tagger.fit(texts, does)
 
     def expected(self, label: Label) -> dict[str, tuple[str, ...]]:
         """What each head should read in a message so labelled."""
@@ -265,34 +267,41 @@ class AgentRecognizer(Recognizer):
     def label(self, texts: Sequence[str]) -> list[Label]:
         """Labels read off the words; steps that cannot be told apart are joined by "|"."""
         new = [text for text in dict.fromkeys(texts) if text not in self._known]
-        for text, steps in zip(new, self._read_steps(new), strict=True):
+        for text, (steps, slot) in zip(new, self._read_steps(new), strict=True):
             trips = [step for step in steps if step.startswith("anywhere.")]
             walk = self._ordered(step for step in steps if step not in trips)
             # what sounds like a question for a slot is one only in a message that asks for slots
             is_asking = any(self.domain.asks_for_slots(step) for step in walk)
-            asks = self.ear.hear(text, is_asking) if is_asking else []
+            asks = [slot] if slot else self.ear.hear(text, is_asking) if is_asking else []
             self._known[text] = Label(steps=[*trips, *walk], asks=asks)
         return [self._known[text] for text in texts]
 
-    def _read_steps(self, texts: Sequence[str]) -> list[list[str]]:
-        """The steps and side trips of each message, in no order."""
+    def _read_steps(self, texts: Sequence[str]) -> list[tuple[list[str], str]]:
+        """The steps and side trips of each message, in no order, and the one slot asked for.
+
+        "" where the step's wordings are not for one slot each.
+        """
         if not texts:
             return []
         labels = self.tagger.labels
         if not labels:
             # it was taught in other words than the phrase book's: only wholes can be read
             readings = self.read(texts)
-            return [[*found["trips"].labels, *found["steps"].labels] for found in readings]
+            return [([*r["trips"].labels, *r["steps"].labels], "") for r in readings]
         tagged = self.tagger.read(texts)
         wholes = self._chances([message.rest for message in tagged])
         odds = (log_odds(np.stack([message.chances for message in tagged])) + log_odds(wholes)) / 2
-        found = []
+        read: list[tuple[list[str], str]] = []
         for text, message, row in zip(texts, tagged, 1 / (1 + np.exp(-odds)), strict=True):
-            steps = [label for label, chance in zip(labels, row, strict=True) if chance >= 0.5]
-            if not steps and not message.is_reminder and row.max() >= GUESS_FROM:
-                steps = [labels[int(row.argmax())]]
-            found.append(steps if any(sign.isalnum() for sign in text) else [])
-        return found
+            found = {label for label, chance in zip(labels, row, strict=True) if chance >= 0.5}
+            found |= self.tagger.unexplained(message, found)
+            if not found and not self.tagger.is_idle(message) and row.max() >= GUESS_FROM:
+                found = {labels[int(row.argmax())]}
+            if not any(sign.isalnum() for sign in text):
+                found = set()
+            slots = [self.tagger.slot(message, step) for step in sorted(found)]
+            read.append((sorted(found), next(filter(None, slots), "")))
+        return read
 
     def _chances(self, masked: Sequence[str]) -> np.ndarray:
         """Chance of each of the tagger's labels, by each message as a whole."""

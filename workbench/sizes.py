@@ -45,6 +45,10 @@ class Size:
     max_new_tokens: int
     """Tokens after which a reply is cut."""
 
+    recognizer_epochs: int
+    """Times that the recognizer's sentence encoder goes over the sentences it learns from; with 0
+    it is used as it comes."""
+
 
 SIZES = {
     size.name: size
@@ -62,6 +66,7 @@ SIZES = {
             baseline_scenarios=1,
             repeats=2,
             max_new_tokens=24,
+            recognizer_epochs=0,
         ),
         Size(
             name="demo",
@@ -76,6 +81,7 @@ SIZES = {
             baseline_scenarios=20,
             repeats=4,
             max_new_tokens=160,
+            recognizer_epochs=3,
         ),
         Size(
             name="full",
@@ -90,6 +96,7 @@ SIZES = {
             baseline_scenarios=100,
             repeats=8,
             max_new_tokens=160,
+            recognizer_epochs=3,
         ),
     )
 }

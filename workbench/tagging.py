@@ -5,11 +5,13 @@ its steps were heard together before; sentence by sentence any of them may stand
 Words alone count here too: a sentence is seen beside its neighbours in the message, and no more.
 """
 
-from collections.abc import Sequence, Set
+from collections.abc import Collection, Sequence, Set
 from dataclasses import dataclass
+from itertools import permutations
 
 import numpy as np
 
+from workbench.adapting import adapt_encoder
 from workbench.conversation import hash_text
 from workbench.domain import Domain
 from workbench.encoder import SentenceEncoder, split_sentences
@@ -21,11 +23,23 @@ FOLDS = 3
 WIDTH = 128
 """Directions that are kept of a sentence's vector: more are slower to learn, and no better."""
 
+STRENGTH = 2.0
+"""How closely tags are fitted, the inverse of the penalty: what is adapted already needs little."""
+
 CARRIES_NOTHING = 0.9
 """A sentence that is likelier than this to be said for no step is left out of the whole."""
 
+UNEXPLAINED = 0.3
+"""A sentence that is said for what its message does with less chance than this is unexplained."""
+
+EXPLAINS = 0.5
+"""How likely another step must be to explain it."""
+
 SURE = 6.0
 """Log-odds beyond which a chance counts no more: about 0.998."""
+
+Row = tuple[tuple[str, ...], tuple[str, ...]]
+"""The sentences of a message, masked, and their tags."""
 
 
 @dataclass(frozen=True)
@@ -36,67 +50,42 @@ class Tagged:
     """Of each of the tagger's labels."""
     rest: str
     """The message, masked, without sentences that carry nothing."""
-    is_reminder: bool
-    """It puts a pending question, which is no step."""
+    sentences: np.ndarray
+    """Chance of each of the tagger's tags, of shape (sentences, tags)."""
 
 
-class SentenceTagger:
-    """Learns from labelled messages that are made up of the phrase book's wordings."""
+class _TagModel:
+    """Chances of the tags of each sentence, by its vector and those of its neighbours."""
 
-    def __init__(self, domain: Domain, encoder: SentenceEncoder):
-        self.domain, self.encoder = domain, encoder
-        self.labels: list[str] = []
-        self.tags: list[str] = []
+    def __init__(self, encoder: SentenceEncoder, rows: Collection[Row]):
+        self.encoder = encoder
+        self.tags = sorted({tag for _, tags in rows for tag in tags})
+        self._fit_directions(rows)
+        self._vectors = np.concatenate(self._features([sentences for sentences, _ in rows]))
+        number = {tag: n for n, tag in enumerate(self.tags)}
+        self._numbers = np.array([number[tag] for _, tags in rows for tag in tags])
+        self.model = _fit(self._numbers, self._vectors, STRENGTH)
 
-    def fit(self, texts: Sequence[str], labels: Sequence[Set[str]]) -> "SentenceTagger":
-        """Learn from messages and what each does; those in other words teach nothing."""
-        reader, rows = TemplateReader(self.domain), {}
-        pairs = zip(texts, labels, strict=True)
-        new = {self.domain.mask(text): (text, found) for text, found in pairs}
-        for text, found in new.values():
-            if tagged := tag_sentences(reader, text):
-                sentences = tuple(self.domain.mask(sentence) for sentence, _ in tagged)
-                rows[sentences, tuple(tag for _, tag in tagged)] = found
-        self.labels = sorted(set().union(*rows.values()))
-        if not self.labels:
-            return self
-        self._fit_directions([s for sentences, _ in rows for s in sentences])
-        self._fit_tags(list(rows))
-        chances = np.split(self._cross_read(list(rows)), _ends(s for s, _ in rows))
-        pooled = np.stack([_pool(part) for part in chances])
-        self.heads = [
-            _fit([label in found for found in rows.values()], pooled, 1.0) for label in self.labels
-        ]
-        return self
+    def read(self, split: Sequence[Sequence[str]]) -> np.ndarray:
+        """Chances of each tag, of shape (sentences of all messages, tags)."""
+        return _spread(self.model, np.concatenate(self._features(split)), len(self.tags))
 
-    def read(self, texts: Sequence[str]) -> list[Tagged]:
-        """What each message does, by its sentences."""
-        split = [split_sentences(self.domain.mask(text)) for text in texts]
-        if not texts:
-            return []
-        vectors = np.concatenate(self._features(split))
-        chances = np.split(_spread(self.model, vectors, len(self.tags)), _ends(split))
-        pooled = np.stack([_pool(part) for part in chances])
-        labels = np.stack([_spread(head, pooled, 2)[:, 1] for head in self.heads], axis=1)
-        return [
-            Tagged(row, self._rest(sentences, part), self._is_reminder(part))
-            for row, sentences, part in zip(labels, split, chances, strict=True)
-        ]
+    def cross_read(self, rows: Collection[Row]) -> np.ndarray:
+        """The same for what it has learnt, each sentence by a model that has not learnt it."""
+        vectors, numbers = self._vectors, self._numbers
+        folds = np.array(
+            [int(hash_text(s), 16) % FOLDS for sentences, _ in rows for s in sentences]
+        )
+        chances = np.zeros((len(vectors), len(self.tags)))
+        for fold in sorted(set(folds)):
+            others = folds != fold if (folds != fold).any() else folds == fold
+            model = _fit(numbers[others], vectors[others], STRENGTH)
+            chances[folds == fold] = _spread(model, vectors[folds == fold], len(self.tags))
+        return chances
 
-    def _rest(self, sentences: list[str], chances: np.ndarray) -> str:
-        if "" not in self.tags:
-            return " ".join(sentences)
-        nothing = chances[:, self.tags.index("")] > CARRIES_NOTHING
-        left = [s for s, is_idle in zip(sentences, nothing, strict=True) if not is_idle]
-        return " ".join(left or sentences)
-
-    def _is_reminder(self, chances: np.ndarray) -> bool:
-        pending = [n for n, tag in enumerate(self.tags) if tag.startswith("pending/")]
-        return bool(pending) and chances[:, pending].sum(1).max() >= 0.5
-
-    def _fit_directions(self, sentences: Sequence[str]) -> None:
+    def _fit_directions(self, rows: Collection[Row]) -> None:
         """Keep the directions in which the sentences differ most."""
-        vectors = self.encoder.encode(sorted(set(sentences)))
+        vectors = self.encoder.encode(sorted({s for sentences, _ in rows for s in sentences}))
         self.mean = vectors.mean(0)
         _, _, directions = np.linalg.svd(vectors - self.mean, full_matrices=False)
         self.directions = directions[:WIDTH].T
@@ -117,29 +106,98 @@ class SentenceTagger:
             found.append(np.concatenate([own, before, after, mean, ends], axis=1))
         return found
 
-    def _fit_tags(self, rows: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> None:
-        self.tags = sorted({tag for _, tags in rows for tag in tags})
-        self.model = _fit(self._numbers(rows), self._vectors(rows))
 
-    def _cross_read(self, rows: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> np.ndarray:
-        """Chances of the tags of all sentences, each by a model that has not learnt it."""
-        vectors, numbers = self._vectors(rows), self._numbers(rows)
-        folds = np.array(
-            [int(hash_text(s), 16) % FOLDS for sentences, _ in rows for s in sentences]
-        )
-        chances = np.zeros((len(vectors), len(self.tags)))
-        for fold in sorted(set(folds)):
-            others = folds != fold if (folds != fold).any() else folds == fold
-            model = _fit(numbers[others], vectors[others])
-            chances[folds == fold] = _spread(model, vectors[folds == fold], len(self.tags))
-        return chances
+class SentenceTagger:
+    """Learns from labelled messages that are made up of the phrase book's wordings.
 
-    def _vectors(self, rows: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> np.ndarray:
-        return np.concatenate(self._features([sentences for sentences, _ in rows]))
+    With `adapt_epochs` an encoder that has been trained on the sentences is asked beside the one
+    that has not; they err in different places, and their mean errs least.
+    """
 
-    def _numbers(self, rows: Sequence[tuple[tuple[str, ...], tuple[str, ...]]]) -> np.ndarray:
-        number = {tag: n for n, tag in enumerate(self.tags)}
-        return np.array([number[tag] for _, tags in rows for tag in tags])
+    def __init__(self, domain: Domain, encoder: SentenceEncoder, adapt_epochs: int = 0):
+        self.domain, self.encoder, self.adapt_epochs = domain, encoder, adapt_epochs
+        self.labels: list[str] = []
+        self.tags: list[str] = []
+
+    def fit(self, texts: Sequence[str], labels: Sequence[Set[str]]) -> "SentenceTagger":
+        """Learn from messages and what each does; those in other words teach nothing."""
+        reader, rows = TemplateReader(self.domain), {}
+        pairs = zip(texts, labels, strict=True)
+        new = {self.domain.mask(text): (text, found) for text, found in pairs}
+        for text, found in new.values():
+            if tagged := tag_sentences(reader, text):
+                sentences = tuple(self.domain.mask(sentence) for sentence, _ in tagged)
+                rows[sentences, tuple(tag for _, tag in tagged)] = found
+        self.labels = sorted(set().union(*rows.values()))
+        if not self.labels:
+            return self
+        self.together = {pair for found in rows.values() for pair in permutations(found, 2)}
+        frozen = _TagModel(self.encoder, rows)
+        self.models, self.tags = [frozen], frozen.tags
+        # what an adapted encoder makes of sentences that it has learnt says little of others
+        chances = np.split(frozen.cross_read(rows), _ends(s for s, _ in rows))
+        pooled = np.stack([_pool(part) for part in chances])
+        self.heads = [
+            _fit([label in found for found in rows.values()], pooled, 1.0) for label in self.labels
+        ]
+        if self.adapt_epochs:
+            pairs = sorted({pair for own in rows for pair in zip(*own, strict=True)})
+            adapted = adapt_encoder(
+                self.encoder, [s for s, _ in pairs], [tag for _, tag in pairs], self.adapt_epochs
+            )
+            self.models.append(_TagModel(adapted, rows))
+        return self
+
+    def read(self, texts: Sequence[str]) -> list[Tagged]:
+        """What each message does, by its sentences."""
+        split = [split_sentences(self.domain.mask(text)) for text in texts]
+        if not texts:
+            return []
+        mean = np.mean([model.read(split) for model in self.models], axis=0)
+        chances = np.split(mean, _ends(split))
+        pooled = np.stack([_pool(part) for part in chances])
+        labels = np.stack([_spread(head, pooled, 2)[:, 1] for head in self.heads], axis=1)
+        return [
+            Tagged(row, self._rest(sentences, part), part)
+            for row, sentences, part in zip(labels, split, chances, strict=True)
+        ]
+
+    def _rest(self, sentences: list[str], chances: np.ndarray) -> str:
+        if "" not in self.tags:
+            return " ".join(sentences)
+        nothing = chances[:, self.tags.index("")] > CARRIES_NOTHING
+        left = [s for s, is_idle in zip(sentences, nothing, strict=True) if not is_idle]
+        return " ".join(left or sentences)
+
+    def unexplained(self, message: Tagged, found: Set[str]) -> set[str]:
+        """What else sentences are said for that nothing in `found` explains, if that is clear.
+
+        Only what has been heard beside each in `found`: some sentence may be said anywhere.
+        """
+        steps = np.array([tag.partition("/")[0] for tag in self.tags])
+        is_label = np.isin(steps, self.labels)
+        explained = ~is_label | np.isin(steps, list(found))
+        more = set()
+        for row in message.sentences:
+            best = int((row * is_label).argmax())
+            fits = all((other, str(steps[best])) in self.together for other in found)
+            if fits and row[explained].sum() < UNEXPLAINED and row[best] >= EXPLAINS:
+                more.add(str(steps[best]))
+        return more
+
+    def is_idle(self, message: Tagged) -> bool:
+        """Whether every sentence puts a pending question, or carries nothing."""
+        idle = [n for n, tag in enumerate(self.tags) if not tag or tag.startswith("pending/")]
+        return bool(idle) and bool((message.sentences[:, idle].sum(1) >= 0.5).all())
+
+    def slot(self, message: Tagged, step: str) -> str:
+        """The slot that the message asks for at a step whose wordings are for one slot each."""
+        chances = {
+            tag.partition("/")[2]: row
+            for tag, row in zip(self.tags, message.sentences.T, strict=True)
+            if tag.startswith(f"{step}/")
+        }
+        return max(chances, key=lambda slot: chances[slot].max(), default="")
 
 
 def log_odds(chances: np.ndarray) -> np.ndarray:
@@ -154,7 +212,7 @@ def _pool(chances: np.ndarray) -> np.ndarray:
     return np.concatenate([log_odds(chances.max(0)) / 3, np.minimum(chances.sum(0), 2)])
 
 
-def _fit(wanted: Sequence, vectors: np.ndarray, strength: float = 10.0):
+def _fit(wanted: Sequence, vectors: np.ndarray, strength: float):
     """A logistic regression; the class itself where there is only one."""
     from sklearn.linear_model import LogisticRegression
 

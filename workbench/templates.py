@@ -33,6 +33,13 @@ class Piece:
     step: str = ""
     """The step taken, on the first piece of a step's wording."""
     asks: tuple[str, ...] = ()
+    slot: str = ""
+    """The slot that the wording is for, if it is for one."""
+
+    @property
+    def slot_tag(self) -> str:
+        """The tag, with the slot. Example: "assess.needs_clarification/budget"."""
+        return f"{self.tag}/{self.slot}" if self.slot else self.tag
 
 
 Match = tuple[int, tuple[Piece, ...]]
@@ -142,7 +149,8 @@ class TemplateReader:
             asks = self._list_asks(found.groupdict().get("asks") or "")
             asks = asks or ((template.slot,) if template.slot and n == 0 else ())
             step = template.tag if template.is_step and n == 0 else ""
-            yield found.end(), (Piece(template.tag, found.group().strip(), step, asks),)
+            piece = Piece(template.tag, found.group().strip(), step, asks, template.slot)
+            yield found.end(), (piece,)
 
     def _match_answers(self, text: str, at: int) -> Iterator[Match]:
         """One answer, or several on end."""
@@ -219,7 +227,7 @@ def tag_sentences(reader: TemplateReader, text: str) -> list[tuple[str, str]]:
     rests += [(n, " ".join(sentences[:n] + sentences[n + 1 :])) for n in range(len(sentences))]
     for lost, rest in rests:
         if pieces := next(iter(reader.split(rest)), None):
-            tagged = [(s, p.tag) for p in pieces if p.text for s in split_sentences(p.text)]
+            tagged = [(s, p.slot_tag) for p in pieces if p.text for s in split_sentences(p.text)]
             if lost is not None:
                 tagged.insert(lost, (sentences[lost], ""))
             return tagged

@@ -35,7 +35,14 @@ FIT_CONVERSATIONS = 500
 REPEATED = "compiled/repeated"
 """The compiled model before the same customers again and again: for pass^k alone."""
 
-COUNTS = ("test_scenarios", "floor_scenarios", "baseline_scenarios", "repeats", "max_new_tokens")
+COUNTS = (
+    "test_scenarios",
+    "floor_scenarios",
+    "baseline_scenarios",
+    "repeats",
+    "max_new_tokens",
+    "recognizer_epochs",
+)
 """Numbers of a size that an evaluation depends on."""
 
 
@@ -48,7 +55,9 @@ class Condition:
     strata: Sequence[str] = tuple(STRATA)
 
 
-def fit_recognizers(run: Run, domain: Domain) -> tuple[AgentRecognizer, CustomerRecognizer]:
+def fit_recognizers(
+    run: Run, domain: Domain, epochs: int
+) -> tuple[AgentRecognizer, CustomerRecognizer]:
     """Readers of both roles that have learnt from training wordings, and from no others."""
     from workbench.synthesize.writing import write_practice
 
@@ -59,7 +68,7 @@ def fit_recognizers(run: Run, domain: Domain) -> tuple[AgentRecognizer, Customer
     talks = talks[:: max(1, len(talks) // FIT_CONVERSATIONS)]
     talks += write_practice(domain, scenarios, seed=1)
     customer = CustomerRecognizer(domain).learn(talks)
-    return AgentRecognizer(domain).learn(
+    return AgentRecognizer(domain, epochs).learn(
         [*talks, *write_faulty_practice(domain, scenarios, seed=2)]
     ), customer
 
@@ -96,7 +105,7 @@ def _simulate_all(
 ) -> Evaluated:
     tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
     scenarios = _first_of_each(tests, settings.test_scenarios)
-    agent_reader, customer_reader = fit_recognizers(run, domain)
+    agent_reader, customer_reader = fit_recognizers(run, domain, settings.recognizer_epochs)
     limit = limit_replies(tests)
     talks: list[Simulated] = []
     for condition in list_conditions(run, domain, settings, base, scenarios):

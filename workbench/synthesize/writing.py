@@ -38,6 +38,8 @@ CHUNK = 250
 PART_SHARE = 0.3
 """Share of an agent's messages that recognizers also practise on with a step left out. With none
 they miss half of all left-out steps; with all they take whole messages for parts."""
+TRIP_SHARE = 0.15
+"""Share of an agent's messages that they also practise on with a side trip put before."""
 
 MOST_TRIES = 6
 """Conversations written for one scenario before it is given up."""
@@ -273,7 +275,10 @@ def write_talk(
 
 
 class _PracticeAgent(PhraseBookAgent):
-    """Says all it should, and keeps beside it messages from which a step is left out."""
+    """Says all it should, and keeps beside it messages that lack a step, or have a side trip more.
+
+    A side trip may stand before anything; conversations show it before what comes most.
+    """
 
     def __init__(self, domain: Domain, fold: int | None, seed: str):
         super().__init__(domain, Voice("train", fold), seeded(0, "agent", seed))
@@ -285,6 +290,12 @@ class _PracticeAgent(PhraseBookAgent):
             lost = self.rng.choice(label.steps)
             rest = [step for step in label.steps if step != lost]
             self.parts.append(self.say(rest, record, acts))
+        every = (f"anywhere.{name}" for name in self.domain.flowchart.anywhere)
+        trips = [trip for trip in every if "ask" not in self.domain.causes(trip)]
+        if trips and self.rng.random() < TRIP_SHARE:
+            trip = self.rng.choice(trips)
+            if trip not in label.steps:
+                self.parts.append(self.say([trip, *label.steps], record, acts))
         return text, label
 
 
@@ -293,8 +304,8 @@ def write_practice(
 ) -> list[Conversation]:
     """Conversations for a recognizer to learn from: no habits, and many side trips.
 
-    After each stand messages of the agent that lack a step: a recognizer that had seen only whole
-    ones would take a part for the whole.
+    After each stand messages of the agent that lack a step or have a side trip more: a recognizer
+    that had seen only whole ones would take a part for the whole.
     """
     talks = []
     for scenario in scenarios:
