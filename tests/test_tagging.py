@@ -7,7 +7,7 @@ from workbench.design.paths import enumerate_paths
 from workbench.recognizer import AgentRecognizer, split_pairs
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_practice
-from workbench.tagging import SentenceTagger, log_odds
+from workbench.tagging import SentenceTagger, Tagged, log_odds
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +56,42 @@ def test_a_sentence_that_carries_nothing_is_left_out(coffee_domain, heard, word_
     )
     (message,) = tagger.read(["That will be 3 euros. You are kind."])
     assert message.rest == "That will be 5 euros."
+
+
+def test_a_sentence_that_nothing_found_explains_adds_its_step(tagger):
+    tagger.labels, tagger.tags = ["opening", "pay"], ["", "opening", "pay", "pending/served"]
+    tagger.together = {("pay", "opening"), ("opening", "pay")}
+    sure = [[0.1, 0.0, 0.9, 0.0], [0.1, 0.6, 0.2, 0.1]]
+    message = Tagged(np.zeros(2), "", np.array(sure))
+    assert tagger.unexplained(message, {"pay"}) == {"opening"}
+    assert tagger.unexplained(message, {"opening", "pay"}) == set()
+    # what puts a question again, or carries nothing, needs no step
+    unsure = [[0.1, 0.0, 0.9, 0.0], [0.1, 0.5, 0.1, 0.3]]
+    assert tagger.unexplained(Tagged(np.zeros(2), "", np.array(unsure)), {"pay"}) == set()
+
+
+def test_what_was_never_heard_beside_it_is_not_added(tagger):
+    tagger.labels, tagger.tags, tagger.together = ["opening", "pay"], ["opening", "pay"], set()
+    message = Tagged(np.zeros(2), "", np.array([[0.1, 0.9], [0.9, 0.1]]))
+    assert tagger.unexplained(message, {"pay"}) == set()
+    assert tagger.unexplained(message, set()) == {"opening", "pay"}
+
+
+def test_a_wording_for_one_slot_tells_the_slot(tagger):
+    tagger.tags = ["ask/when", "ask/where", "pay"]
+    message = Tagged(np.zeros(3), "", np.array([[0.1, 0.2, 0.7], [0.6, 0.3, 0.1]]))
+    assert tagger.slot(message, "ask") == "when"
+    assert tagger.slot(message, "pay") == ""
+
+
+def test_a_message_is_idle_if_every_sentence_is(tagger):
+    tagger.tags = ["", "pay", "pending/served"]
+    for sentences, is_idle in [
+        ([[0.9, 0.1, 0.0]], True),
+        ([[0.3, 0.3, 0.4], [0.0, 0.4, 0.6]], True),
+        ([[0.1, 0.0, 0.9], [0.1, 0.6, 0.3]], False),
+    ]:
+        assert tagger.is_idle(Tagged(np.zeros(1), "", np.array(sentences))) == is_idle
 
 
 def test_nothing_is_surer_than_sure():

@@ -28,12 +28,15 @@ def adapt_encoder(
 ) -> SentenceEncoder:
     """A copy of the encoder that tells these tags apart; the same inputs give the same copy.
 
-    Its word vectors stay as they are, so that words the sentences lack keep their meaning.
+    Its word vectors stay as they are, so that words the sentences lack keep their meaning. With
+    fewer than two tags there is nothing to learn, and it is the encoder itself.
     """
+    names = sorted(set(tags))
+    if len(names) < 2:
+        return encoder
     import torch
     from torch.nn import functional
 
-    names = sorted(set(tags))
     numbers = torch.tensor([names.index(tag) for tag in tags])
     with torch.random.fork_rng():
         torch.manual_seed(0)

@@ -70,7 +70,7 @@ SIZES = {
         ),
         Size(
             name="demo",
-            conversations=1300,
+            conversations=1500,
             base_model="smollm2",
             epochs=1,
             batch_size=4,
