@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.adapting import adapt_encoder
+from workbench.adapting import Adaptation
 from workbench.encoder import load_encoder
 
 HEARD = {
@@ -39,18 +39,28 @@ def likeness(encoder, tag):
 
 
 @pytest.mark.slow
-def test_unheard_sentences_move_to_those_said_for_the_same():
-    encoder = load_encoder()
-    before = encoder.encode([text for text, _ in PAIRS]).copy()
+def test_unheard_sentences_move_to_those_said_for_the_same(tmp_path, monkeypatch):
+    encoder, kept = load_encoder(), tmp_path / "encoder.safetensors"
     texts, tags = zip(*PAIRS, strict=True)
-    adapted = adapt_encoder(encoder, texts, tags, epochs=8)
+    before = encoder.encode(texts)
+    adapted = Adaptation(8, kept).adapt(encoder, texts, tags)
     for tag in HEARD:
         assert likeness(adapted, tag) > likeness(encoder, tag) + 0.1
-    again = adapt_encoder(encoder, texts, tags, epochs=8)
-    assert np.allclose(adapted.encode(texts), again.encode(texts))
     encoder._known.clear()
-    assert np.allclose(encoder.encode([text for text, _ in PAIRS]), before)
+    assert np.allclose(encoder.encode(texts), before)
+
+    kept.with_name("damaged").write_bytes(kept.read_bytes()[:1000])
+    again = Adaptation(8, kept.with_name("damaged")).adapt(encoder, texts, tags)
+    assert np.allclose(adapted.encode(texts), again.encode(texts), atol=0.05)
+
+    monkeypatch.setattr("workbench.adapting._train", None)
+    assert np.array_equal(
+        Adaptation(8, kept).adapt(encoder, texts, tags).encode(texts), adapted.encode(texts)
+    )
+    with pytest.raises(TypeError):
+        Adaptation(8, kept).adapt(encoder, texts, tags[::-1])
 
 
-def test_where_there_is_one_tag_there_is_nothing_to_tell_apart(word_encoder):
-    assert adapt_encoder(word_encoder, ["One.", "Two."], ["a", "a"], epochs=1) is word_encoder
+@pytest.mark.parametrize(("epochs", "tags"), [(1, ["a", "a"]), (0, ["a", "b"])])
+def test_where_there_is_nothing_to_learn_the_encoder_stays(word_encoder, epochs, tags):
+    assert Adaptation(epochs).adapt(word_encoder, ["One.", "Two."], tags) is word_encoder

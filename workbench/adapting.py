@@ -6,10 +6,15 @@ adapted one 90 %.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from workbench.encoder import SentenceEncoder
+from workbench.conversation import hash_text
+from workbench.encoder import WHEEL, SentenceEncoder
+from workbench.run import replace_file
 
 LEARNING_RATE = 2e-4
 HEAD_LEARNING_RATE = 1e-3
@@ -23,20 +28,63 @@ SMOOTHING = 0.05
 """Chance that is spread over the other classes: the encoder should not become too sure."""
 
 
-def adapt_encoder(
-    encoder: SentenceEncoder, sentences: Sequence[str], tags: Sequence[str], epochs: int
-) -> SentenceEncoder:
-    """A copy of the encoder that tells these tags apart; the same inputs give the same copy.
+@dataclass(frozen=True)
+class Adaptation:
+    """How long an encoder is adapted, and where the result is kept."""
 
-    Its word vectors stay as they are, so that words the sentences lack keep their meaning. With
-    fewer than two tags there is nothing to learn, and it is the encoder itself.
-    """
-    names = sorted(set(tags))
-    if len(names) < 2:
-        return encoder
+    epochs: int
+    """Times that it goes over the sentences; 0 leaves it as it is."""
+    kept: Path | None = None
+    """File that keeps the trained weights, for the same sentences are often learnt again."""
+
+    def adapt(
+        self, encoder: SentenceEncoder, sentences: Sequence[str], tags: Sequence[str]
+    ) -> SentenceEncoder:
+        """A copy of the encoder that tells these tags apart; the same inputs give the same copy.
+
+        Its word vectors stay as they are, so that words the sentences lack keep their meaning.
+        With fewer than two tags there is nothing to learn, and it is the encoder itself.
+        """
+        if not self.epochs or len(set(tags)) < 2:
+            return encoder
+        import torch
+
+        key = hash_text(self.epochs, WHEEL, *sentences, *tags, digits=32)
+        if weights := self._kept_weights(key):
+            _, model = encoder.load(torch.bfloat16)
+            model.load_state_dict(weights, strict=False)
+        else:
+            model = _train(encoder, sentences, tags, self.epochs).to(torch.bfloat16)
+            self._keep(key, model)
+        return SentenceEncoder(encoder.folder, model.eval())
+
+    def _kept_weights(self, key: str) -> dict[str, Any]:
+        """{} if nothing is kept, or what is kept was learnt from something else or is damaged."""
+        from safetensors import SafetensorError, safe_open
+
+        try:
+            with safe_open(self.kept or "", framework="pt") as file:
+                if (file.metadata() or {}).get("learnt") == key:
+                    names = file.keys()
+                    return {name: file.get_tensor(name) for name in names}
+        except (OSError, SafetensorError):
+            pass
+        return {}
+
+    def _keep(self, key: str, model) -> None:
+        if self.kept:
+            from safetensors.torch import save
+
+            trained = {name: p.data for name, p in model.named_parameters() if p.requires_grad}
+            replace_file(self.kept, save(trained, {"learnt": key}))
+
+
+def _train(encoder: SentenceEncoder, sentences: Sequence[str], tags: Sequence[str], epochs: int):
+    """The model behind the encoder, trained with a layer on top that tells the tags apart."""
     import torch
     from torch.nn import functional
 
+    names = sorted(set(tags))
     numbers = torch.tensor([names.index(tag) for tag in tags])
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -65,7 +113,7 @@ def adapt_encoder(
             torch.nn.utils.clip_grad_norm_(own, 1.0)
             optimizer.step()
             schedule.step()
-    return SentenceEncoder(encoder.folder, model.eval().to(torch.bfloat16))
+    return model
 
 
 def _first_guess(vectors: np.ndarray, numbers: np.ndarray, classes: int):

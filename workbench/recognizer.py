@@ -15,6 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
+from workbench.adapting import Adaptation
 from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
 from workbench.encoder import load_encoder, split_clauses, split_sentences
@@ -235,9 +236,9 @@ class AgentRecognizer(Recognizer):
     doubt = 0.02
     """Many of its sentences, read alone, could be said at several steps."""
 
-    def __init__(self, domain: Domain, adapt_epochs: int = 0):
+    def __init__(self, domain: Domain, adaptation: Adaptation | None = None):
         super().__init__(domain, ["steps", "trips"])
-        self.adapt_epochs = adapt_epochs
+        self.adaptation = adaptation
         self.ear = SlotEar(domain)
         self._known: dict[str, Label] = {}
 
@@ -254,7 +255,7 @@ class AgentRecognizer(Recognizer):
         """Reads sentence by sentence; fitted when first used, for checking does without it."""
         texts, expected = self._heard
         does = [{*found["steps"], *found["trips"]} for found in expected]
-        tagger = SentenceTagger(self.domain, load_encoder(), self.adapt_epochs)
+        tagger = SentenceTagger(self.domain, load_encoder(), self.adaptation)
         return tagger.fit(texts, does)
 
     def expected(self, label: Label) -> dict[str, tuple[str, ...]]:

@@ -22,7 +22,14 @@ STAGE_FILES = {
     "synthesize": ("scenarios.jsonl", "conversations.jsonl", "rejected.jsonl"),
     "inspect": ("rows", "dropped.jsonl"),
     "train": ("model",),
-    "evaluate": ("simulated", "scores.jsonl", "report.md", "report.html", "result.json"),
+    "evaluate": (
+        "simulated",
+        "scores.jsonl",
+        "report.md",
+        "report.html",
+        "result.json",
+        "encoder.safetensors",
+    ),
 }
 """Stage to the files and folders it writes, in the order in which the stages run."""
 
@@ -100,7 +107,7 @@ class Run:
     def write_text(self, name: str, text: str) -> Path:
         """Replace a text file as a whole, e.g. report.md, and say where it lies."""
         file = self.file(name)
-        _replace(file, text.encode())
+        replace_file(file, text.encode())
         return file
 
     @property
@@ -172,7 +179,7 @@ class Run:
         with _flock(self.folder / ".manifest.lock", is_patient=True):
             manifest = self.manifest
             manifest[stage] = facts if is_new else manifest.get(stage, {}) | facts
-            _replace(self.file("manifest.json"), to_json(manifest, indent=2) + b"\n")
+            replace_file(self.file("manifest.json"), to_json(manifest, indent=2) + b"\n")
 
 
 def open_run(domain: str, run: str, root: str | Path = "runs") -> Run:
@@ -279,10 +286,15 @@ def write_jsonl(file: Path, records: Iterable[Any]) -> None:
     Raises:
         RunError: the disk is full; the old file is still there.
     """
-    _replace(file, b"".join(_to_line(record) for record in records))
+    replace_file(file, b"".join(_to_line(record) for record in records))
 
 
-def _replace(file: Path, content: bytes) -> None:
+def replace_file(file: Path, content: bytes) -> None:
+    """Put a file there as a whole, or leave the old one.
+
+    Raises:
+        RunError: the disk is full.
+    """
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:

@@ -11,7 +11,7 @@ from itertools import permutations
 
 import numpy as np
 
-from workbench.adapting import adapt_encoder
+from workbench.adapting import Adaptation
 from workbench.conversation import hash_text
 from workbench.domain import Domain
 from workbench.encoder import SentenceEncoder, split_sentences
@@ -110,12 +110,14 @@ class _TagModel:
 class SentenceTagger:
     """Learns from labelled messages that are made up of the phrase book's wordings.
 
-    With `adapt_epochs` an encoder that has been trained on the sentences is asked beside the one
+    With an adaptation, an encoder that has been trained on the sentences is asked beside the one
     that has not; they err in different places, and their mean errs least.
     """
 
-    def __init__(self, domain: Domain, encoder: SentenceEncoder, adapt_epochs: int = 0):
-        self.domain, self.encoder, self.adapt_epochs = domain, encoder, adapt_epochs
+    def __init__(
+        self, domain: Domain, encoder: SentenceEncoder, adaptation: Adaptation | None = None
+    ):
+        self.domain, self.encoder, self.adaptation = domain, encoder, adaptation
         self.labels: list[str] = []
         self.tags: list[str] = []
 
@@ -140,11 +142,10 @@ class SentenceTagger:
         self.heads = [
             _fit([label in found for found in rows.values()], pooled, 1.0) for label in self.labels
         ]
-        if self.adapt_epochs:
+        if self.adaptation:
             pairs = sorted({pair for own in rows for pair in zip(*own, strict=True)})
-            adapted = adapt_encoder(
-                self.encoder, [s for s, _ in pairs], [tag for _, tag in pairs], self.adapt_epochs
-            )
+            sentences, tags = zip(*pairs, strict=True)
+            adapted = self.adaptation.adapt(self.encoder, sentences, tags)
             self.models.append(_TagModel(adapted, rows))
         return self
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from workbench.adapting import Adaptation
 from workbench.conformance import DEFAULT, STRICT, Aligner, Forgiveness
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
@@ -68,7 +69,8 @@ def fit_recognizers(
     talks = talks[:: max(1, len(talks) // FIT_CONVERSATIONS)]
     talks += write_practice(domain, scenarios, seed=1)
     customer = CustomerRecognizer(domain).learn(talks)
-    return AgentRecognizer(domain, epochs).learn(
+    adaptation = Adaptation(epochs, run.file("encoder.safetensors")) if epochs else None
+    return AgentRecognizer(domain, adaptation).learn(
         [*talks, *write_faulty_practice(domain, scenarios, seed=2)]
     ), customer
 
