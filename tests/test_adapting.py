@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from workbench.adapting import Adaptation
+from workbench.adapting import Adaptation, _init_head, _rates
 from workbench.encoder import load_encoder
 
 HEARD = {
@@ -38,27 +38,63 @@ def likeness(encoder, tag):
     return (unheard @ own.T).mean() - (unheard @ others.T).mean()
 
 
-@pytest.mark.slow
-def test_unheard_sentences_move_to_those_said_for_the_same(tmp_path, monkeypatch):
-    encoder, kept = load_encoder(), tmp_path / "encoder.safetensors"
+@pytest.fixture
+def learn(tmp_path):
+    """Adapts the encoder to some sentences; the file of a name keeps the weights."""
     texts, tags = zip(*PAIRS, strict=True)
+
+    def adapt(name, tags=tags, epochs=8):
+        return Adaptation(epochs, tmp_path / name).adapt(load_encoder(), texts, tags)
+
+    return adapt
+
+
+@pytest.mark.slow
+def test_unheard_sentences_move_to_those_said_for_the_same(learn):
+    encoder, texts = load_encoder(), [text for text, _ in PAIRS]
     before = encoder.encode(texts)
-    adapted = Adaptation(8, kept).adapt(encoder, texts, tags)
+    adapted = learn("weights")
     for tag in HEARD:
         assert likeness(adapted, tag) > likeness(encoder, tag) + 0.1
     encoder._known.clear()
     assert np.allclose(encoder.encode(texts), before)
+    assert np.array_equal(learn("others").encode(texts), adapted.encode(texts))
 
-    kept.with_name("damaged").write_bytes(kept.read_bytes()[:1000])
-    again = Adaptation(8, kept.with_name("damaged")).adapt(encoder, texts, tags)
-    assert np.allclose(adapted.encode(texts), again.encode(texts), atol=0.05)
+
+@pytest.mark.slow
+def test_kept_weights_are_taken_for_the_same_sentences_only(learn, tmp_path, monkeypatch):
+    texts = [text for text, _ in PAIRS]
+    adapted = learn("weights", epochs=1)
+    (tmp_path / "damaged").write_bytes((tmp_path / "weights").read_bytes()[:1000])
+    assert np.array_equal(learn("damaged", epochs=1).encode(texts), adapted.encode(texts))
 
     monkeypatch.setattr("workbench.adapting._train", None)
-    assert np.array_equal(
-        Adaptation(8, kept).adapt(encoder, texts, tags).encode(texts), adapted.encode(texts)
-    )
+    assert np.array_equal(learn("weights", epochs=1).encode(texts), adapted.encode(texts))
     with pytest.raises(TypeError):
-        Adaptation(8, kept).adapt(encoder, texts, tags[::-1])
+        learn("weights", tags=[tag for _, tag in PAIRS[::-1]], epochs=1)
+    monkeypatch.setattr("workbench.adapting.LABEL_SMOOTHING", 0.1)
+    with pytest.raises(TypeError):
+        learn("weights", epochs=1)
+
+
+@pytest.mark.slow
+def test_two_tags_are_told_apart(learn):
+    learn("weights", tags=[str(tag == "pay") for _, tag in PAIRS], epochs=1)
+
+
+@pytest.mark.parametrize("n", [1, 2, 9, 10, 100])
+def test_the_learning_rate_rises_and_falls(n):
+    rates = [_rates(n)(batch) for batch in range(n)]
+    assert 0 < min(rates) <= max(rates) == 1
+    assert _rates(n)(n) == 0
+
+
+@pytest.mark.parametrize("classes", [2, 3])
+def test_the_layer_on_top_starts_with_what_the_vectors_tell(classes):
+    vectors, numbers = np.eye(classes, dtype="float32"), np.arange(classes)
+    head = _init_head(vectors, numbers)
+    scores = vectors @ head.weight.detach().numpy().T + head.bias.detach().numpy()
+    assert scores.argmax(1).tolist() == numbers.tolist()
 
 
 @pytest.mark.parametrize(("epochs", "tags"), [(1, ["a", "a"]), (0, ["a", "b"])])

@@ -121,6 +121,7 @@ WRONG = [
     ("twin_acts", "acts: [slots_complete]", "acts: [leave]", '"leave" and "complete"'),
     ("unknown_fact", "cites: [cup_price]", "cites: [cup_prize]", 'Did you mean "cup_price"?'),
     ("reserved_id", "  left: {", "  slot: {role: end, outcome: x}\n  left: {", "rename it"),
+    ("reserved_id", "  left: {", "  part: {role: end, outcome: x}\n  left: {", "rename it"),
 ]
 
 SUSPECT = [

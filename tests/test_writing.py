@@ -16,6 +16,7 @@ from workbench.synthesize.writing import (
     parse_shares,
     plan_scenarios,
     write_conversations,
+    write_practice,
     write_talk,
 )
 
@@ -193,3 +194,17 @@ def test_travel_is_written_with_few_rejections(tmp_path, travel):
     # customers who mistype, ramble or answer in a word are misread more often than plain ones
     assert rejected[False] / (rejected[False] + kept[False]) < 0.6
     assert find_leaks(list(written(run).values()), travel) == []
+
+
+def test_practice_has_side_trips_before_all_sorts_of_messages(tmp_path, travel, monkeypatch):
+    monkeypatch.setattr(writing, "TRIP_SHARE", 1.0)
+    scenarios = make_run(tmp_path, travel, n=40).read("scenarios.jsonl", Scenario)
+    plain, after_trips = set(), set()
+    for talk in write_practice(travel, [s for s in scenarios if s.split == "train"], seed=3):
+        for label in talk.labels:
+            is_trip = [step.startswith("anywhere.") for step in label.steps]
+            (after_trips if any(is_trip) else plain).update(label.steps)
+    # answers are strewn in nowhere: they rest on a question
+    trips = {f"anywhere.{name}" for name in travel.flowchart.anywhere} - {"anywhere.question"}
+    assert plain
+    assert plain | trips <= after_trips

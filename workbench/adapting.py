@@ -5,7 +5,7 @@ domain a frozen encoder and a linear classifier put 84 % of unheard sentences to
 adapted one 90 %.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,18 +13,20 @@ from typing import Any
 import numpy as np
 
 from workbench.conversation import hash_text
-from workbench.encoder import WHEEL, SentenceEncoder
+from workbench.encoder import SHA256, SentenceEncoder
 from workbench.run import replace_file
 
 LEARNING_RATE = 2e-4
 HEAD_LEARNING_RATE = 1e-3
+WARM_UP = 0.1
+"""Share of the batches in which the learning rates rise; then they fall to 0."""
 
 BATCH_SIZE = 32
 
 MAX_TOKENS = 48
 """Longer sentences are lists of offers, which nothing else is like."""
 
-SMOOTHING = 0.05
+LABEL_SMOOTHING = 0.05
 """Chance that is spread over the other classes: the encoder should not become too sure."""
 
 
@@ -40,43 +42,53 @@ class Adaptation:
     def adapt(
         self, encoder: SentenceEncoder, sentences: Sequence[str], tags: Sequence[str]
     ) -> SentenceEncoder:
-        """A copy of the encoder that tells these tags apart; the same inputs give the same copy.
+        """A copy of the encoder that tells these tags apart.
 
-        Its word vectors stay as they are, so that words the sentences lack keep their meaning.
-        With fewer than two tags there is nothing to learn, and it is the encoder itself.
+        The same inputs give the same copy on the same machine. The embeddings stay as they are, so
+        that words the sentences lack keep their meaning. With fewer than two tags there is nothing
+        to learn, and it is the encoder itself.
         """
         if not self.epochs or len(set(tags)) < 2:
             return encoder
         import torch
 
-        key = hash_text(self.epochs, WHEEL, *sentences, *tags, digits=32)
-        if weights := self._kept_weights(key):
-            _, model = encoder.load(torch.bfloat16)
-            model.load_state_dict(weights, strict=False)
-        else:
+        settings = (LEARNING_RATE, HEAD_LEARNING_RATE, WARM_UP, BATCH_SIZE, MAX_TOKENS)
+        used = (*settings, LABEL_SMOOTHING, self.epochs, encoder.folder.name, SHA256)
+        key = hash_text(*used, *sentences, *tags, digits=32)
+        model = encoder.copy_model(torch.bfloat16)
+        if not self._load(key, model):
             model = _train(encoder, sentences, tags, self.epochs).to(torch.bfloat16)
             self._keep(key, model)
         return SentenceEncoder(encoder.folder, model.eval())
 
-    def _kept_weights(self, key: str) -> dict[str, Any]:
-        """{} if nothing is kept, or what is kept was learnt from something else or is damaged."""
+    def _load(self, key: str, model) -> bool:
+        """Put kept weights into the model, if they were learnt from the same and fit it."""
         from safetensors import SafetensorError, safe_open
 
+        if not self.kept or not self.kept.exists():
+            return False
         try:
-            with safe_open(self.kept or "", framework="pt") as file:
-                if (file.metadata() or {}).get("learnt") == key:
-                    names = file.keys()
-                    return {name: file.get_tensor(name) for name in names}
+            with safe_open(self.kept, framework="pt") as file:
+                names = file.keys()
+                if (file.metadata() or {}).get("learnt") != key or set(names) != set(_free(model)):
+                    return False
+                model.load_state_dict({n: file.get_tensor(n) for n in names}, strict=False)
         except (OSError, SafetensorError):
-            pass
-        return {}
+            # damaged: it is made anew
+            return False
+        return True
 
     def _keep(self, key: str, model) -> None:
         if self.kept:
             from safetensors.torch import save
 
-            trained = {name: p.data for name, p in model.named_parameters() if p.requires_grad}
-            replace_file(self.kept, save(trained, {"learnt": key}))
+            weights = {name: parameter.data for name, parameter in _free(model).items()}
+            replace_file(self.kept, save(weights, {"learnt": key}))
+
+
+def _free(model) -> dict[str, Any]:
+    """The parameters that are trained, by name: all but the embeddings."""
+    return {n: p for n, p in model.named_parameters() if not n.startswith("embeddings.")}
 
 
 def _train(encoder: SentenceEncoder, sentences: Sequence[str], tags: Sequence[str], epochs: int):
@@ -84,59 +96,66 @@ def _train(encoder: SentenceEncoder, sentences: Sequence[str], tags: Sequence[st
     import torch
     from torch.nn import functional
 
-    names = sorted(set(tags))
-    numbers = torch.tensor([names.index(tag) for tag in tags])
+    classes = sorted(set(tags))
+    numbers = torch.tensor([classes.index(tag) for tag in tags])
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        tokenizer, model = encoder.load(torch.float32)
-        model.train().embeddings.requires_grad_(False)
-        head = _first_guess(encoder.encode(sentences), numbers.numpy(), len(names))
-        own = [p for p in model.parameters() if p.requires_grad]
+        model = encoder.copy_model(torch.float32).train()
+        model.embeddings.requires_grad_(False)
+        free = list(_free(model).values())
+        head = _init_head(encoder.encode(sentences), numbers.numpy())
         optimizer = torch.optim.AdamW(
             [
-                {"params": own, "lr": LEARNING_RATE},
+                {"params": free, "lr": LEARNING_RATE},
                 {"params": head.parameters(), "lr": HEAD_LEARNING_RATE},
             ]
         )
         batches = _batches(sentences, epochs)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(
-            optimizer, [LEARNING_RATE, HEAD_LEARNING_RATE], len(batches), pct_start=0.1
-        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rates(len(batches)))
         for batch in batches:
             with torch.autocast("cpu", dtype=torch.bfloat16):
-                vectors = encoder.embed(tokenizer, model, [sentences[i] for i in batch], MAX_TOKENS)
+                vectors = encoder.embed(model, [sentences[i] for i in batch], MAX_TOKENS)
             loss = functional.cross_entropy(
-                head(vectors.float()), numbers[batch], label_smoothing=SMOOTHING
+                head(vectors.float()), numbers[batch], label_smoothing=LABEL_SMOOTHING
             )
             optimizer.zero_grad()
             loss.backward()
-            torch.nn.utils.clip_grad_norm_(own, 1.0)
+            torch.nn.utils.clip_grad_norm_(free, 1.0)
             optimizer.step()
             schedule.step()
     return model
 
 
-def _first_guess(vectors: np.ndarray, numbers: np.ndarray, classes: int):
-    """A layer that tells the tags apart as well as the encoder's own vectors allow."""
+def _init_head(vectors: np.ndarray, numbers: np.ndarray):
+    """A layer that tells the classes apart as well as the encoder's own vectors allow."""
     import torch
     from sklearn.linear_model import LogisticRegression
 
     fitted = LogisticRegression(C=10.0, max_iter=300).fit(vectors, numbers)
-    head = torch.nn.Linear(vectors.shape[1], classes)
-    if classes > 2:
-        with torch.no_grad():
-            head.weight.copy_(torch.tensor(fitted.coef_))
-            head.bias.copy_(torch.tensor(fitted.intercept_))
+    weight, bias = fitted.coef_, fitted.intercept_
+    if len(weight) == 1:
+        # of two classes it has the odds of the second only
+        weight, bias = np.vstack([-weight, weight]) / 2, np.concatenate([-bias, bias]) / 2
+    head = torch.nn.Linear(weight.shape[1], len(weight))
+    with torch.no_grad():
+        head.weight.copy_(torch.tensor(weight))
+        head.bias.copy_(torch.tensor(bias))
     return head
 
 
+def _rates(n: int) -> Callable[[int], float]:
+    """Factor of the learning rates at each of n batches: up to 1, then down to 0."""
+    rising = max(1, round(WARM_UP * n))
+    return lambda batch: min((batch + 1) / rising, (n - batch) / max(1, n - rising), 1.0)
+
+
 def _batches(sentences: Sequence[str], epochs: int) -> list[np.ndarray]:
-    """Rows of each step, of about the same length, for all epochs."""
+    """Places of the sentences of each batch, which are about as long, for all epochs."""
     rng = np.random.default_rng(0)
     lengths = np.array([len(sentence) for sentence in sentences])
     batches = []
     for _ in range(epochs):
         order = np.argsort(lengths * rng.uniform(0.7, 1.4, len(lengths)))
-        own = [order[i : i + BATCH_SIZE] for i in range(0, len(order), BATCH_SIZE)]
-        batches += [own[i] for i in rng.permutation(len(own))]
+        of_epoch = [order[i : i + BATCH_SIZE] for i in range(0, len(order), BATCH_SIZE)]
+        batches += [of_epoch[i] for i in rng.permutation(len(of_epoch))]
     return batches

@@ -26,33 +26,36 @@ class SentenceEncoder:
         self.folder, self._own = folder, model
         self._known: dict[str, np.ndarray] = {}
 
-    def load(self, dtype):
-        """Tokenizer and a new copy of the model."""
-        from transformers import AutoModel, AutoTokenizer, logging
+    def copy_model(self, dtype):
+        """A new copy of the model as its folder has it."""
+        from transformers import AutoModel, logging
 
         shown = logging.is_progress_bar_enabled()
         logging.disable_progress_bar()
-        tokenizer = AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
         model = AutoModel.from_pretrained(
             self.folder, local_files_only=True, use_safetensors=True, dtype=dtype
         )
         if shown:
             logging.enable_progress_bar()
-        return tokenizer, model
+        return model
 
     @cached_property
     def _model(self):
         import torch
 
-        tokenizer, model = self.load(torch.bfloat16)
-        return tokenizer, (self._own or model).eval()
+        return (self._own or self.copy_model(torch.bfloat16)).eval()
 
-    @staticmethod
-    def embed(tokenizer, model, sentences: Sequence[str], max_tokens: int = MAX_TOKENS):
+    @cached_property
+    def _tokenizer(self):
+        from transformers import AutoTokenizer
+
+        return AutoTokenizer.from_pretrained(self.folder, local_files_only=True)
+
+    def embed(self, model, sentences: Sequence[str], max_tokens: int = MAX_TOKENS):
         """Vectors of length 1, as a tensor: the mean over a sentence's tokens."""
         import torch
 
-        inputs = tokenizer(
+        inputs = self._tokenizer(
             list(sentences),
             padding=True,
             truncation=True,
@@ -68,11 +71,12 @@ class SentenceEncoder:
         """Vectors of length 1, of shape (sentences, 384)."""
         import torch
 
-        new = sorted({s for s in sentences if s not in self._known}, key=len)
+        # a vector differs a little with what it is padded beside: always the same order
+        new = sorted({s for s in sentences if s not in self._known}, key=lambda s: (len(s), s))
         for start in range(0, len(new), batch_size):
             batch = new[start : start + batch_size]
             with torch.inference_mode():
-                vectors = self.embed(*self._model, batch).numpy()
+                vectors = self.embed(self._model, batch).numpy()
             self._known.update(zip(batch, vectors, strict=True))
         return np.stack([self._known[sentence] for sentence in sentences])
 

@@ -25,7 +25,8 @@ ABSTAIN_BELOW = 0.2
 """A reading less likely than this is none."""
 
 GUESS_FROM = 0.1
-"""A message that puts no question again does something: its likeliest label, unless less likely."""
+"""A message with a sentence that is neither idle nor a question put again does something: its
+likeliest label, unless less likely."""
 
 UNLIKELY = 0.05
 """A label less likely than this is contradicted, if something else is at all likely."""
@@ -273,7 +274,7 @@ class AgentRecognizer(Recognizer):
             walk = self._ordered(step for step in steps if step not in trips)
             # what sounds like a question for a slot is one only in a message that asks for slots
             is_asking = any(self.domain.asks_for_slots(step) for step in walk)
-            asks = [slot] if slot else self.ear.hear(text, is_asking) if is_asking else []
+            asks = ([slot] if slot else self.ear.hear(text, is_asking)) if is_asking else []
             self._known[text] = Label(steps=[*trips, *walk], asks=asks)
         return [self._known[text] for text in texts]
 

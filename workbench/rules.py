@@ -35,6 +35,9 @@ ACTS = SLOT_STATES | {
 }
 """Acts known without a phrase book that says which."""
 
+RESERVED = {"anywhere", "slot", "part", "pending", "answers"}
+"""Names that mean something else where steps and wordings are named."""
+
 ANY_FACT = {"offer", "offers"}
 """May be cited though no fact: the offer that was chosen, and those that fit."""
 
@@ -245,7 +248,7 @@ def _check_nodes(draft: _Draft) -> Iterator[Problem]:
             path = ("nodes", node_id, *([spot] if spot else []))
             text = f'{node.role} node "{node_id}" {text}'
             yield draft.located.problem(path, rule, text, key=True)
-        if node_id in ("anywhere", "slot"):
+        if node_id in RESERVED:
             text = f'a node cannot be called "{node_id}", which has a meaning of its own; rename it'
             yield draft.located.problem(("nodes", node_id), "reserved_id", text, key=True)
 

@@ -46,8 +46,8 @@ class Size:
     """Tokens after which a reply is cut."""
 
     recognizer_epochs: int
-    """Times that the recognizer's sentence encoder goes over the sentences it learns from; with 0
-    it is used as it comes."""
+    """Times that the recognizer's sentence encoder goes over the sentences it learns from; at size
+    smoke it does not, and is used as it comes."""
 
 
 SIZES = {

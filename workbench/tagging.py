@@ -23,8 +23,9 @@ FOLDS = 3
 WIDTH = 128
 """Directions that are kept of a sentence's vector: more are slower to learn, and no better."""
 
-STRENGTH = 2.0
-"""How closely tags are fitted, the inverse of the penalty: what is adapted already needs little."""
+C = 2.0
+"""Inverse strength of the tags' regularization. With 10, fewer unheard sentences get the right tag:
+vectors that are adapted to what was heard lie far apart as it is."""
 
 CARRIES_NOTHING = 0.9
 """A sentence that is likelier than this to be said for no step is left out of the whole."""
@@ -35,10 +36,13 @@ UNEXPLAINED = 0.3
 EXPLAINS = 0.5
 """How likely another step must be to explain it."""
 
+SLOT_FROM = 0.3
+"""How likely a sentence must be a wording for one slot, to be taken for a question for it."""
+
 SURE = 6.0
 """Log-odds beyond which a chance counts no more: about 0.998."""
 
-Row = tuple[tuple[str, ...], tuple[str, ...]]
+Parsed = tuple[tuple[str, ...], tuple[str, ...]]
 """The sentences of a message, masked, and their tags."""
 
 
@@ -50,27 +54,27 @@ class Tagged:
     """Of each of the tagger's labels."""
     rest: str
     """The message, masked, without sentences that carry nothing."""
-    sentences: np.ndarray
-    """Chance of each of the tagger's tags, of shape (sentences, tags)."""
+    tag_chances: np.ndarray
+    """Of each of the tagger's tags, of shape (sentences, tags)."""
 
 
 class _TagModel:
     """Chances of the tags of each sentence, by its vector and those of its neighbours."""
 
-    def __init__(self, encoder: SentenceEncoder, rows: Collection[Row]):
+    def __init__(self, encoder: SentenceEncoder, rows: Collection[Parsed]):
         self.encoder = encoder
         self.tags = sorted({tag for _, tags in rows for tag in tags})
         self._fit_directions(rows)
         self._vectors = np.concatenate(self._features([sentences for sentences, _ in rows]))
         number = {tag: n for n, tag in enumerate(self.tags)}
         self._numbers = np.array([number[tag] for _, tags in rows for tag in tags])
-        self.model = _fit(self._numbers, self._vectors, STRENGTH)
+        self.model = _fit(self._numbers, self._vectors, C)
 
     def read(self, split: Sequence[Sequence[str]]) -> np.ndarray:
         """Chances of each tag, of shape (sentences of all messages, tags)."""
         return _spread(self.model, np.concatenate(self._features(split)), len(self.tags))
 
-    def cross_read(self, rows: Collection[Row]) -> np.ndarray:
+    def cross_read(self, rows: Collection[Parsed]) -> np.ndarray:
         """The same for what it has learnt, each sentence by a model that has not learnt it."""
         vectors, numbers = self._vectors, self._numbers
         folds = np.array(
@@ -79,11 +83,11 @@ class _TagModel:
         chances = np.zeros((len(vectors), len(self.tags)))
         for fold in sorted(set(folds)):
             others = folds != fold if (folds != fold).any() else folds == fold
-            model = _fit(numbers[others], vectors[others], STRENGTH)
+            model = _fit(numbers[others], vectors[others], C)
             chances[folds == fold] = _spread(model, vectors[folds == fold], len(self.tags))
         return chances
 
-    def _fit_directions(self, rows: Collection[Row]) -> None:
+    def _fit_directions(self, rows: Collection[Parsed]) -> None:
         """Keep the directions in which the sentences differ most."""
         vectors = self.encoder.encode(sorted({s for sentences, _ in rows for s in sentences}))
         self.mean = vectors.mean(0)
@@ -146,7 +150,8 @@ class SentenceTagger:
             pairs = sorted({pair for own in rows for pair in zip(*own, strict=True)})
             sentences, tags = zip(*pairs, strict=True)
             adapted = self.adaptation.adapt(self.encoder, sentences, tags)
-            self.models.append(_TagModel(adapted, rows))
+            if adapted is not self.encoder:
+                self.models.append(_TagModel(adapted, rows))
         return self
 
     def read(self, texts: Sequence[str]) -> list[Tagged]:
@@ -173,32 +178,47 @@ class SentenceTagger:
     def unexplained(self, message: Tagged, found: Set[str]) -> set[str]:
         """What else sentences are said for that nothing in `found` explains, if that is clear.
 
-        Only what has been heard beside each in `found`: some sentence may be said anywhere.
+        Only what has been heard beside each that is found: some sentence may be said anywhere.
         """
-        steps = np.array([tag.partition("/")[0] for tag in self.tags])
-        is_label = np.isin(steps, self.labels)
-        explained = ~is_label | np.isin(steps, list(found))
-        more = set()
-        for row in message.sentences:
-            best = int((row * is_label).argmax())
-            fits = all((other, str(steps[best])) in self.together for other in found)
-            if fits and row[explained].sum() < UNEXPLAINED and row[best] >= EXPLAINS:
-                more.add(str(steps[best]))
+        of_tag = np.array([tag.partition("/")[0] for tag in self.tags])
+        steps = np.stack(
+            [message.tag_chances[:, of_tag == label].sum(1) for label in self.labels], axis=1
+        )
+        idle = message.tag_chances[:, ~np.isin(of_tag, self.labels)].sum(1)
+        more: set[str] = set()
+        for n in np.argsort(-steps.max(1)):
+            known = [place for place, label in enumerate(self.labels) if label in found | more]
+            best = int(steps[n].argmax())
+            is_clear = steps[n, best] >= EXPLAINS and idle[n] + steps[n, known].sum() < UNEXPLAINED
+            if is_clear and all((k, self.labels[best]) in self.together for k in found | more):
+                more.add(self.labels[best])
         return more
 
     def is_idle(self, message: Tagged) -> bool:
         """Whether every sentence puts a pending question, or carries nothing."""
         idle = [n for n, tag in enumerate(self.tags) if not tag or tag.startswith("pending/")]
-        return bool(idle) and bool((message.sentences[:, idle].sum(1) >= 0.5).all())
+        return bool(idle) and bool((message.tag_chances[:, idle].sum(1) >= 0.5).all())
 
     def slot(self, message: Tagged, step: str) -> str:
-        """The slot that the message asks for at a step whose wordings are for one slot each."""
+        """The slot that a sentence asks for in a wording of the step that is for this slot alone.
+
+        "" if no sentence clearly is such a wording.
+        """
         chances = {
-            tag.partition("/")[2]: row
-            for tag, row in zip(self.tags, message.sentences.T, strict=True)
-            if tag.startswith(f"{step}/")
+            tag.partition("/")[2]: float(row.max())
+            for tag, row in zip(self.tags, message.tag_chances.T, strict=True)
+            if tag == step or tag.startswith(f"{step}/")
         }
-        return max(chances, key=lambda slot: chances[slot].max(), default="")
+        return max(
+            (slot for slot in chances if chances[slot] >= SLOT_FROM), key=chances.get, default=""
+        )
+
+    def _rest(self, sentences: list[str], chances: np.ndarray) -> str:
+        if "" not in self.tags:
+            return " ".join(sentences)
+        nothing = chances[:, self.tags.index("")] > CARRIES_NOTHING
+        left = [s for s, is_idle in zip(sentences, nothing, strict=True) if not is_idle]
+        return " ".join(left or sentences)
 
 
 def log_odds(chances: np.ndarray) -> np.ndarray:

@@ -69,10 +69,11 @@ def fit_recognizers(
     talks = talks[:: max(1, len(talks) // FIT_CONVERSATIONS)]
     talks += write_practice(domain, scenarios, seed=1)
     customer = CustomerRecognizer(domain).learn(talks)
-    adaptation = Adaptation(epochs, run.file("encoder.safetensors")) if epochs else None
-    return AgentRecognizer(domain, adaptation).learn(
-        [*talks, *write_faulty_practice(domain, scenarios, seed=2)]
-    ), customer
+    agent = AgentRecognizer(domain, Adaptation(epochs, run.file("encoder.safetensors")))
+    agent.learn([*talks, *write_faulty_practice(domain, scenarios, seed=2)])
+    # fitted now, not in the time of the first condition that is read
+    agent.tagger  # noqa: B018
+    return agent, customer
 
 
 def evaluate(

@@ -283,6 +283,13 @@ class _PracticeAgent(PhraseBookAgent):
     def __init__(self, domain: Domain, fold: int | None, seed: str):
         super().__init__(domain, Voice("train", fold), seeded(0, "agent", seed))
         self.parts: list[tuple[str, Label]] = []
+        # an answer to a question, say, stands only where one was asked
+        known = set(domain.fact_values())
+        self._free_trips = [
+            trip
+            for trip in (f"anywhere.{name}" for name in domain.flowchart.anywhere)
+            if any(w.placeholders <= known for w in domain.agent.wordings(trip, self.voice))
+        ]
 
     def reply(self, record: Record, acts: list[Act]) -> tuple[str, Label]:
         text, label = super().reply(record, acts)
@@ -290,8 +297,7 @@ class _PracticeAgent(PhraseBookAgent):
             lost = self.rng.choice(label.steps)
             rest = [step for step in label.steps if step != lost]
             self.parts.append(self.say(rest, record, acts))
-        every = (f"anywhere.{name}" for name in self.domain.flowchart.anywhere)
-        trips = [trip for trip in every if "ask" not in self.domain.causes(trip)]
+        trips = self._free_trips
         if trips and self.rng.random() < TRIP_SHARE:
             trip = self.rng.choice(trips)
             if trip not in label.steps:
