@@ -68,7 +68,7 @@ def test_kept_weights_are_taken_for_the_same_sentences_only(learn, tmp_path, mon
     (tmp_path / "damaged").write_bytes((tmp_path / "weights").read_bytes()[:1000])
     assert np.array_equal(learn("damaged", epochs=1).encode(texts), adapted.encode(texts))
 
-    monkeypatch.setattr("workbench.adapting._train", None)
+    monkeypatch.setattr("workbench.adapting.Adaptation._train", None)
     assert np.array_equal(learn("weights", epochs=1).encode(texts), adapted.encode(texts))
     with pytest.raises(TypeError):
         learn("weights", tags=[tag for _, tag in PAIRS[::-1]], epochs=1)

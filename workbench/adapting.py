@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tqdm import tqdm
 
 from workbench.conversation import hash_text
 from workbench.encoder import SHA256, SentenceEncoder
@@ -38,6 +39,7 @@ class Adaptation:
     """Times that it goes over the sentences; 0 leaves it as it is."""
     kept: Path | None = None
     """File that keeps the trained weights, for the same sentences are often learnt again."""
+    progress: bool = False
 
     def adapt(
         self, encoder: SentenceEncoder, sentences: Sequence[str], tags: Sequence[str]
@@ -57,9 +59,43 @@ class Adaptation:
         key = hash_text(*used, *sentences, *tags, digits=32)
         model = encoder.copy_model(torch.bfloat16)
         if not self._load(key, model):
-            model = _train(encoder, sentences, tags, self.epochs).to(torch.bfloat16)
+            model = self._train(encoder, sentences, tags).to(torch.bfloat16)
             self._keep(key, model)
         return SentenceEncoder(encoder.folder, model.eval())
+
+    def _train(self, encoder: SentenceEncoder, sentences: Sequence[str], tags: Sequence[str]):
+        """The model behind the encoder, trained with a layer on top that tells the tags apart."""
+        import torch
+        from torch.nn import functional
+
+        classes = sorted(set(tags))
+        numbers = torch.tensor([classes.index(tag) for tag in tags])
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = encoder.copy_model(torch.float32).train()
+            model.embeddings.requires_grad_(False)
+            free = list(_free(model).values())
+            head = _init_head(encoder.encode(sentences), numbers.numpy())
+            optimizer = torch.optim.AdamW(
+                [
+                    {"params": free, "lr": LEARNING_RATE},
+                    {"params": head.parameters(), "lr": HEAD_LEARNING_RATE},
+                ]
+            )
+            batches = _batches(sentences, self.epochs)
+            schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rates(len(batches)))
+            for batch in tqdm(batches, desc="recognizer", disable=not self.progress):
+                with torch.autocast("cpu", dtype=torch.bfloat16):
+                    vectors = encoder.embed(model, [sentences[i] for i in batch], MAX_TOKENS)
+                loss = functional.cross_entropy(
+                    head(vectors.float()), numbers[batch], label_smoothing=LABEL_SMOOTHING
+                )
+                optimizer.zero_grad()
+                loss.backward()
+                torch.nn.utils.clip_grad_norm_(free, 1.0)
+                optimizer.step()
+                schedule.step()
+        return model
 
     def _load(self, key: str, model) -> bool:
         """Put kept weights into the model, if they were learnt from the same and fit it."""
@@ -89,41 +125,6 @@ class Adaptation:
 def _free(model) -> dict[str, Any]:
     """The parameters that are trained, by name: all but the embeddings."""
     return {n: p for n, p in model.named_parameters() if not n.startswith("embeddings.")}
-
-
-def _train(encoder: SentenceEncoder, sentences: Sequence[str], tags: Sequence[str], epochs: int):
-    """The model behind the encoder, trained with a layer on top that tells the tags apart."""
-    import torch
-    from torch.nn import functional
-
-    classes = sorted(set(tags))
-    numbers = torch.tensor([classes.index(tag) for tag in tags])
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = encoder.copy_model(torch.float32).train()
-        model.embeddings.requires_grad_(False)
-        free = list(_free(model).values())
-        head = _init_head(encoder.encode(sentences), numbers.numpy())
-        optimizer = torch.optim.AdamW(
-            [
-                {"params": free, "lr": LEARNING_RATE},
-                {"params": head.parameters(), "lr": HEAD_LEARNING_RATE},
-            ]
-        )
-        batches = _batches(sentences, epochs)
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rates(len(batches)))
-        for batch in batches:
-            with torch.autocast("cpu", dtype=torch.bfloat16):
-                vectors = encoder.embed(model, [sentences[i] for i in batch], MAX_TOKENS)
-            loss = functional.cross_entropy(
-                head(vectors.float()), numbers[batch], label_smoothing=LABEL_SMOOTHING
-            )
-            optimizer.zero_grad()
-            loss.backward()
-            torch.nn.utils.clip_grad_norm_(free, 1.0)
-            optimizer.step()
-            schedule.step()
-    return model
 
 
 def _init_head(vectors: np.ndarray, numbers: np.ndarray):

@@ -57,7 +57,7 @@ class Condition:
 
 
 def fit_recognizers(
-    run: Run, domain: Domain, epochs: int
+    run: Run, domain: Domain, epochs: int, progress: bool = True
 ) -> tuple[AgentRecognizer, CustomerRecognizer]:
     """Readers of both roles that have learnt from training wordings, and from no others."""
     from workbench.synthesize.writing import write_practice
@@ -69,7 +69,7 @@ def fit_recognizers(
     talks = talks[:: max(1, len(talks) // FIT_CONVERSATIONS)]
     talks += write_practice(domain, scenarios, seed=1)
     customer = CustomerRecognizer(domain).learn(talks)
-    agent = AgentRecognizer(domain, Adaptation(epochs, run.file("encoder.safetensors")))
+    agent = AgentRecognizer(domain, Adaptation(epochs, run.file("encoder.safetensors"), progress))
     agent.learn([*talks, *write_faulty_practice(domain, scenarios, seed=2)])
     # fitted now, not in the time of the first condition that is read
     agent.tagger  # noqa: B018
@@ -108,7 +108,9 @@ def _simulate_all(
 ) -> Evaluated:
     tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
     scenarios = _first_of_each(tests, settings.test_scenarios)
-    agent_reader, customer_reader = fit_recognizers(run, domain, settings.recognizer_epochs)
+    agent_reader, customer_reader = fit_recognizers(
+        run, domain, settings.recognizer_epochs, progress
+    )
     limit = limit_replies(tests)
     talks: list[Simulated] = []
     for condition in list_conditions(run, domain, settings, base, scenarios):
