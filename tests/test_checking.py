@@ -128,10 +128,7 @@ def test_travel_s_book_passes_mostly(travel, travel_plans, travel_checkers):
 
 
 # sentence vectors hardly see a "not": what is nearly the opposite, in the same words, slips through
-MISSED = [
-    ("customer", "confirm", "No, I would rather not book at all, forget it."),
-    ("customer", "choose", "None of these appeal to me."),
-]
+MISSED = [("customer", "confirm", "No, I would rather not book at all, forget it.")]
 SLIPS = pytest.mark.xfail(reason="the reader takes it for what it denies")
 
 
@@ -140,6 +137,7 @@ SLIPS = pytest.mark.xfail(reason="the reader takes it for what it denies")
     ("book", "key", "text"),
     [
         *[pytest.param(*missed, marks=SLIPS) for missed in MISSED],
+        ("customer", "choose", "None of these appeal to me."),
         ("customer", "leave", "Yes, I confirm the booking."),
         ("customer", "reject", "I will take the first one, please."),
         ("customer", "ask(visa)", "Can I bring my own luggage on the plane?"),
