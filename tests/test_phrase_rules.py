@@ -69,6 +69,7 @@ FAULTS = [
     ("unknown_offer_field", SLOTS, "\nsize:", "\nsize:\n  covers: price", 10, '"price" here'),
     ("no_training_wordings", CUSTOMER, TAIL, "[]\n  test: []", 52, 'no wordings for "part/tail"'),
     ("no_training_wordings", CUSTOMER, THANKS, "[]", 52, "only test wordings"),
+    ("on_both_sides", CUSTOMER, '["Many thanks."]', '["thank you."]', 53, "in one place"),
 ]
 
 # the same, with the file where the problem stands before its line

@@ -2,8 +2,8 @@
 
 All are errors. What is written: unknown_step, unknown_user_node, unknown_slot, unknown_fact,
 unknown_act, unknown_part, unknown_manner, unknown_value, unknown_placeholder, unknown_offer_field,
-bad_braces, bad_act, entry_kind, empty_text, empty_list, no_number. What is lacking: no_value,
-no_training_wordings, no_personas and, where all files can be read, no_slot, no_wordings,
+bad_braces, bad_act, entry_kind, empty_text, empty_list, no_number, on_both_sides. What is lacking:
+no_value, no_training_wordings, no_personas and, where all files can be read, no_slot, no_wordings,
 no_answers.
 """
 
@@ -35,7 +35,7 @@ def check_draft(draft: Draft) -> list[Problem]:
     problems = [*draft.problems]
     for written in draft.entries:
         problems += _check_entry(draft, written)
-    for rule in (_check_training, _check_slots, _check_personas):
+    for rule in (_check_training, _check_sides, _check_slots, _check_personas):
         problems += rule(draft)
     problems += _list_gaps(draft) if draft.is_whole else []
     order = [located.file for located in draft.files.values()]
@@ -145,6 +145,18 @@ def _check_training(draft: Draft) -> Iterator[Problem]:
             if wordings:
                 text = f'there are only test wordings for "{key}"; training needs some too'
             yield written[0].problem(("train",), "no_training_wordings", text, key=True)
+
+
+def _check_sides(draft: Draft) -> Iterator[Problem]:
+    """On a test wording that training says too, nothing unseen could be measured."""
+    wordings = [w for written in draft.entries for w in written.entry.wordings()]
+    trained = {w.text.lower() for w in wordings if w.split == "train" and w.text.strip()}
+    for written in draft.entries:
+        located, start = written.located, (written.place, "test")
+        for path, text, is_key in list_texts(located.data[written.place].get("test", []), start):
+            if not is_key and text.lower() in trained:
+                reason = f'"{text}" stands among the training wordings too; keep it in one place'
+                yield located.problem(path, "on_both_sides", reason)
 
 
 def _check_slots(draft: Draft) -> Iterator[Problem]:
