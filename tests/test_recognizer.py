@@ -173,3 +173,11 @@ def test_labels_never_seen_together_are_not_held_against_a_message():
     classifier = Classifier().fit(np.eye(2), [("a",), ("b",)])
     assert classifier.rival(np.array([0.9, 0.1]), ("a", "c")) is None
     assert classifier.rival(np.array([0.99, 0.01]), ("b", "c")).labels == ("a",)
+
+
+def test_a_slot_that_a_wording_is_for_is_asked_for_where_slots_are(agent, monkeypatch):
+    monkeypatch.setattr(agent.tagger, "slot", lambda message, step: "size")
+    asking, paying = agent.label(["Could you tell me what you would like to drink?", "Thank you."])
+    assert asking.steps == ["take_order.missing"]
+    assert asking.asks == ["size"]
+    assert paying.asks == []

@@ -81,3 +81,8 @@ def test_a_sentence_of_no_wording_is_tagged_with_nothing(reader):
     tagged = tag_sentences(reader, "Which offer shall it be? You are kind.")
     assert tagged == [("Which offer shall it be?", "pending/user_reaction"), ("You are kind.", "")]
     assert tag_sentences(reader, "Nothing of it. Is in the book.") == []
+
+
+def test_a_wording_for_one_slot_is_tagged_with_the_slot(travel):
+    (tagged,) = tag_sentences(TemplateReader(travel), "How many people is that exactly?")
+    assert tagged == ("How many people is that exactly?", "assess.needs_clarification/travellers")

@@ -24,8 +24,8 @@ WIDTH = 128
 """Directions that are kept of a sentence's vector: more are slower to learn, and no better."""
 
 C = 2.0
-"""Inverse strength of the tags' regularization. With 10, fewer unheard sentences get the right tag:
-vectors that are adapted to what was heard lie far apart as it is."""
+"""Inverse strength of the tags' regularization: little, for vectors that are adapted to what was
+heard lie far apart as it is. tests/bench/bench_recognizer.py measures what comes of it."""
 
 CARRIES_NOTHING = 0.9
 """A sentence that is likelier than this to be said for no step is left out of the whole."""
@@ -212,13 +212,6 @@ class SentenceTagger:
         return max(
             (slot for slot in chances if chances[slot] >= SLOT_FROM), key=chances.get, default=""
         )
-
-    def _rest(self, sentences: list[str], chances: np.ndarray) -> str:
-        if "" not in self.tags:
-            return " ".join(sentences)
-        nothing = chances[:, self.tags.index("")] > CARRIES_NOTHING
-        left = [s for s, is_idle in zip(sentences, nothing, strict=True) if not is_idle]
-        return " ".join(left or sentences)
 
 
 def log_odds(chances: np.ndarray) -> np.ndarray:

@@ -297,9 +297,8 @@ class _PracticeAgent(PhraseBookAgent):
             lost = self.rng.choice(label.steps)
             rest = [step for step in label.steps if step != lost]
             self.parts.append(self.say(rest, record, acts))
-        trips = self._free_trips
-        if trips and self.rng.random() < TRIP_SHARE:
-            trip = self.rng.choice(trips)
+        if self._free_trips and self.rng.random() < TRIP_SHARE:
+            trip = self.rng.choice(self._free_trips)
             if trip not in label.steps:
                 self.parts.append(self.say([trip, *label.steps], record, acts))
         return text, label
