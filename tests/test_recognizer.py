@@ -1,11 +1,12 @@
 """The recognizer: it reads words, never labels, and says so when it cannot."""
 
+from copy import copy
 from random import Random
 
 import numpy as np
 import pytest
 
-from workbench.conversation import Label
+from workbench.conversation import Label, Message
 from workbench.design.paths import enumerate_paths
 from workbench.phrases import Voice
 from workbench.recognizer import (
@@ -118,6 +119,34 @@ def test_acts_are_read_without_their_values(customer):
     assert customer.expected(label) == {"acts": ("choose", "revise(size)")}
     (reading,) = customer.read(["Leave it, I have to go."])
     assert reading["acts"].labels == ("leave",)
+
+
+class NotedAdaptation:
+    """Notes what an encoder would learn, and gives another one back."""
+
+    def adapt(self, encoder, sentences, tags):
+        self.learnt = dict(zip(sentences, tags, strict=True))
+        self.encoder = copy(encoder)
+        return self.encoder
+
+
+def test_sentences_heard_for_one_act_alone_teach_the_customer_s_encoder(
+    coffee_domain, practice, word_encoder
+):
+    said = {
+        "A mocha. Right away.": ["give(drink=mocha)"],
+        "Yes, do it. Right away.": ["confirm"],
+        "No, bye.": ["leave"],
+        "How much? Who are you?": ["ask(cup_price)", "chat"],
+    }
+    messages = [Message(role="user", content=text) for text in said]
+    labels = [Label(acts=acts) for acts in said.values()]
+    talk = practice[0].model_copy(update={"messages": messages, "labels": labels})
+    noted = NotedAdaptation()
+    reader = CustomerRecognizer(coffee_domain, noted).learn([talk])
+    drink = coffee_domain.mask("A mocha.")
+    assert noted.learnt == {drink: "", "Yes, do it.": "confirm", "No, bye.": "leave"}
+    assert reader.encoder is noted.encoder is not word_encoder
 
 
 def test_pairs_are_of_one_role_and_in_order(practice):

@@ -18,7 +18,7 @@ import numpy as np
 from workbench.adapting import Adaptation
 from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
-from workbench.encoder import load_encoder, split_clauses, split_sentences
+from workbench.encoder import SentenceEncoder, load_encoder, split_clauses, split_sentences
 from workbench.tagging import SentenceTagger, log_odds
 
 ABSTAIN_BELOW = 0.2
@@ -119,9 +119,14 @@ class Recognizer:
         self.heads = {head: Classifier() for head in heads}
         self.sentence_heads = {head: Classifier() for head in heads}
 
+    @cached_property
+    def encoder(self) -> SentenceEncoder:
+        """What makes vectors of sentences for the heads."""
+        return load_encoder()
+
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of the texts with names and numbers masked, of shape (messages, width)."""
-        return load_encoder().encode_messages([self.domain.mask(text) for text in texts])
+        return self.encoder.encode_messages([self.domain.mask(text) for text in texts])
 
     def fit(self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]) -> None:
         """Learn each head's labels. Both have one item per message."""
@@ -141,7 +146,7 @@ class Recognizer:
                     for s in split_sentences(text)
                 }
             )
-            vectors = load_encoder().encode([sentence for sentence, _ in pairs])
+            vectors = self.encoder.encode([sentence for sentence, _ in pairs])
             classifier.fit(vectors, [found for _, found in pairs])
 
     def read(self, texts: Sequence[str]) -> list[dict[str, Reading]]:
@@ -169,7 +174,7 @@ class Recognizer:
             return against
         vectors = self.vectors(texts)
         split = [split_sentences(self.domain.mask(text)) for text in texts]
-        sentences = load_encoder().encode([sentence for parts in split for sentence in parts])
+        sentences = self.encoder.encode([sentence for parts in split for sentence in parts])
         ends = np.cumsum([len(parts) for parts in split])[:-1]
         for head, classifier in self.heads.items():
             of_sentence = self.sentence_heads[head]
@@ -256,7 +261,7 @@ class AgentRecognizer(Recognizer):
         """Reads sentence by sentence; fitted when first used, for checking does without it."""
         texts, expected = self._heard
         does = [{*found["steps"], *found["trips"]} for found in expected]
-        tagger = SentenceTagger(self.domain, load_encoder(), self.adaptation)
+        tagger = SentenceTagger(self.domain, self.encoder, self.adaptation)
         return tagger.fit(texts, does)
 
     def expected(self, label: Label) -> dict[str, tuple[str, ...]]:
@@ -307,7 +312,7 @@ class AgentRecognizer(Recognizer):
 
     def _chances(self, masked: Sequence[str]) -> np.ndarray:
         """Chance of each of the tagger's labels, by each message as a whole."""
-        vectors = load_encoder().encode_messages(masked)
+        vectors = self.encoder.encode_messages(masked)
         chances = np.zeros((len(masked), len(self.tagger.labels)))
         for classifier in self.heads.values():
             by_set = classifier.chances(vectors)
@@ -328,16 +333,36 @@ class AgentRecognizer(Recognizer):
 
 
 class CustomerRecognizer(Recognizer):
-    """Reads the customer's messages: acts by their words; details are looked for as values."""
+    """Reads the customer's messages: acts by their words; details are looked for as values.
 
-    def __init__(self, domain: Domain):
+    With an adaptation, its encoder is trained beforehand on the sentences it learns from.
+    """
+
+    def __init__(self, domain: Domain, adaptation: Adaptation | None = None):
         super().__init__(domain, ["acts"])
+        self.adaptation = adaptation
 
     def learn(self, conversations: Iterable[Conversation]) -> "CustomerRecognizer":
         """Fit on what the customer says in labelled conversations."""
         texts, labels = split_pairs("user", conversations)
-        self.fit(texts, [self.expected(label) for label in labels])
+        expected = [self.expected(label) for label in labels]
+        if self.adaptation:
+            tagged = self._tag_sentences(texts, [found["acts"] for found in expected])
+            self.encoder = self.adaptation.adapt(self.encoder, [*tagged], [*tagged.values()])
+        self.fit(texts, expected)
         return self
+
+    def _tag_sentences(
+        self, texts: Sequence[str], acts: Sequence[tuple[str, ...]]
+    ) -> dict[str, str]:
+        """Sentences that are heard for one act alone, and the act; "" is giving details."""
+        heard: dict[str, set[str]] = {}
+        for text, found in zip(texts, acts, strict=True):
+            # of a message with several acts it is not known which sentence is for which
+            if len(found) <= 1:
+                for sentence in split_sentences(self.domain.mask(text)):
+                    heard.setdefault(sentence, set()).add("".join(found))
+        return {s: tags.pop() for s, tags in sorted(heard.items()) if len(tags) == 1}
 
     def expected(self, label: Label) -> dict[str, tuple[str, ...]]:
         """Acts other than giving, without values.

@@ -68,8 +68,10 @@ def fit_recognizers(
     scenarios = scenarios[:: max(1, len(scenarios) // FIT_CONVERSATIONS)]
     talks = talks[:: max(1, len(talks) // FIT_CONVERSATIONS)]
     talks += write_practice(domain, scenarios, seed=1)
-    customer = CustomerRecognizer(domain).learn(talks)
-    agent = AgentRecognizer(domain, Adaptation(epochs, run.file("encoder.safetensors"), progress))
+    kept = {role: run.file(f"{role}_encoder.safetensors") for role in ("agent", "customer")}
+    customer = CustomerRecognizer(domain, Adaptation(epochs, kept["customer"], progress))
+    customer.learn(talks)
+    agent = AgentRecognizer(domain, Adaptation(epochs, kept["agent"], progress))
     agent.learn([*talks, *write_faulty_practice(domain, scenarios, seed=2)])
     # fitted now, not in the time of the first condition that is read
     agent.tagger  # noqa: B018
