@@ -5,9 +5,12 @@ import pytest
 from workbench.conversation import Conversation, Label, Message
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate.audit import (
+    DETAILS,
     describe_customers,
     find_tainted,
+    measure_swaps,
     measure_taint,
+    swap_words,
     without_tainted,
 )
 from workbench.evaluate.metrics import Score
@@ -70,6 +73,43 @@ def test_a_detail_that_differs_from_the_act_taints_its_talk(reader, coffee_domai
     bad = simulated("a", ("Make it a latte.", ["give(drink=mocha)"]))
     (reason,) = find_tainted([bad], reader, coffee_domain)["a"].values()
     assert "latte" in reason
+
+
+@pytest.fixture
+def talks():
+    """Two talks with a message to swap, and one that gives details only."""
+    return [
+        simulated("a", ("Make it a mocha.", ["give(drink=mocha)"]), ("Yes, please.", ["confirm"])),
+        simulated("b", ("What does a cup cost?", ["ask(cup_price)"])),
+        simulated("c", ("Make it a latte.", ["give(drink=latte)"])),
+    ]
+
+
+def test_swapped_words_are_those_of_another_act(talks, coffee_domain):
+    swapped, at = swap_words(talks, coffee_domain)
+    said = {talk.conversation_id: talk.conversation.messages for talk in swapped}
+    assert at == {"a": 1, "b": 0}
+    assert [said[name][i].content for name, i in at.items()] == [
+        "What does a cup cost?",
+        "Yes, please.",
+    ]
+    assert said["a"][0] == talks[0].conversation.messages[0]
+    assert swap_words(talks, coffee_domain) == (swapped, at)
+
+
+def test_acts_that_cause_one_route_are_not_swapped(travel):
+    talks = [simulated("a", ("No.", ["reject"])), simulated("b", ("Not for me.", ["leave"]))]
+    assert swap_words(talks, travel)[1] == {"a": 0, "b": 0}
+    alike = next(k for s in travel.flowchart.steps if len(k := travel.causes(s) - DETAILS) > 1)
+    talks = [simulated(kind, (f"I {kind}.", [kind])) for kind in alike]
+    assert swap_words(talks, travel) == ([], {})
+
+
+def test_the_share_of_swapped_words_that_are_found_is_by_stratum(talks, coffee_domain):
+    alone = simulated("d", ("Yes, do.", ["confirm"]), stratum="difficult")
+    found = measure_swaps([*talks, alone], SureReader(coffee_domain), coffee_domain)
+    assert (found["unseen"]["n"], found["unseen"]["share"]) == (2, 0.5)
+    assert (found["difficult"]["n"], found["difficult"]["share"]) == (1, 1.0)
 
 
 def test_the_share_of_tainted_talks_is_by_stratum():

@@ -153,6 +153,7 @@ def result():
             "false_alarms": {"walker": share} | {f"walker/{kind}": share for kind in HARMLESS},
         },
         "audit": dict.fromkeys(STRATA, spoilt),
+        "audit_swaps": {"seen": {"n": 50, "share": 0.96, "low": 0.9, "high": 0.99}},
         "untainted": {"compiled": {stratum: metrics() for stratum in STRATA}},
         "customers": {"seen": words | {"asks_share_of_turns": 0.0, "volunteers": None}},
         "humans": {
@@ -227,7 +228,7 @@ def test_customers_stand_beside_people_and_nothing_seen_is_no_bare_zero(result):
 
 def test_endings_are_told_with_and_without_spoilt_talks(result):
     row = tabulate_audit(result).markdown.split("\n")[2]
-    assert row.startswith("| seen | 50 | 2 | 4.0 % (1.0-13.0) | 90.0 % (")
+    assert row.startswith("| seen | 50 | 2 | 4.0 % (1.0-13.0) | 96.0 % (90.0-99.0) | 90.0 % (")
     assert "| 100.0 % (" in row
 
 

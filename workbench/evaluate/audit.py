@@ -1,10 +1,11 @@
 """The simulated customers under test: do their words carry their acts, and are they like people?"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
 
+from workbench.conversation import Label, seeded
 from workbench.domain import Domain
 from workbench.evaluate.metrics import Score
 from workbench.evaluate.simulation import Simulated
@@ -14,6 +15,9 @@ from workbench.synthesize.checking import misread_customer
 
 OFF_TALK = {"why", "ask"}
 """Acts that ask something back."""
+
+DETAILS = {"give", "misspeak", "revise"}
+"""Acts that state a value."""
 
 
 def find_tainted(
@@ -27,12 +31,11 @@ def find_tainted(
     """
     talks = list(talks)
     recognizer.vectors(split_pairs("user", [talk.conversation for talk in talks])[0] or [""])
-    alike = [domain.causes(step) for step in domain.flowchart.steps]
     tainted: dict[str, dict[int, str]] = {}
     for talk in talks:
         for i, reason, reading in misread_customer(talk.conversation, recognizer, domain):
-            acts = {act.kind for act in talk.conversation.labels[i].parsed_acts()}
-            if reading and any(acts & group and set(reading.labels) <= group for group in alike):
+            acts = _kinds(talk.conversation.labels[i])
+            if reading and _is_alike(acts, {*reading.labels}, domain):
                 continue
             tainted.setdefault(talk.conversation_id, {})[i] = reason
     return tainted
@@ -42,21 +45,95 @@ def measure_taint(
     talks: Iterable[Simulated], tainted: Mapping[str, Any]
 ) -> dict[str, dict[str, float | int | None]]:
     """By stratum, the share of talks with a message that does not carry its act."""
+    return {
+        stratum: {
+            "tainted": sum(talk.conversation_id in tainted for talk in own),
+            **_share_of(own, [talk.conversation_id in tainted for talk in own]),
+        }
+        for stratum, own in _by_stratum(talks).items()
+    }
+
+
+def swap_words(
+    talks: Iterable[Simulated], domain: Domain
+) -> tuple[list[Simulated], dict[str, int]]:
+    """The talks, each with the words of one message taken from a message of other acts.
+
+    And the index of that message by id. Messages with details are neither given nor taken: details
+    are looked for as values, so a wrong one is found whatever the words. A talk that has nothing to
+    swap is left out.
+    """
+    talks = list(talks)
+    places = {talk.conversation_id: _list_swappable(talk) for talk in talks}
+    donors = {
+        (talk.conversation.messages[i].content, frozenset(_kinds(talk.conversation.labels[i])))
+        for talk in talks
+        for i in places[talk.conversation_id]
+    }
+    swapped, at = [], {}
+    for talk in talks:
+        rng = seeded(0, "swap_words", talk.conversation_id)
+        for i in rng.sample(places[talk.conversation_id], len(places[talk.conversation_id])):
+            own = _kinds(talk.conversation.labels[i])
+            others = sorted(
+                text
+                for text, kinds in donors
+                if not kinds & own and not _is_alike(own, kinds, domain)
+            )
+            if others:
+                messages = list(talk.conversation.messages)
+                messages[i] = messages[i].model_copy(update={"content": rng.choice(others)})
+                conversation = talk.conversation.model_copy(update={"messages": messages})
+                swapped.append(talk.model_copy(update={"conversation": conversation}))
+                at[talk.conversation_id] = i
+                break
+    return swapped, at
+
+
+def measure_swaps(
+    talks: Iterable[Simulated], recognizer: CustomerRecognizer, domain: Domain
+) -> dict[str, dict[str, float | int | None]]:
+    """By stratum, the share of swapped messages that the check finds: `swap_words`."""
+    swapped, at = swap_words(talks, domain)
+    tainted = find_tainted(swapped, recognizer, domain)
+    return {
+        stratum: _share_of(
+            own, [at[t.conversation_id] in tainted.get(t.conversation_id, {}) for t in own]
+        )
+        for stratum, own in _by_stratum(swapped).items()
+    }
+
+
+def _kinds(label: Label) -> set[str]:
+    return {act.kind for act in label.parsed_acts()}
+
+
+def _is_alike(acts: Set[str], others: Set[str], domain: Domain) -> bool:
+    """Whether the flowchart takes these acts and the others for the same: they cause one route."""
+    groups = [domain.causes(step) for step in domain.flowchart.steps]
+    return any(acts & group and others <= group for group in groups)
+
+
+def _list_swappable(talk: Simulated) -> list[int]:
+    """Indices of the customer's messages that do something, and give no detail."""
+    pairs = zip(talk.conversation.messages, talk.conversation.labels, strict=True)
+    return [
+        i
+        for i, (message, label) in enumerate(pairs)
+        if message.role == "user" and (kinds := _kinds(label)) and not kinds & DETAILS
+    ]
+
+
+def _by_stratum(talks: Iterable[Simulated]) -> dict[str, list[Simulated]]:
     groups: dict[str, list[Simulated]] = {}
     for talk in talks:
         groups.setdefault(talk.stratum, []).append(talk)
-    found = {}
-    for stratum, own in groups.items():
-        marks = [float(talk.conversation_id in tainted) for talk in own]
-        share = average(marks, [talk.path_id for talk in own])
-        found[stratum] = {
-            "n": share.n,
-            "tainted": int(sum(marks)),
-            "share": share.mean,
-            "low": share.low,
-            "high": share.high,
-        }
-    return found
+    return groups
+
+
+def _share_of(talks: Sequence[Simulated], marks: Sequence[bool]) -> dict[str, float | int | None]:
+    share = average([float(mark) for mark in marks], [talk.path_id for talk in talks])
+    return {"n": share.n, "share": share.mean, "low": share.low, "high": share.high}
 
 
 def without_tainted(scores: Iterable[Score], tainted: Mapping[str, Any]) -> list[Score]:
@@ -69,10 +146,7 @@ def describe_customers(talks: Iterable[Simulated]) -> dict[str, dict[str, float]
 
     `volunteers` is the share of talks whose first message gives a detail nobody asked for yet.
     """
-    groups: dict[str, list[Simulated]] = {}
-    for talk in talks:
-        groups.setdefault(talk.stratum, []).append(talk)
-    return {stratum: _describe(own) for stratum, own in groups.items()}
+    return {stratum: _describe(own) for stratum, own in _by_stratum(talks).items()}
 
 
 def _describe(talks: list[Simulated]) -> dict[str, float]:

@@ -215,8 +215,10 @@ def _show_customers(result: dict[str, Any]) -> Iterable[Part]:
     if result.get("audit"):
         yield tabulate_audit(result)
         yield (
-            "A simulated customer is a part under test as well. Spoilt are talks in which it did"
-            " what its scenario does not say; the last column leaves them out."
+            "A simulated customer is a part under test as well. Spoilt are talks in which a check"
+            " that reads its words doubts that they carry its acts, at times by mistake; the last"
+            " column leaves them out. Swapped words are put in for others on purpose, one message"
+            " a talk, to see what the check finds."
         )
     if result.get("customers"):
         yield tabulate_customers(result)

@@ -13,6 +13,7 @@ from workbench.domain import Domain
 from workbench.evaluate.audit import (
     describe_customers,
     find_tainted,
+    measure_swaps,
     measure_taint,
     without_tainted,
 )
@@ -141,6 +142,7 @@ def _audit(
     own = [talk for talk in talks if talk.condition == "compiled"]
     return {
         "audit": measure_taint(own, tainted),
+        "audit_swaps": measure_swaps(own, reader, domain),
         "tainted": {
             talk.conversation_id: tainted[talk.conversation_id]
             for talk in own

@@ -80,7 +80,10 @@ def tabulate_pass_k(result: dict[str, Any]) -> Panel:
 
 
 def tabulate_audit(result: dict[str, Any]) -> Panel:
-    """Talks spoilt by the simulated customer, and the compiled model's endings without them."""
+    """Talks spoilt by the simulated customer, and the compiled model's endings without them.
+
+    Beside them, how often the check finds words that were put in for others on purpose.
+    """
     every = result["conditions"].get("compiled", {})
     clean = result.get("untainted", {}).get("compiled", {})
     return table(
@@ -90,12 +93,18 @@ def tabulate_audit(result: dict[str, Any]) -> Panel:
                 "talks": found["n"],
                 "spoilt": found["tainted"],
                 "share": write_metric("share", {"mean": found["share"], **found}),
+                "swapped words found": _say_swaps(result, stratum),
                 "endings right, all": _say_ending(every, stratum),
                 "endings right, without the spoilt": _say_ending(clean, stratum),
             }
             for stratum, found in result.get("audit", {}).items()
         ]
     )
+
+
+def _say_swaps(result: dict[str, Any], stratum: str) -> str | None:
+    found = result.get("audit_swaps", {}).get(stratum)
+    return found and write_metric("share", {"mean": found["share"], **found})
 
 
 def _say_ending(strata: Mapping[str, Any], stratum: str) -> str | None:
