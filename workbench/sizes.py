@@ -70,7 +70,7 @@ SIZES = {
         ),
         Size(
             name="demo",
-            conversations=1500,
+            conversations=2500,
             base_model="smollm2",
             epochs=1,
             batch_size=4,

@@ -14,7 +14,7 @@ from workbench.flowchart import Flowchart
 from workbench.record import Record
 from workbench.synthesize.behaviours import behave, walk_plan
 
-SIDE_TRIP_SHARE = {"train": 0.3, "valid": 0.15, "test": 0.15}
+SIDE_TRIP_SHARE = {"train": 0.6, "valid": 0.15, "test": 0.15}
 """Share of conversations with small talk, a stray request or an attempt to take over. There are
 more to learn from than will be met: each kind is rare, and comes in as many words as any other."""
 

@@ -27,7 +27,7 @@ OUTCOME_SHARES = "success 60, abandonment 25, escalation 15"
 LONG_SHARE = 0.2
 """Share of training conversations that are longer walks than the counted paths."""
 
-STRATUM_SHARES = {"plain": 0.45, "difficult": 0.35, "adversarial": 0.2}
+STRATUM_SHARES = {"plain": 0.35, "difficult": 0.45, "adversarial": 0.2}
 """Shares of training conversations by the sort of customer."""
 
 TEST_STRATA = ("plain", "difficult", "adversarial", "untrained")
