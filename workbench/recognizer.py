@@ -111,7 +111,7 @@ class Recognizer:
     on the walk, side trips, slots asked for.
     """
 
-    doubt = 0.05
+    doubt = 0.07
     """Chance that a sentence fits its message after all, below which it speaks against it."""
 
     def __init__(self, domain: Domain, heads: Sequence[str]):
