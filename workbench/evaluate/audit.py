@@ -65,28 +65,29 @@ def swap_words(
     """
     talks = list(talks)
     places = {talk.conversation_id: _list_swappable(talk) for talk in talks}
-    donors = {
-        (talk.conversation.messages[i].content, frozenset(_kinds(talk.conversation.labels[i])))
-        for talk in talks
-        for i in places[talk.conversation_id]
-    }
+    words: dict[tuple[str, ...], set[str]] = {}
+    for talk in talks:
+        for i in places[talk.conversation_id]:
+            kinds = tuple(sorted(_kinds(talk.conversation.labels[i])))
+            words.setdefault(kinds, set()).add(talk.conversation.messages[i].content)
     swapped, at = [], {}
     for talk in talks:
         rng = seeded(0, "swap_words", talk.conversation_id)
-        for i in rng.sample(places[talk.conversation_id], len(places[talk.conversation_id])):
-            own = _kinds(talk.conversation.labels[i])
-            others = sorted(
+        others = {
+            i: [
                 text
-                for text, kinds in donors
-                if not kinds & own and not _is_alike(own, kinds, domain)
-            )
-            if others:
-                messages = list(talk.conversation.messages)
-                messages[i] = messages[i].model_copy(update={"content": rng.choice(others)})
-                conversation = talk.conversation.model_copy(update={"messages": messages})
-                swapped.append(talk.model_copy(update={"conversation": conversation}))
-                at[talk.conversation_id] = i
-                break
+                for kinds in sorted(words)
+                if _is_other(_kinds(talk.conversation.labels[i]), {*kinds}, domain)
+                for text in sorted(words[kinds])
+            ]
+            for i in places[talk.conversation_id]
+        }
+        if able := [i for i in others if others[i]]:
+            i = at[talk.conversation_id] = rng.choice(able)
+            messages = list(talk.conversation.messages)
+            messages[i] = messages[i].model_copy(update={"content": rng.choice(others[i])})
+            conversation = talk.conversation.model_copy(update={"messages": messages})
+            swapped.append(talk.model_copy(update={"conversation": conversation}))
     return swapped, at
 
 
@@ -112,6 +113,10 @@ def _is_alike(acts: Set[str], others: Set[str], domain: Domain) -> bool:
     """Whether the flowchart takes these acts and the others for the same: they cause one route."""
     groups = [domain.causes(step) for step in domain.flowchart.steps]
     return any(acts & group and others <= group for group in groups)
+
+
+def _is_other(acts: Set[str], others: Set[str], domain: Domain) -> bool:
+    return acts.isdisjoint(others) and not _is_alike(acts, others, domain)
 
 
 def _list_swappable(talk: Simulated) -> list[int]:
