@@ -1,6 +1,7 @@
 """The report: what its tables say, and that nothing in a conversation gets out of its place."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ from workbench.show.details import (
     tabulate_endings,
     tabulate_hubs,
     tabulate_humans,
+    tabulate_reading,
 )
 from workbench.show.figures import (
     tabulate,
@@ -135,6 +137,7 @@ def result():
         "seconds": {"train": 60.0},
         "recognizer": {"accuracy": 0.982, "n": 700, "low": 0.97, "high": 0.99},
         "recognizer_by_condition": {"compiled": share | {"mean": 0.96, "low": 0.9}},
+        "parsed_by_condition": {"compiled": share | {"mean": 0.62, "low": 0.5, "high": 0.7}},
         "untrained_kinds": ["refund_by_threat", "forged_message"],
         "conditions": dict.fromkeys(measured, strata),
         "differences": {
@@ -154,6 +157,8 @@ def result():
         },
         "audit": dict.fromkeys(STRATA, spoilt),
         "audit_swaps": {"seen": {"n": 50, "share": 0.96, "low": 0.9, "high": 0.99}},
+        "tainted": {},
+        "only_tainted": {"compiled": {"seen": metrics(ending_correct=0.5)}},
         "untainted": {"compiled": {stratum: metrics() for stratum in STRATA}},
         "customers": {"seen": words | {"asks_share_of_turns": 0.0, "volunteers": None}},
         "humans": {
@@ -230,6 +235,28 @@ def test_endings_are_told_with_and_without_spoilt_talks(result):
     row = tabulate_audit(result).markdown.split("\n")[2]
     assert row.startswith("| seen | 50 | 2 | 4.0 % (1.0-13.0) | 96.0 % (90.0-99.0) | 90.0 % (")
     assert "| 100.0 % (" in row
+    assert "| 50.0 % (" in row
+
+
+def test_of_each_condition_it_is_told_how_many_messages_were_checked(result):
+    (row,) = tabulate_reading(result).markdown.split("\n")[2:]
+    assert row.startswith("| compiled | 50 | 62.0 % (50.0-70.0) | 96.0 % (90.0-")
+
+
+def test_how_little_can_be_seen_is_told_for_each_number_of_pairs(run, result, coffee_domain):
+    few = result["differences"]["compiled"]["in_context/base"]["seen"]
+    few["ending_correct"] |= {"n": 12}
+    write_report(run, coffee_domain, result)
+    text = run.file("report.md").read_text()
+    assert "12 independent customers show a drop of 44 points; 50 independent customers" in text
+
+
+def test_one_spoilt_talk_of_each_stratum_is_shown(run, result, coffee_domain):
+    result["tainted"] = {"evil": {"2": "customer reads as leave"}}
+    write_report(run, coffee_domain, result)
+    text = run.file("report.md").read_text()
+    (shown,) = re.findall(r"### Spoilt, seen: one of 2\n\n`+\n(.*?)\n`````", text, re.DOTALL)
+    assert "WRONG: customer reads as leave" in shown
 
 
 def test_people_keep_to_rules_less_than_always(result):

@@ -146,6 +146,11 @@ def without_tainted(scores: Iterable[Score], tainted: Mapping[str, Any]) -> list
     return [score for score in scores if score.conversation_id not in tainted]
 
 
+def only_tainted(scores: Iterable[Score], tainted: Mapping[str, Any]) -> list[Score]:
+    """The scores of the other talks."""
+    return [score for score in scores if score.conversation_id in tainted]
+
+
 def describe_customers(talks: Iterable[Simulated]) -> dict[str, dict[str, float]]:
     """By stratum, how customers talk: words a message, questions back, what they volunteer.
 

@@ -36,7 +36,7 @@ def pass_k(
 ) -> Metric:
     """Mean over scenarios of C(c, k) / C(n, k), where c of the scenario's n talks succeeded.
 
-    The interval is by bootstrap over scenarios, clustered by their paths (each its own without
+    The interval is that of `average`, clustered by the scenarios' paths (each its own without
     `paths`). A scenario with fewer than `k` talks is unscored. Example: of {"a": [True, True],
     "b": [True, False]} pass^1 is 0.75 and pass^2 is 0.5
 

@@ -22,6 +22,7 @@ from workbench.show.details import (
     tabulate_hubs,
     tabulate_humans,
     tabulate_pass_k,
+    tabulate_reading,
 )
 from workbench.show.figures import (
     HEADLINE,
@@ -59,7 +60,7 @@ def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
         *_show_comparison(result),
         *_show_details(result),
         *_show_instruments(result),
-        *_show_customers(result),
+        *_show_customers(domain, result, talks),
         *_show_curve(read_sweep(run)),
         *_show_faults(domain, scores, talks),
         "## Judge",
@@ -207,9 +208,18 @@ def _show_instruments(result: dict[str, Any]) -> Iterable[Part]:
         " the fault are left out."
     )
     yield tabulate_instruments(result)
+    yield "### How the recognizer reads each condition"
+    yield tabulate_reading(result)
+    yield (
+        "What a scripted agent means is known. What a model says is certain only where it consists"
+        " wholly of the phrase book's sentences, most of which the recognizer has learnt: of other"
+        " messages it is not known how well they are read."
+    )
 
 
-def _show_customers(result: dict[str, Any]) -> Iterable[Part]:
+def _show_customers(
+    domain: Domain, result: dict[str, Any], talks: dict[str, Simulated]
+) -> Iterable[Part]:
     if result.get("audit") or result.get("customers"):
         yield "## The customers"
     if result.get("audit"):
@@ -217,9 +227,10 @@ def _show_customers(result: dict[str, Any]) -> Iterable[Part]:
         yield (
             "A simulated customer is a part under test as well. Spoilt are talks in which a check"
             " that reads its words doubts that they carry its acts, at times by mistake; the last"
-            " column leaves them out. Swapped words are put in for others on purpose, one message"
+            " columns score them apart. Swapped words are put in for others on purpose, one message"
             " a talk, to see what the check finds."
         )
+        yield from _show_spoilt(domain, result, talks)
     if result.get("customers"):
         yield tabulate_customers(result)
         yield (
@@ -234,6 +245,19 @@ def _show_customers(result: dict[str, Any]) -> Iterable[Part]:
             " People are not 100 % conformant either; how far they are depends on what the rules"
             " forgive."
         )
+
+
+def _show_spoilt(
+    domain: Domain, result: dict[str, Any], talks: dict[str, Simulated]
+) -> Iterable[Part]:
+    """One spoilt conversation of each stratum; the result names all."""
+    spoilt: dict[str, str] = {}
+    for name in result.get("tainted", {}):
+        spoilt.setdefault(talks[name].stratum, name)
+    for stratum, name in spoilt.items():
+        doubts = {int(place): reason for place, reason in result["tainted"][name].items()}
+        yield f"### Spoilt, {stratum}: one of {result['audit'][stratum]['tainted']}"
+        yield draw_conversation(talks[name].conversation, domain.flowchart, doubts)
 
 
 def _show_curve(curve: Sequence[Point]) -> Iterable[Part]:
@@ -287,8 +311,9 @@ def _explain(result: dict[str, Any]) -> str:
     never = f" Kinds that training never shows: {', '.join(untrained)}." if untrained else ""
     meanings = "\n".join(f"- {name}: {meaning}" for name, meaning in MEASURES.items())
     return (
-        f"{_explain_reading(result)} Intervals are 95 %, conversations on one path are not taken"
-        f" as independent. All scenarios follow paths that training never shows.{never}"
+        f"{_explain_reading(result)} Intervals are 95 %, and know that conversations on one path"
+        " are alike: Wilson's of as many as the paths are worth, for differences and ratios the"
+        f" jackknife's over paths. All scenarios follow paths that training never shows.{never}"
         f"\n\n{customers}\n\n{meanings}"
     )
 
@@ -305,13 +330,11 @@ def _explain_reading(result: dict[str, Any]) -> str:
 
 def _explain_differences(result: dict[str, Any]) -> str:
     margin = 100 * result.get("margin", MARGIN)
-    n = max(m["ending_correct"]["n"] for m in result["conditions"]["compiled"].values())
-    drop = smallest_difference(n, 0.95)
-    shows = "shows no drop reliably" if drop is None else f"shows one of {100 * drop:.0f} points"
+    rows = [m for strata in result["differences"]["compiled"].values() for m in strata.values()]
+    shown = "; ".join(map(_say_resolution, sorted({row["ending_correct"]["n"] for row in rows})))
     gaps = [
         100 * resolve(by_measure["ending_correct"]["low"], by_measure["ending_correct"]["high"])
-        for strata in result["differences"]["compiled"].values()
-        for by_measure in strata.values()
+        for by_measure in rows
         if by_measure["ending_correct"]["low"] is not None
     ]
     spans = f" With what paths share, this table finds {_say_span(gaps)} points." if gaps else ""
@@ -322,8 +345,15 @@ def _explain_differences(result: dict[str, Any]) -> str:
         f" the whole interval lies above a loss of {margin:g} points, a margin set beforehand"
         " (a claim for each row, not adjusted for how many there are);"
         " open says that neither that nor a difference is shown. How little can be seen: against"
-        f" 95 %, a comparison of {n} independent customers {shows} in four of five"
-        f" repetitions.{spans}"
+        f" 95 %, in four of five repetitions, {shown}.{spans}"
+    )
+
+
+def _say_resolution(n: int) -> str:
+    """Example: _say_resolution(100) is "100 independent customers show a drop of 12 points" """
+    drop = smallest_difference(n, 0.95)
+    return f"{n} independent customers show " + (
+        "no drop reliably" if drop is None else f"a drop of {100 * drop:.0f} points"
     )
 
 

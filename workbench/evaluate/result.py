@@ -15,6 +15,7 @@ from workbench.evaluate.audit import (
     find_tainted,
     measure_swaps,
     measure_taint,
+    only_tainted,
     without_tainted,
 )
 from workbench.evaluate.breakdown import (
@@ -149,6 +150,7 @@ def _audit(
             if talk.conversation_id in tainted
         },
         "untainted": average_scores(without_tainted(scores, tainted)),
+        "only_tainted": average_scores(only_tainted(scores, tainted)),
         "customers": describe_customers(own),
     }
 

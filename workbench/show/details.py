@@ -79,6 +79,22 @@ def tabulate_pass_k(result: dict[str, Any]) -> Panel:
     )
 
 
+def tabulate_reading(result: dict[str, Any]) -> Panel:
+    """How the recognizer reads each condition's messages, where it is certain what they say."""
+    sure = result.get("parsed_by_condition", {})
+    return table(
+        [
+            {
+                "condition": condition,
+                "messages": sure.get(condition, {}).get("n"),
+                "of those certain what they say": write_metric("share", sure.get(condition, {})),
+                "of these read right": write_metric("read", found),
+            }
+            for condition, found in result.get("recognizer_by_condition", {}).items()
+        ]
+    )
+
+
 def tabulate_audit(result: dict[str, Any]) -> Panel:
     """Talks spoilt by the simulated customer, and the compiled model's endings without them.
 
@@ -86,6 +102,7 @@ def tabulate_audit(result: dict[str, Any]) -> Panel:
     """
     every = result["conditions"].get("compiled", {})
     clean = result.get("untainted", {}).get("compiled", {})
+    rest = result.get("only_tainted", {}).get("compiled", {})
     return table(
         [
             {
@@ -96,6 +113,7 @@ def tabulate_audit(result: dict[str, Any]) -> Panel:
                 "swapped words found": _say_swaps(result, stratum),
                 "endings right, all": _say_ending(every, stratum),
                 "endings right, without the spoilt": _say_ending(clean, stratum),
+                "endings right, the spoilt": _say_ending(rest, stratum),
             }
             for stratum, found in result.get("audit", {}).items()
         ]
