@@ -7,7 +7,7 @@ import pytest
 from workbench import models
 from workbench.conversation import Message
 from workbench.design.paths import enumerate_paths
-from workbench.evaluate.gathering import Gatherer
+from workbench.evaluate.gathering import Gatherer, PrefixCache
 from workbench.evaluate.instructions import (
     list_facts,
     list_offers,
@@ -31,6 +31,9 @@ class ScriptedModel:
     def reply(self, batch, max_new_tokens):
         self.note("write", batch)
         return [models.Reply(f"part {len(self.prompts)}", 10, 3, 0.5) for _ in batch]
+
+    def encode(self, messages):
+        return [ord(sign) for message in messages for sign in message.content]
 
     def choose(self, batch, options):
         self.note("choose", batch)
@@ -153,6 +156,20 @@ def test_who_talks_on_after_an_end_is_answered_by_the_last_speaker(conduct, coff
     assert [kind for kind, _ in model.batches][-3:] == ["choose", "write", "write"]
     assert (place(agent)["at"], place(agent)["wrong_ends"]) == ("user_pay", 1)
     assert replies[-1].text
+
+
+def test_a_cache_has_what_any_earlier_prompt_begins_with():
+    cache = PrefixCache()
+    prompts = ([1, 2, 3], [1, 2, 4], [1, 2, 4, 5], [2, 1], [])
+    assert [cache.count(prompt) for prompt in prompts] == [0, 2, 3, 0, 0]
+
+
+def test_what_was_read_for_another_talk_counts_as_cached(conduct, coffee_domain):
+    agent, model, lines = conduct(coffee_domain, talks=("a", "b"))
+    replies = agent.reply(lines)
+    (prompt, same) = [content for _, content in model.prompts]
+    assert prompt == same
+    assert [reply.cached_tokens for reply in replies.values()] == [0, len(prompt)]
 
 
 def test_talks_share_the_batches_of_the_model(conduct, coffee_domain):

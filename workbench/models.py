@@ -110,6 +110,10 @@ class LocalModel:
             for own, place, prompt, begun in zip(options, places, prompts, written, strict=True)
         ]
 
+    def encode(self, messages: Sequence[Message | dict[str, Any]]) -> list[int]:
+        """The tokens of the prompt that it reads for a conversation."""
+        return prompt_ids(messages, self._loaded[0])
+
     def _option_tokens(self, options: Sequence[str]) -> list[list[int]]:
         """Each option's tokens and the stop token, so that none is the beginning of another."""
         if not options or len(set(options)) < len(options):

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from itertools import accumulate, takewhile
 from typing import Protocol
 
 from workbench.conversation import Message
@@ -20,6 +21,9 @@ class Model(Protocol):
     ) -> list[Reply]:
         """One of its options in each conversation."""
 
+    def encode(self, messages: Sequence[Message]) -> list[int]:
+        """The tokens of the prompt that it reads for a conversation."""
+
 
 @dataclass(frozen=True)
 class Call:
@@ -31,11 +35,31 @@ class Call:
     answer: "asyncio.Future[Reply]"
 
 
+class PrefixCache:
+    """Counts what a cache of prompts' beginnings would have of each prompt, however old.
+
+    It stands for those that providers and servers keep: a prompt is read from where it first
+    differs from all that were read before it.
+    """
+
+    def __init__(self) -> None:
+        self._beginnings: set[int] = set()
+
+    def count(self, prompt: Sequence[int]) -> int:
+        """How many of the prompt's first tokens some earlier prompt begins with; it is kept."""
+        beginnings = [*accumulate(prompt, lambda so_far, token: hash((so_far, token)), initial=0)]
+        known = [*takewhile(self._beginnings.__contains__, beginnings[1:])]
+        self._beginnings.update(beginnings[1:])
+        return len(known)
+
+
 @dataclass
 class Gatherer:
     """Lets talks that run side by side share a model's batches.
 
     Every talk must either call or leave: the model runs when no talk is left that does neither.
+    A call's cached tokens are those that a `PrefixCache` over all calls would have had; the model
+    reads each prompt anew, so its seconds are those without one.
     """
 
     model: Model
@@ -43,6 +67,7 @@ class Gatherer:
     running: int = 0
     """Talks that have not left yet."""
     waiting: list[Call] = field(default_factory=list)
+    cache: PrefixCache = field(default_factory=PrefixCache)
 
     def enter(self, talks: int) -> None:
         """Say how many talks will call; what an interrupted run left is forgotten."""
@@ -80,4 +105,5 @@ class Gatherer:
         if others:
             answers += self.model.reply([call.messages for call in others], self.max_new_tokens)
         for call, answer in zip([*choices, *others], answers, strict=True):
-            call.answer.set_result(answer)
+            cached = self.cache.count(self.model.encode(call.messages))
+            call.answer.set_result(replace(answer, cached_tokens=cached))

@@ -152,7 +152,8 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
             "How many times as much the same customers' talks take with the procedure in the"
             " prompt of the same base model: sums over both, with 95 % intervals clustered by path."
             " Tokens that no cache has are those left to read where the start of a prompt that was"
-            " just read is kept."
+            " read before is kept. Under an orchestrator that is counted, not done: its seconds are"
+            " those of a model that reads each prompt whole."
         )
     yield "### Cost of the tested agent"
     yield tabulate_cost(result)
