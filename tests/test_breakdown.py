@@ -10,6 +10,7 @@ from workbench.evaluate.breakdown import (
     average_by_hub,
     count_endings,
     judge_difference,
+    measure_forgiveness,
     measure_savings,
     verdict,
 )
@@ -54,6 +55,17 @@ def make_talk(number, condition, **costs):
         **names,
         **costs,
     )
+
+
+def test_fitness_is_told_for_each_kind_that_is_not_forgiven():
+    scores = [make_score(i, forgiven_kinds={"side_trips": 1 + i}) for i in range(2)]
+    scores += [make_score(i, stratum="unseen") for i in range(2)]
+    strict = [score.model_copy(update={"measures": {"fitness": 0.5}}) for score in scores]
+    found = measure_forgiveness(scores, {"silent": scores, "all": strict})["compiled"]
+    assert found["seen"]["forgiven"] == {"side_trips": 1.5}
+    assert found["unseen"]["forgiven"] == {}
+    means = {kind: metric.mean for kind, metric in found["unseen"]["fitness_without"].items()}
+    assert means == {"silent": 1.0, "all": 0.5}
 
 
 def test_decisions_are_counted_hub_by_hub():

@@ -4,7 +4,14 @@ import random
 
 import pytest
 
-from workbench.conformance import STRICT, Aligner, Forgiveness
+from workbench.conformance import (
+    DEFAULT,
+    KINDS,
+    STRICT,
+    Aligner,
+    Forgiveness,
+    forgive_all_but,
+)
 from workbench.flowchart import read_flowchart
 
 # the shortest sale: opening, order complete, price, paid
@@ -227,11 +234,20 @@ def test_a_side_trip_is_a_step_too_many_where_nothing_is_forgiven(coffee):
     assert strict.invalid_moves(said) == (2, 5)
 
 
-def test_who_is_spoken_to_first_need_not_open(aligner, forgiving):
+def test_who_is_spoken_to_first_need_not_open(aligner, coffee):
     said = SALE[1:]
     assert aligner.align(said, opens=False).forgiven == {"unopened": 1}
     assert aligner.align(said, opens=False).cost == aligner.invalid_moves(said, opens=False)[0] == 0
     assert aligner.align(said).cost == 1
+    assert Aligner(coffee, forgive_all_but("unopened")).align(said, opens=False).cost == 1
+
+
+def test_all_but_the_kinds_named_is_forgiven():
+    assert forgive_all_but() == DEFAULT
+    found = forgive_all_but("silent", "unopened")
+    assert [kind for kind in KINDS if not getattr(found, kind)] == ["silent", "unopened"]
+    with pytest.raises(ValueError, match="silence is nothing to forgive; choose from answered"):
+        forgive_all_but("silence")
 
 
 def test_forgiveness_never_makes_a_walk_dearer(any_aligner, walks):

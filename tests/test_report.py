@@ -19,6 +19,7 @@ from workbench.show.details import (
     tabulate_behaviours,
     tabulate_customers,
     tabulate_endings,
+    tabulate_forgiveness,
     tabulate_hubs,
     tabulate_humans,
     tabulate_reading,
@@ -155,6 +156,11 @@ def result():
             "detected": {f"faulty/{kind}": share for kind in FAULTS},
             "false_alarms": {"walker": share} | {f"walker/{kind}": share for kind in HARMLESS},
         },
+        "forgiveness": {
+            "compiled": {
+                "seen": {"fitness_without": {"side_trips": share}, "forgiven": {"side_trips": 0.25}}
+            }
+        },
         "audit": dict.fromkeys(STRATA, spoilt),
         "audit_swaps": {"seen": {"n": 50, "share": 0.96, "low": 0.9, "high": 0.99}},
         "tainted": {},
@@ -236,6 +242,13 @@ def test_endings_are_told_with_and_without_spoilt_talks(result):
     assert row.startswith("| seen | 50 | 2 | 4.0 % (1.0-13.0) | 96.0 % (90.0-99.0) | 90.0 % (")
     assert "| 100.0 % (" in row
     assert "| 50.0 % (" in row
+
+
+def test_fitness_is_told_with_each_kind_not_forgiven(result):
+    head, _, row = tabulate_forgiveness(result).markdown.split("\n")
+    assert "| without side trips |" in head
+    assert row.startswith("| compiled | seen | 1.000 (")
+    assert row.endswith("| side trips 0.25 |")
 
 
 def test_of_each_condition_it_is_told_how_many_messages_were_checked(result):
@@ -325,6 +338,7 @@ def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domai
         "Hub by hub",
         "Ending by ending",
         "Behaviour by behaviour",
+        "What is forgiven",
         "What the measures see",
         "The customers",
         "People by the same measure",

@@ -77,6 +77,15 @@ def test_the_customer_may_speak_first(write):
 
 
 @pytest.mark.usefixtures("unread")
+@pytest.mark.parametrize(("kinds", "forgiven"), [(["silent"], 1), (["unopened"], 0), (["all"], 0)])
+def test_what_is_not_to_be_forgiven_is_named(write, capsys, kinds, forgiven):
+    later = FULL | {"messages": FULL["messages"][1:], "labels": FULL["labels"][1:]}
+    options = [part for kind in kinds for part in ("--unforgiven", kind)]
+    assert main(["score", str(write(later)), "--domain", str(COFFEE), *options]) == 0
+    assert f"Steps forgiven per conversation: {forgiven:.2f}" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("unread")
 def test_each_condition_has_its_rows(write):
     scored = score_file(write(FULL, FULL | {"condition": "other"}), COFFEE)
     rows = [line for line in str(scored.tabulate()).splitlines() if " fitness" in line]

@@ -6,6 +6,7 @@ import traceback
 from collections.abc import Sequence
 
 from workbench import __version__
+from workbench.conformance import KINDS, forgive_all_but
 from workbench.sizes import SIZES
 
 
@@ -72,6 +73,13 @@ def make_parser() -> argparse.ArgumentParser:
     score.add_argument("file", metavar="FILE", help='JSONL, one {"messages": [...]} a line')
     score.add_argument("--domain", required=True, help="a folder under domains, or a path to one")
     score.add_argument("--json", default="", metavar="OUT", help="write all scores to this file")
+    score.add_argument(
+        "--unforgiven",
+        action="append",
+        default=[],
+        choices=[*KINDS, "all"],
+        help="what the alignment counts as wrong though real talk has it; may be given again",
+    )
     score.set_defaults(command=score_command)
     return parser
 
@@ -139,7 +147,8 @@ def score_command(given: argparse.Namespace) -> int:
     """Print the measures of a file of transcripts."""
     from workbench.scoring import score_file
 
-    scored = score_file(given.file, given.domain, given.json)
+    kinds = KINDS if "all" in given.unforgiven else given.unforgiven
+    scored = score_file(given.file, given.domain, given.json, forgive_all_but(*kinds))
     print(f"{scored.describe()}\n\n{scored.tabulate()}\n\n{scored.describe_turns()}")
     return 0
 

@@ -6,7 +6,7 @@ by its own switch, and what was forgiven is counted.
 """
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from heapq import heappop, heappush
 
@@ -32,11 +32,29 @@ class Forgiveness:
     silent: bool = True
     """Routes that have nothing to say may be left out: decisions are not uttered."""
 
+    unopened: bool = True
+    """The agent's opening may be left out where the customer speaks first."""
+
 
 DEFAULT = Forgiveness()
 """What real dialogues require."""
 
-STRICT = Forgiveness(answered=False, unordered=False, side_trips=False, silent=False)
+KINDS = tuple(field.name for field in fields(Forgiveness))
+"""What can be forgiven."""
+
+
+def forgive_all_but(*kinds: str) -> Forgiveness:
+    """Forgiveness of everything else. Example: forgive_all_but("side_trips").side_trips is False
+
+    Raises:
+        ValueError: there is no such kind.
+    """
+    if unknown := [kind for kind in kinds if kind not in KINDS]:
+        raise ValueError(f"{unknown[0]} is nothing to forgive; choose from {', '.join(KINDS)}")
+    return replace(DEFAULT, **dict.fromkeys(kinds, False))
+
+
+STRICT = forgive_all_but(*KINDS)
 """Nothing is forgiven."""
 
 
@@ -218,7 +236,7 @@ class Aligner:
         return frees
 
     def _list_free(self, given: frozenset[str], opens: bool) -> Free:
-        free = set() if opens else set(self.opening)
+        free = set(self.opening) if self.forgiveness.unopened and not opens else set()
         if self.forgiveness.silent:
             free |= self.silent
         if self.forgiveness.answered:

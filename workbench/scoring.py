@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from workbench.conformance import Aligner
+from workbench.conformance import DEFAULT, Aligner, Forgiveness
 from workbench.conversation import Conversation, Label, Message
 from workbench.domain import Domain, read_domain
 from workbench.evaluate.labelling import fit_readers, label_transcript
@@ -96,7 +96,12 @@ class Scored:
         return table(rows)
 
 
-def score_file(file: str | Path, domain: str | Path, out: str | Path | None = None) -> Scored:
+def score_file(
+    file: str | Path,
+    domain: str | Path,
+    out: str | Path | None = None,
+    forgiveness: Forgiveness = DEFAULT,
+) -> Scored:
     """Score every conversation of a JSONL file; with `out` the scores are written there as JSON.
 
     What the file does not label is read by readers fitted on the domain's phrase book.
@@ -110,7 +115,7 @@ def score_file(file: str | Path, domain: str | Path, out: str | Path | None = No
     transcripts = read_transcripts(file, known)
     read = {role: _count_read(transcripts, role) for role in ("assistant", "user")}
     readers = fit_readers(known) if any(n for n, _ in read.values()) else None
-    aligner = Aligner(known.flowchart)
+    aligner = Aligner(known.flowchart, forgiveness)
     labels = [label_transcript(transcript, readers) for transcript in transcripts]
     scores = [
         _score(transcript, found, known, aligner)

@@ -169,28 +169,35 @@ def count_endings(
 
 
 def measure_forgiveness(
-    scores: Iterable[Score], strict: Iterable[Score]
+    scores: Iterable[Score], unforgiven: Mapping[str, Iterable[Score]]
 ) -> dict[str, dict[str, Any]]:
-    """By condition and stratum: fitness with nothing forgiven, and what is forgiven in a talk.
+    """By condition and stratum: fitness with less forgiven, and what is forgiven in a talk.
 
-    `strict` are the scores of the same talks under no forgiveness. Example: {"compiled": {"seen":
-    {"fitness_strict": Metric, "forgiven": {"side_trips": 0.4}}}}
+    `unforgiven` are the scores of the same talks, by the kind that is not forgiven. Example:
+    {"compiled": {"seen": {"fitness_without": {"side_trips": Metric}, "forgiven": {"silent": 0.4}}}}
     """
-    fits: dict[tuple[str, str], list[Score]] = {}
-    kinds: dict[tuple[str, str], Counter[str]] = {}
-    for score in strict:
-        fits.setdefault((score.condition, score.stratum), []).append(score)
-    for score in scores:
-        kinds.setdefault((score.condition, score.stratum), Counter()).update(score.forgiven_kinds)
     found: dict[str, dict[str, Any]] = {}
-    for (condition, stratum), own in fits.items():
+    for (condition, stratum), own in _group(scores).items():
+        kinds = Counter[str]()
+        for score in own:
+            kinds.update(score.forgiven_kinds)
         found.setdefault(condition, {})[stratum] = {
-            "fitness_strict": average(
-                [s.measures["fitness"] for s in own], [s.path_id for s in own]
-            ),
-            "forgiven": {k: n / len(own) for k, n in kinds.get((condition, stratum), {}).items()},
+            "fitness_without": {},
+            "forgiven": {kind: n / len(own) for kind, n in kinds.items()},
         }
+    for kind, others in unforgiven.items():
+        for (condition, stratum), own in _group(others).items():
+            found[condition][stratum]["fitness_without"][kind] = average(
+                [score.measures["fitness"] for score in own], [score.path_id for score in own]
+            )
     return found
+
+
+def _group(scores: Iterable[Score]) -> dict[tuple[str, str], list[Score]]:
+    groups: dict[tuple[str, str], list[Score]] = {}
+    for score in scores:
+        groups.setdefault((score.condition, score.stratum), []).append(score)
+    return groups
 
 
 def average_by_behaviour(

@@ -195,9 +195,10 @@ def _show_details(result: dict[str, Any]) -> Iterable[Part]:
         yield "## What is forgiven"
         yield tabulate_forgiveness(result)
         yield (
-            "Side trips do not move the walk, and a question may be left out if all it asks for"
-            " stands on record. With nothing forgiven each of these counts as a step too many or"
-            " one missing."
+            "Side trips do not move the walk; a question may be left out if all it asks for stands"
+            " on record (answered); questions in a row may come in any order, routes without words"
+            " go unsaid (silent), and so does the opening where the customer speaks first."
+            " Without one of these, or all, it counts as a step too many or one missing."
         )
 
 

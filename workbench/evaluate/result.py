@@ -47,8 +47,8 @@ class Evaluated:
     scenarios: Sequence[Scenario]
     talks: Sequence[Simulated]
     scores: Sequence[Score]
-    strict: Sequence[Score]
-    """Of the same conversations, with nothing forgiven."""
+    unforgiven: Mapping[str, Sequence[Score]]
+    """Of the same conversations with one kind not forgiven, by kind; "all": none is."""
     repeats: Sequence[Score]
     """Of the compiled model before repeated customers; they share their scenario's id."""
     agent_reader: AgentRecognizer
@@ -84,7 +84,7 @@ def build_result(
         "by_behaviour": average_by_behaviour(
             scores, {s.scenario_id: s.behaviours for s in found.scenarios}
         ),
-        "forgiveness": measure_forgiveness(scores, found.strict),
+        "forgiveness": measure_forgiveness(scores, found.unforgiven),
         "untrained_kinds": list_behaviours(domain, "untrained"),
         "pass_k": measure_pass_k(found.repeats, _list_ks(found.repeats)),
         "savings": measure_savings(measured),

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.adapting import Adaptation
-from workbench.conformance import DEFAULT, STRICT, Aligner, Forgiveness
+from workbench.conformance import (
+    DEFAULT,
+    KINDS,
+    STRICT,
+    Aligner,
+    Forgiveness,
+    forgive_all_but,
+)
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
@@ -120,7 +127,10 @@ def _simulate_all(
     scores = score_all(talks, scenarios, domain)
     run.write("scores.jsonl", scores)
     measured = [talk for talk in talks if not is_instrument(talk.condition)]
-    strict = score_all(measured, scenarios, domain, STRICT)
+    unforgiven = {
+        kind: score_all(measured, scenarios, domain, forgive_all_but(kind)) for kind in KINDS
+    }
+    unforgiven["all"] = score_all(measured, scenarios, domain, STRICT)
     few = of_stratum(scenarios, "unseen", settings.baseline_scenarios)
     repeated = repeat_scenarios(few, settings.repeats)
     agent = ModelAgent(REPEATED, run.file("model"), settings.max_new_tokens)
@@ -131,7 +141,7 @@ def _simulate_all(
         score.model_copy(update={"scenario_id": score.scenario_id.partition("/")[0]})
         for score in score_all(again, repeated, domain)
     ]
-    return Evaluated(scenarios, talks, scores, strict, originals, agent_reader, customer_reader)
+    return Evaluated(scenarios, talks, scores, unforgiven, originals, agent_reader, customer_reader)
 
 
 def list_conditions(

@@ -48,7 +48,7 @@ def tabulate_behaviours(result: dict[str, Any], measures: Iterable[str] = HEADLI
 
 
 def tabulate_forgiveness(result: dict[str, Any]) -> Panel:
-    """Fitness with and without forgiveness, and what was forgiven in a talk."""
+    """Fitness with all, all but one kind, and nothing forgiven, and what was forgiven in a talk."""
     return table(
         [
             {
@@ -57,7 +57,10 @@ def tabulate_forgiveness(result: dict[str, Any]) -> Panel:
                 "fitness": write_metric(
                     "fitness", result["conditions"][condition][stratum]["fitness"]
                 ),
-                "nothing forgiven": write_metric("fitness", found["fitness_strict"]),
+                **{
+                    f"without {kind.replace('_', ' ')}": write_metric("fitness", metric)
+                    for kind, metric in found["fitness_without"].items()
+                },
                 "forgiven in a talk": ", ".join(
                     f"{kind.replace('_', ' ')} {n:.2f}" for kind, n in found["forgiven"].items()
                 )
