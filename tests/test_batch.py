@@ -114,6 +114,14 @@ def test_an_edited_domain_reruns_from_the_start(place):
     assert skipped(run(place, stages=[1])) == [False]
 
 
+def test_the_results_of_a_sweep_rerun_the_evaluation_that_shows_them(place):
+    run(place, stages=[4, 5])
+    swept = open_run("toy", "demo-epochs-2", root=place / "runs")
+    swept.write_text("result.json", "{}")
+    assert skipped(run(place, stages=[4, 5])) == [True, False]
+    assert skipped(run(place, stages=[5])) == [True]
+
+
 def test_edited_code_of_the_package_reruns_what_calls_it(place):
     run(place, stages=[1])
     (place / "package/room/module.py").write_text("one = 2\n")

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from workbench.evaluate.breakdown import BARS
-from workbench.evaluate.curve import bars_of, find_best, find_first, read_curve
+from workbench.evaluate.curve import bars_of, find_best, find_first, list_swept, read_curve
 from workbench.run import open_run
 from workbench.show.learning import draw_curve, tabulate_curve
 
@@ -32,7 +32,7 @@ def sweep(tmp_path):
         strata = {"seen": measures, "unseen": measures | {"ending_correct": metric(0.9)}}
         run.write_text("result.json", json.dumps({"conditions": {"compiled": strata}}))
     open_run("coffee", "demo-conversations-5", root=tmp_path).record("inspect", train=5)
-    return read_curve(tmp_path / "coffee", "demo-conversations-*")
+    return read_curve(list_swept(open_run("coffee", "demo", root=tmp_path)))
 
 
 def test_all_evaluated_runs_of_a_sweep_are_points_in_order_of_what_they_trained_on(sweep):
@@ -82,6 +82,6 @@ def test_epochs_have_lines_of_their_own_unless_only_they_differ(sweep):
 
 
 def test_no_runs_are_no_curve(tmp_path):
-    assert read_curve(tmp_path, "*") == []
+    assert read_curve([tmp_path]) == []
     assert draw_curve([]).text.endswith("no values")
     assert tabulate_curve([]).text == "not measured"

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workbench.evaluate.curve import list_swept
 from workbench.run import STAGE_FILES, Run, open_run
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
@@ -219,6 +220,9 @@ class _Stage:
         self.copy = run.file(f"notebooks/{source.name}")
         before = [file for stage in STAGES[: number - 1] for file in STAGE_FILES[stage]]
         self.reads = [domain, PROMPTS, *map(run.file, before)]
+        if STAGES[number - 1] == "evaluate":
+            # the report has the learning curve of a sweep of this run
+            self.reads += [folder / "result.json" for folder in list_swept(run)]
         self.writes = [run.file(file) for file in STAGE_FILES[STAGES[number - 1]]]
 
     def run(self, progress: bool) -> Finished:

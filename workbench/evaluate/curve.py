@@ -12,17 +12,23 @@ Point = dict[str, Any]
 """run, conversations, epochs, stratum, measure, mean, low, high, n."""
 
 
-def read_curve(runs_folder: Path, pattern: str) -> list[Point]:
-    """The compiled models' figures of all evaluated runs whose folder fits, fewest talks first.
+def list_swept(run: Run) -> list[Path]:
+    """Folders of the runs that a sweep of this one over its training has left."""
+    patterns = (f"{run.name}-{what}-*" for what in ("conversations", "epochs"))
+    return sorted(folder for pattern in patterns for folder in run.folder.parent.glob(pattern))
 
-    Example: read_curve(runs_folder() / "travel_booking", "demo-conversations-*"), after a sweep
-    over conversations. Runs that were not evaluated have no point.
+
+def read_curve(folders: Iterable[Path]) -> list[Point]:
+    """The compiled models' figures of all evaluated runs among the folders, fewest talks first.
+
+    Example: read_curve(list_swept(run)), after a sweep over conversations. Runs that were not
+    evaluated have no point.
 
     Raises:
         RunError: a run's manifest is not what this program wrote.
     """
     points: list[Point] = []
-    for folder in sorted(Path(runs_folder).glob(pattern)):
+    for folder in folders:
         if (folder / "result.json").exists() and (folder / "manifest.json").exists():
             points += _read_points(Run(folder))
     return sorted(points, key=lambda p: (p["conversations"], p["epochs"], p["run"]))

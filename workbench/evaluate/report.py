@@ -7,7 +7,7 @@ from typing import Any
 
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
-from workbench.evaluate.curve import Point, read_curve
+from workbench.evaluate.curve import Point, list_swept, read_curve
 from workbench.evaluate.metrics import MEASURES, Score
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
@@ -83,12 +83,8 @@ def read_sweep(run: Run) -> list[Point]:
 
     This run's own point is among them; without a sweep there is no curve.
     """
-    swept = [
-        point
-        for what in ("conversations", "epochs")
-        for point in read_curve(run.folder.parent, f"{run.name}-{what}-*")
-    ]
-    return [*swept, *read_curve(run.folder.parent, run.name)] if swept else []
+    swept = list_swept(run)
+    return read_curve([*swept, run.folder]) if read_curve(swept) else []
 
 
 def draw_faults(domain: Domain, scores: list[Score]) -> Picture:
