@@ -85,7 +85,7 @@ SIZES = {
         ),
         Size(
             name="full",
-            conversations=2000,
+            conversations=3000,
             base_model="smollm2",
             epochs=3,
             batch_size=16,
