@@ -145,6 +145,7 @@ def test_customers_are_described_by_what_they_say_and_ask():
         ("Yes.", ["confirm"]),
         ("Why?", ["why"]),
     )
-    found = describe_customers([talk])["unseen"]
+    found = describe_customers([talk], {"drink"})["unseen"]
     assert (found["words_50"], found["volunteers"]) == (2.0, 1.0)
+    assert describe_customers([talk], {"drink", "size"})["unseen"]["volunteers"] == 0
     assert (found["asks_share_of_turns"], found["talks_that_ask"]) == (0.5, 1.0)

@@ -151,15 +151,16 @@ def only_tainted(scores: Iterable[Score], tainted: Mapping[str, Any]) -> list[Sc
     return [score for score in scores if score.conversation_id in tainted]
 
 
-def describe_customers(talks: Iterable[Simulated]) -> dict[str, dict[str, float]]:
+def describe_customers(talks: Iterable[Simulated], slots: Set[str]) -> dict[str, dict[str, float]]:
     """By stratum, how customers talk: words a message, questions back, what they volunteer.
 
-    `volunteers` is the share of talks whose first message gives a detail nobody asked for yet.
+    `volunteers` is the share of talks whose first message gives all of the slots, so that the step
+    that asks for them is skipped.
     """
-    return {stratum: _describe(own) for stratum, own in _by_stratum(talks).items()}
+    return {stratum: _describe(own, slots) for stratum, own in _by_stratum(talks).items()}
 
 
-def _describe(talks: list[Simulated]) -> dict[str, float]:
+def _describe(talks: list[Simulated], slots: Set[str]) -> dict[str, float]:
     words, asking, talks_that_ask, volunteers = [], [], [], []
     for talk in talks:
         texts, labels = split_pairs("user", [talk.conversation])
@@ -168,7 +169,7 @@ def _describe(talks: list[Simulated]) -> dict[str, float]:
         asking += asks
         talks_that_ask.append(any(asks))
         first = labels[0].parsed_acts() if labels else []
-        volunteers.append(any(act.kind == "give" for act in first))
+        volunteers.append(slots <= {act.target for act in first if act.kind == "give"})
     low, middle, high = np.percentile(words, [10, 50, 90])
     return {
         "words_10": float(low),

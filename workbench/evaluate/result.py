@@ -151,7 +151,7 @@ def _audit(
         },
         "untainted": average_scores(without_tainted(scores, tainted)),
         "only_tainted": average_scores(only_tainted(scores, tainted)),
-        "customers": describe_customers(own),
+        "customers": describe_customers(own, {*domain.flowchart.slots}),
     }
 
 

@@ -146,7 +146,7 @@ def tabulate_customers(result: dict[str, Any]) -> Panel:
         "words a turn (10 / 50 / 90 of 100)",
         "turns that ask how or why",
         "talks that do",
-        "talks that answer the first question ahead",
+        "talks that skip the first question",
     )
     rows = [
         {
