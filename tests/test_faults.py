@@ -114,6 +114,8 @@ def test_faults_are_seen_and_clean_talks_pass_by_their_words_alone(travel, scena
     assert set(found["detected"]) == {f"faulty/{kind}" for kind in FAULTS}
     missed = {c: 1 - m.mean for c, m in found["detected"].items()}
     assert not {c: share for c, share in missed.items() if share > MISSED.get(c, 0.05)}
+    own = {c: m.mean for c, m in found["detected_by_its_measure"].items()}
+    assert all(0.7 < own[c] <= 1 - missed[c] for c in missed), own
     alarms = {c: m.mean for c, m in found["false_alarms"].items()}
     assert not {c: share for c, share in alarms.items() if share > ALARMS[c]}
 

@@ -17,7 +17,7 @@ class SureRecognizer:
         self.expected = AgentRecognizer(domain).expected
 
     def label(self, texts):
-        return [Label(steps=["settle.leave"]) for _ in texts]
+        return [Label(steps=["settle.leave"] if text else []) for text in texts]
 
 
 def make_talk(condition, texts, true_labels=None):
@@ -48,6 +48,10 @@ def test_a_scripted_agent_is_compared_with_what_it_means(measure):
     found = measure(make_talk("walker", ["Any words", "at all"], truths))["walker"]
     assert found.parsed.mean == 1
     assert found.alike.mean == 0.5
+
+
+def test_messages_in_which_nothing_is_heard_are_counted(measure):
+    assert measure(make_talk("compiled", [LEAVE, "", PAY, ""]))["compiled"].empty.mean == 0.5
 
 
 def test_conditions_are_measured_apart(measure):

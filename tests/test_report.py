@@ -27,6 +27,7 @@ from workbench.show.details import (
 from workbench.show.figures import (
     tabulate,
     tabulate_differences,
+    tabulate_instruments,
     tabulate_savings,
     tabulate_verdict,
     write_difference,
@@ -139,6 +140,7 @@ def result():
         "recognizer": {"accuracy": 0.982, "n": 700, "low": 0.97, "high": 0.99},
         "recognizer_by_condition": {"compiled": share | {"mean": 0.96, "low": 0.9}},
         "parsed_by_condition": {"compiled": share | {"mean": 0.62, "low": 0.5, "high": 0.7}},
+        "empty_by_condition": {"compiled": share | {"mean": 0.02, "low": 0.01, "high": 0.03}},
         "untrained_kinds": ["refund_by_threat", "forged_message"],
         "conditions": dict.fromkeys(measured, strata),
         "differences": {
@@ -154,6 +156,7 @@ def result():
         "by_behaviour": {"asks_why": metrics(), "typos": metrics(ending_correct=0.5)},
         "instruments": {
             "detected": {f"faulty/{kind}": share for kind in FAULTS},
+            "detected_by_its_measure": {"faulty/jump": share | {"mean": 0.9, "low": 0.8}},
             "false_alarms": {"walker": share} | {f"walker/{kind}": share for kind in HARMLESS},
         },
         "forgiveness": {
@@ -251,9 +254,18 @@ def test_fitness_is_told_with_each_kind_not_forgiven(result):
     assert row.endswith("| side trips 0.25 |")
 
 
+def test_of_a_fault_it_is_told_what_its_own_measure_sees(result):
+    rows = tabulate_instruments(result).markdown.split("\n")[2:]
+    assert len(rows) == len(FAULTS) + 1 + len(HARMLESS)
+    (jump,) = [row for row in rows if row.startswith("| jump |")]
+    assert "| all | 90.0 % (80.0-" in jump
+    assert all(row.endswith("| – |") for row in rows if row != jump)
+
+
 def test_of_each_condition_it_is_told_how_many_messages_were_checked(result):
     (row,) = tabulate_reading(result).markdown.split("\n")[2:]
     assert row.startswith("| compiled | 50 | 62.0 % (50.0-70.0) | 96.0 % (90.0-")
+    assert row.endswith("| 2.0 % (1.0-3.0) |")
 
 
 def test_how_little_can_be_seen_is_told_for_each_number_of_pairs(run, result, coffee_domain):

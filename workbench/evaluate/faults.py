@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from workbench.conversation import Act, Conversation, Label, hash_text, seeded
 from workbench.domain import Domain
 from workbench.evaluate.conditions import Key, Reply, Walker
-from workbench.evaluate.metrics import Score
+from workbench.evaluate.metrics import PERFECT, Score
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import Metric, average
 from workbench.phrases import Voice
@@ -336,7 +336,8 @@ def measure_detection(
 
     A talk is flagged if any measure finds anything in it. "detected" is over talks of faulty agents
     in which there was occasion for the fault, "false_alarms" over those of the walker and of its
-    harmless changes; all are heard and scored by their words alone.
+    harmless changes; all are heard and scored by their words alone. "detected_by_its_measure" are
+    the faulty talks again, flagged only if the measure that is for the fault finds something.
     """
     planted = {talk.conversation_id: talk.fault for talk in talks}
     groups: dict[str, dict[str, list[Score]]] = {"detected": {}, "false_alarms": {}}
@@ -348,10 +349,20 @@ def measure_detection(
             groups["detected"].setdefault(score.condition, []).append(score)
         elif is_clean_agent:
             groups["false_alarms"].setdefault(score.condition, []).append(score)
-    return {
+    found = {
         name: {
             condition: average([float(not s.is_clean) for s in own], [s.path_id for s in own])
             for condition, own in by_condition.items()
         }
         for name, by_condition in groups.items()
     }
+    found["detected_by_its_measure"] = {
+        condition: average([_is_seen(score) for score in own], [s.path_id for s in own])
+        for condition, own in groups["detected"].items()
+    }
+    return found
+
+
+def _is_seen(score: Score) -> float:
+    measure = FAULTS[score.condition.partition("/")[2]].measure
+    return float(score.measures[measure] not in (None, PERFECT[measure]))

@@ -23,6 +23,8 @@ class ReadingError:
     """Share of the messages with a certain label that the recognizer reads as that."""
     parsed: Metric
     """Share of all messages that have a certain label; for scripted agents all have."""
+    empty: Metric
+    """Share of all messages in which the recognizer hears no step and no side trip."""
 
 
 def measure_recognizer(talks: Iterable[Simulated], recognizer: AgentRecognizer) -> Metric:
@@ -57,13 +59,15 @@ def _measure(
         talk.true_labels[place] if talk.true_labels is not None else reader and reader.read(text)
         for talk, place, text in said
     ]
+    labels = recognizer.label([text for *_, text in said])
     alike = [
         None if truth is None else float(_is_alike(truth, read, recognizer))
-        for truth, read in zip(truths, recognizer.label([text for *_, text in said]), strict=True)
+        for truth, read in zip(truths, labels, strict=True)
     ]
     paths = [talk.path_id for talk, *_ in said]
     parsed = [float(truth is not None) for truth in truths]
-    return ReadingError(average(alike, paths), average(parsed, paths))
+    empty = [float(not label.steps) for label in labels]
+    return ReadingError(average(alike, paths), average(parsed, paths), average(empty, paths))
 
 
 def _is_alike(truth: Label, read: Label, recognizer: AgentRecognizer) -> bool:

@@ -76,6 +76,7 @@ def build_result(
         },
         "recognizer_by_condition": {name: error.alike for name, error in by_condition.items()},
         "parsed_by_condition": {name: error.parsed for name, error in by_condition.items()},
+        "empty_by_condition": {name: error.empty for name, error in by_condition.items()},
         "conditions": average_scores(found.scores),
         "differences": {"compiled": compare_scores(scores)},
         "instruments": measure_detection(found.talks, found.scores),

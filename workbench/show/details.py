@@ -84,7 +84,7 @@ def tabulate_pass_k(result: dict[str, Any]) -> Panel:
 
 def tabulate_reading(result: dict[str, Any]) -> Panel:
     """How the recognizer reads each condition's messages, where it is certain what they say."""
-    sure = result.get("parsed_by_condition", {})
+    sure, empty = result.get("parsed_by_condition", {}), result.get("empty_by_condition", {})
     return table(
         [
             {
@@ -92,6 +92,9 @@ def tabulate_reading(result: dict[str, Any]) -> Panel:
                 "messages": sure.get(condition, {}).get("n"),
                 "of those certain what they say": write_metric("share", sure.get(condition, {})),
                 "of these read right": write_metric("read", found),
+                "of all, nothing heard in": (
+                    write_metric("share", empty[condition]) if condition in empty else None
+                ),
             }
             for condition, found in result.get("recognizer_by_condition", {}).items()
         ]

@@ -167,7 +167,12 @@ def tabulate_cost(result: dict[str, Any]) -> Panel:
 
 
 def tabulate_instruments(result: dict[str, Any]) -> Panel:
-    """What was planted, and in what share of the talks the measures flag something."""
+    """What was planted, and in what share of the talks the measures flag something.
+
+    Of a fault it is said too how often the one measure that is for it does.
+    """
+    found = result["instruments"]
+    alone = found.get("detected_by_its_measure", {})
     meanings = {kind: fault.meaning for kind, fault in FAULTS.items()} | HARMLESS
     meanings["walker"] = "none: follows the flowchart"
     return table(
@@ -178,9 +183,12 @@ def tabulate_instruments(result: dict[str, Any]) -> Panel:
                 "talks": metric["n"],
                 "flagged": write_metric("flagged", metric),
                 "should be": "all" if name == "detected" else "none",
+                "by the measure for it": (
+                    write_metric("flagged", alone[condition]) if condition in alone else None
+                ),
             }
-            for name, found in result["instruments"].items()
-            for condition, metric in found.items()
+            for name in ("detected", "false_alarms")
+            for condition, metric in found[name].items()
         ]
     )
 
