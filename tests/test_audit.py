@@ -86,7 +86,7 @@ def talks():
 
 
 def test_swapped_words_are_those_of_another_act(talks, coffee_domain):
-    swapped, at = swap_words(talks, coffee_domain)
+    swapped, at = swap_words(talks, SureReader(coffee_domain), coffee_domain)
     said = {talk.conversation_id: talk.conversation.messages for talk in swapped}
     assert at == {"a": 1, "b": 0}
     assert [said[name][i].content for name, i in at.items()] == [
@@ -94,22 +94,58 @@ def test_swapped_words_are_those_of_another_act(talks, coffee_domain):
         "Yes, please.",
     ]
     assert said["a"][0] == talks[0].conversation.messages[0]
-    assert swap_words(talks, coffee_domain) == (swapped, at)
 
 
-def test_acts_that_cause_one_route_are_not_swapped(travel):
-    talks = [simulated("a", ("No.", ["reject"])), simulated("b", ("Not for me.", ["leave"]))]
-    assert swap_words(talks, travel)[1] == {"a": 0, "b": 0}
+def test_what_is_swapped_does_not_depend_on_the_order_of_the_talks(coffee_domain):
+    acts = ["confirm", "leave", "ask(cup_price)", "chat", "why"]
+    talks = [simulated(f"{i}", (f"{i} {acts[i % 5]}!", [acts[i % 5]])) for i in range(20)]
+    first, again = (
+        swap_words(given, SureReader(coffee_domain), coffee_domain)[0]
+        for given in (talks, talks[::-1])
+    )
+    assert sorted(first, key=lambda t: t.conversation_id) == sorted(
+        again, key=lambda t: t.conversation_id
+    )
+    assert len({talk.conversation.messages[0].content for talk in first}) > 5
+
+
+def test_words_are_swapped_within_a_stratum(talks, coffee_domain):
+    alone = simulated("d", ("Yes, do.", ["confirm"]), stratum="difficult")
+    assert "d" not in swap_words([*talks, alone], SureReader(coffee_domain), coffee_domain)[1]
+
+
+def test_questions_are_swapped_and_acts_that_cause_one_route_are_not(travel):
+    reader = SureReader(travel)
+    for acts in (["ask(visa)", "ask(deposit)"], ["vague(dates)", "vague(budget)"], ["no", "leave"]):
+        talks = [simulated(act, (f"I {act}.", [act])) for act in acts]
+        assert len(swap_words(talks, reader, travel)[1]) == 2
     alike = next(k for s in travel.flowchart.steps if len(k := travel.causes(s) - DETAILS) > 1)
     talks = [simulated(kind, (f"I {kind}.", [kind])) for kind in alike]
-    assert swap_words(talks, travel) == ([], {})
+    assert swap_words(talks, reader, travel) == ([], {})
+
+
+def test_what_is_heard_instead_is_waived_only_where_all_of_it_causes_the_route(travel):
+    def find(acts, heard):
+        reader = SureReader(travel)
+        reader.contradicts = lambda texts, labels: [{"acts": Reading(heard, 0.9)} for _ in texts]
+        return find_tainted([simulated("a", ("Well.", acts))], reader, travel)
+
+    assert not find(["leave"], ("leave_late",))
+    assert find(["leave"], ())
+    assert find(["confirm", "flood"], ("flood",))
+    assert find(["ask(visa)"], ("ask(deposit)",))
 
 
 def test_the_share_of_swapped_words_that_are_found_is_by_stratum(talks, coffee_domain):
-    alone = simulated("d", ("Yes, do.", ["confirm"]), stratum="difficult")
-    found = measure_swaps([*talks, alone], SureReader(coffee_domain), coffee_domain)
+    found = measure_swaps(talks, SureReader(coffee_domain), coffee_domain)
     assert (found["unseen"]["n"], found["unseen"]["share"]) == (2, 0.5)
-    assert (found["difficult"]["n"], found["difficult"]["share"]) == (1, 1.0)
+
+
+def test_what_is_found_in_another_message_is_not_the_swap(coffee_domain):
+    doubted = ("What does a cup cost?", ["give(drink=mocha)"])
+    talks = [simulated("a", doubted, ("Yes.", ["confirm"])), simulated("b", ("No.", ["leave"]))]
+    found = measure_swaps(talks, SureReader(coffee_domain), coffee_domain)
+    assert (found["unseen"]["n"], found["unseen"]["share"]) == (2, 0.0)
 
 
 def test_the_share_of_tainted_talks_is_by_stratum():

@@ -138,6 +138,7 @@ def test_sentences_heard_for_one_act_alone_teach_the_customer_s_encoder(
         "Yes, do it. Right away.": ["confirm"],
         "No, bye.": ["leave"],
         "How much? Who are you?": ["ask(cup_price)", "chat"],
+        "A latte. I will pay.": ["give(drink=latte)", "confirm"],
     }
     messages = [Message(role="user", content=text) for text in said]
     labels = [Label(acts=acts) for acts in said.values()]

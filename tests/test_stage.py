@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from workbench.design.paths import enumerate_paths
+from workbench.evaluate import stage
 from workbench.evaluate.result import plain
 from workbench.evaluate.simulation import STRATA, of_stratum
 from workbench.evaluate.stage import list_conditions, repeat_scenarios
@@ -57,6 +58,29 @@ def test_repeats_are_the_same_customers_in_other_words(scenarios):
         s.scenario_id for s in scenarios[:2]
     }
     assert [s.plan for s in again[:3]] == [scenarios[0].plan] * 3
+
+
+def test_each_reader_adapts_its_own_encoder(travel, tmp_path, monkeypatch):
+    adaptations = []
+
+    class Noted:
+        tagger = None
+
+        def __init__(self, domain, adaptation):
+            adaptations.append(adaptation)
+
+        def learn(self, talks):
+            return self
+
+    for name in ("AgentRecognizer", "CustomerRecognizer"):
+        monkeypatch.setattr(stage, name, Noted)
+    run = open_run("travel_booking", "stage", tmp_path)
+    run.write("conversations.jsonl", [])
+    run.write("scenarios.jsonl", [])
+    stage.fit_recognizers(run, travel, epochs=3)
+    assert {adaptation.epochs for adaptation in adaptations} == {3}
+    kept = {adaptation.kept.name for adaptation in adaptations}
+    assert kept == {"agent_encoder.safetensors", "customer_encoder.safetensors"}
 
 
 def test_what_stands_in_the_result_is_plain():

@@ -1,7 +1,8 @@
 """The sentence encoder trained on a domain's own wordings: what they are said for sets them apart.
 
 A sentence that was never heard then lies nearer to those that are said for the same. What that
-brings is measured by tests/bench/bench_recognizer.py, on wordings left out of the learning.
+brings in reading agents is measured by tests/bench/bench_recognizer.py, on wordings left out of the
+learning.
 """
 
 from collections.abc import Callable, Sequence

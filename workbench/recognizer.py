@@ -38,6 +38,10 @@ HALF_CONTRADICTS = 0.6
 """The same for something that shares a label with it: half of it is heard at least."""
 
 
+STATES = {"give", "misspeak"}
+"""Acts that do nothing but state details, which are looked for as values."""
+
+
 @dataclass(frozen=True)
 class Reading:
     """What a message was read as."""
@@ -345,23 +349,21 @@ class CustomerRecognizer(Recognizer):
     def learn(self, conversations: Iterable[Conversation]) -> "CustomerRecognizer":
         """Fit on what the customer says in labelled conversations."""
         texts, labels = split_pairs("user", conversations)
-        expected = [self.expected(label) for label in labels]
         if self.adaptation:
-            tagged = self._tag_sentences(texts, [found["acts"] for found in expected])
-            self.encoder = self.adaptation.adapt(self.encoder, [*tagged], [*tagged.values()])
-        self.fit(texts, expected)
+            tagged = self._tag_sentences(texts, labels)
+            self.encoder = self.adaptation.adapt(load_encoder(), [*tagged], [*tagged.values()])
+        self.fit(texts, [self.expected(label) for label in labels])
         return self
 
-    def _tag_sentences(
-        self, texts: Sequence[str], acts: Sequence[tuple[str, ...]]
-    ) -> dict[str, str]:
+    def _tag_sentences(self, texts: Sequence[str], labels: Sequence[Label]) -> dict[str, str]:
         """Sentences that are heard for one act alone, and the act; "" is giving details."""
         heard: dict[str, set[str]] = {}
-        for text, found in zip(texts, acts, strict=True):
-            # of a message with several acts it is not known which sentence is for which
-            if len(found) <= 1:
+        for text, label in zip(texts, labels, strict=True):
+            acts = self.expected(label)["acts"]
+            # of a message that does several things it is not known which sentence is for which
+            if len(acts) + any(act.kind in STATES for act in label.parsed_acts()) == 1:
                 for sentence in split_sentences(self.domain.mask(text)):
-                    heard.setdefault(sentence, set()).add("".join(found))
+                    heard.setdefault(sentence, set()).add("".join(acts))
         return {s: tags.pop() for s, tags in sorted(heard.items()) if len(tags) == 1}
 
     def expected(self, label: Label) -> dict[str, tuple[str, ...]]:
@@ -372,7 +374,7 @@ class CustomerRecognizer(Recognizer):
         acts = {
             act.kind if act.kind in {"choose", "take_over", "remind"} else act.name
             for act in label.parsed_acts()
-            if act.kind not in {"give", "misspeak"}
+            if act.kind not in STATES
         }
         return {"acts": tuple(sorted(acts))}
 

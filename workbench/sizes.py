@@ -46,7 +46,7 @@ class Size:
     """Tokens after which a reply is cut."""
 
     recognizer_epochs: int
-    """Times that the recognizer's sentence encoder goes over the sentences it learns from; at size
+    """Times that each recognizer's sentence encoder goes over the sentences it learns from; at size
     smoke it does not, and is used as it comes."""
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from workbench.conversation import Label, seeded
+from workbench.conversation import seeded
 from workbench.domain import Domain
 from workbench.evaluate.metrics import Score
 from workbench.evaluate.simulation import Simulated
@@ -31,11 +31,11 @@ def find_tainted(
     """
     talks = list(talks)
     recognizer.vectors(split_pairs("user", [talk.conversation for talk in talks])[0] or [""])
-    tainted: dict[str, dict[int, str]] = {}
+    groups, tainted = _list_groups(domain), dict[str, dict[int, str]]()
     for talk in talks:
         for i, reason, reading in misread_customer(talk.conversation, recognizer, domain):
-            acts = _kinds(talk.conversation.labels[i])
-            if reading and _is_alike(acts, {*reading.labels}, domain):
+            acts = recognizer.expected(talk.conversation.labels[i])["acts"]
+            if reading and _is_alike(acts, reading.labels, groups):
                 continue
             tainted.setdefault(talk.conversation_id, {})[i] = reason
     return tainted
@@ -55,39 +55,33 @@ def measure_taint(
 
 
 def swap_words(
-    talks: Iterable[Simulated], domain: Domain
+    talks: Iterable[Simulated], recognizer: CustomerRecognizer, domain: Domain
 ) -> tuple[list[Simulated], dict[str, int]]:
     """The talks, each with the words of one message taken from a message of other acts.
 
-    And the index of that message by id. Messages with details are neither given nor taken: details
+    And the index of that message by id. The words come from the same stratum; which acts is drawn
+    first, so that rare ones are tried too. Messages with details are neither given nor taken: those
     are looked for as values, so a wrong one is found whatever the words. A talk that has nothing to
     swap is left out.
     """
-    talks = list(talks)
-    places = {talk.conversation_id: _list_swappable(talk) for talk in talks}
-    words: dict[tuple[str, ...], set[str]] = {}
-    for talk in talks:
-        for i in places[talk.conversation_id]:
-            kinds = tuple(sorted(_kinds(talk.conversation.labels[i])))
-            words.setdefault(kinds, set()).add(talk.conversation.messages[i].content)
-    swapped, at = [], {}
-    for talk in talks:
-        rng = seeded(0, "swap_words", talk.conversation_id)
-        others = {
-            i: [
-                text
-                for kinds in sorted(words)
-                if _is_other(_kinds(talk.conversation.labels[i]), {*kinds}, domain)
-                for text in sorted(words[kinds])
+    groups, swapped, at = _list_groups(domain), [], {}
+    for own in _by_stratum(talks).values():
+        words: dict[tuple[str, ...], set[str]] = {}
+        for talk in own:
+            for i, acts in _list_swappable(talk, recognizer):
+                words.setdefault(acts, set()).add(talk.conversation.messages[i].content)
+        for talk in own:
+            choices = [
+                (i, others)
+                for i, acts in _list_swappable(talk, recognizer)
+                for others in sorted(words)
+                if {*acts}.isdisjoint(others) and not _is_alike(acts, others, groups)
             ]
-            for i in places[talk.conversation_id]
-        }
-        if able := [i for i in others if others[i]]:
-            i = at[talk.conversation_id] = rng.choice(able)
-            messages = list(talk.conversation.messages)
-            messages[i] = messages[i].model_copy(update={"content": rng.choice(others[i])})
-            conversation = talk.conversation.model_copy(update={"messages": messages})
-            swapped.append(talk.model_copy(update={"conversation": conversation}))
+            if choices:
+                rng = seeded(0, "swap_words", talk.conversation_id)
+                i, others = rng.choice(choices)
+                swapped.append(_replace_words(talk, i, rng.choice(sorted(words[others]))))
+                at[talk.conversation_id] = i
     return swapped, at
 
 
@@ -95,7 +89,7 @@ def measure_swaps(
     talks: Iterable[Simulated], recognizer: CustomerRecognizer, domain: Domain
 ) -> dict[str, dict[str, float | int | None]]:
     """By stratum, the share of swapped messages that the check finds: `swap_words`."""
-    swapped, at = swap_words(talks, domain)
+    swapped, at = swap_words(talks, recognizer, domain)
     tainted = find_tainted(swapped, recognizer, domain)
     return {
         stratum: _share_of(
@@ -105,28 +99,43 @@ def measure_swaps(
     }
 
 
-def _kinds(label: Label) -> set[str]:
-    return {act.kind for act in label.parsed_acts()}
+def _list_groups(domain: Domain) -> list[set[str]]:
+    """The acts that cause one route, for each route."""
+    return [domain.causes(step) for step in domain.flowchart.steps]
 
 
-def _is_alike(acts: Set[str], others: Set[str], domain: Domain) -> bool:
-    """Whether the flowchart takes these acts and the others for the same: they cause one route."""
-    groups = [domain.causes(step) for step in domain.flowchart.steps]
-    return any(acts & group and others <= group for group in groups)
+def _is_alike(acts: Iterable[str], others: Iterable[str], groups: list[set[str]]) -> bool:
+    """Whether the flowchart takes these acts and the others for the same: they cause one route.
+
+    Both are as `CustomerRecognizer.expected` has them. Questions are never alike: each has its own
+    answer.
+    """
+    both = [
+        {act if act.startswith("ask(") else act.partition("(")[0] for act in one}
+        for one in (acts, others)
+    ]
+    return all(both) and any(both[0] | both[1] <= group for group in groups)
 
 
-def _is_other(acts: Set[str], others: Set[str], domain: Domain) -> bool:
-    return acts.isdisjoint(others) and not _is_alike(acts, others, domain)
-
-
-def _list_swappable(talk: Simulated) -> list[int]:
-    """Indices of the customer's messages that do something, and give no detail."""
+def _list_swappable(
+    talk: Simulated, recognizer: CustomerRecognizer
+) -> list[tuple[int, tuple[str, ...]]]:
+    """Index and acts of the customer's messages that do something, and give no detail."""
     pairs = zip(talk.conversation.messages, talk.conversation.labels, strict=True)
     return [
-        i
+        (i, acts)
         for i, (message, label) in enumerate(pairs)
-        if message.role == "user" and (kinds := _kinds(label)) and not kinds & DETAILS
+        if message.role == "user"
+        and DETAILS.isdisjoint(act.kind for act in label.parsed_acts())
+        and (acts := recognizer.expected(label)["acts"])
     ]
+
+
+def _replace_words(talk: Simulated, i: int, text: str) -> Simulated:
+    messages = list(talk.conversation.messages)
+    messages[i] = messages[i].model_copy(update={"content": text})
+    conversation = talk.conversation.model_copy(update={"messages": messages})
+    return talk.model_copy(update={"conversation": conversation})
 
 
 def _by_stratum(talks: Iterable[Simulated]) -> dict[str, list[Simulated]]:
