@@ -84,7 +84,7 @@ class Adaptation:
             )
             batches = _batches(sentences, self.epochs)
             schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rates(len(batches)))
-            for batch in tqdm(batches, desc="recognizer", disable=not self.progress):
+            for batch in tqdm(batches, desc="recognizer", mininterval=5, disable=not self.progress):
                 with torch.autocast("cpu", dtype=torch.bfloat16):
                     vectors = encoder.embed(model, [sentences[i] for i in batch], MAX_TOKENS)
                 loss = functional.cross_entropy(
