@@ -10,6 +10,7 @@ from workbench.conformance import (
     STRICT,
     Aligner,
     Forgiveness,
+    ForgivenessError,
     forgive_all_but,
 )
 from workbench.flowchart import read_flowchart
@@ -246,7 +247,7 @@ def test_all_but_the_kinds_named_is_forgiven():
     assert forgive_all_but() == DEFAULT
     found = forgive_all_but("silent", "unopened")
     assert [kind for kind in KINDS if not getattr(found, kind)] == ["silent", "unopened"]
-    with pytest.raises(ValueError, match="silence is nothing to forgive; choose from answered"):
+    with pytest.raises(ForgivenessError, match='"silence" is nothing to forgive; choose from ans'):
         forgive_all_but("silence")
 
 

@@ -8,6 +8,7 @@ from test_measures import TALK, WRONG
 
 from workbench import scoring
 from workbench.__main__ import main
+from workbench.conformance import KINDS
 from workbench.conversation import Act, Label, Message
 from workbench.evaluate.labelling import CLEAR, find_choice, fit_readers, read_acts
 from workbench.evaluate.transcripts import TranscriptError
@@ -83,6 +84,15 @@ def test_what_is_not_to_be_forgiven_is_named(write, capsys, kinds, forgiven):
     options = [part for kind in kinds for part in ("--unforgiven", kind)]
     assert main(["score", str(write(later)), "--domain", str(COFFEE), *options]) == 0
     assert f"Steps forgiven per conversation: {forgiven:.2f}" in capsys.readouterr().out
+    assert main(["score", str(write(later)), "--domain", str(COFFEE), "--unforgiven", "x"]) == 2
+    assert '"x" is nothing to forgive' in capsys.readouterr().err
+
+
+def test_the_help_names_all_that_may_be_unforgiven(capsys):
+    with pytest.raises(SystemExit):
+        main(["score", "--help"])
+    shown = capsys.readouterr().out
+    assert all(kind in shown for kind in KINDS)
 
 
 @pytest.mark.usefixtures("unread")

@@ -6,7 +6,6 @@ import traceback
 from collections.abc import Sequence
 
 from workbench import __version__
-from workbench.conformance import KINDS, forgive_all_but
 from workbench.sizes import SIZES
 
 
@@ -77,8 +76,9 @@ def make_parser() -> argparse.ArgumentParser:
         "--unforgiven",
         action="append",
         default=[],
-        choices=[*KINDS, "all"],
-        help="what the alignment counts as wrong though real talk has it; may be given again",
+        metavar="KIND",
+        help="count as wrong what real talk requires: answered, unordered, side_trips, silent, "
+        "unopened or all; may be given again",
     )
     score.set_defaults(command=score_command)
     return parser
@@ -145,6 +145,7 @@ def check_command(given: argparse.Namespace) -> int:
 
 def score_command(given: argparse.Namespace) -> int:
     """Print the measures of a file of transcripts."""
+    from workbench.conformance import KINDS, forgive_all_but
     from workbench.scoring import score_file
 
     kinds = KINDS if "all" in given.unforgiven else given.unforgiven

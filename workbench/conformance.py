@@ -16,6 +16,12 @@ COLLECTING = {"slots_missing", "slots_vague"}
 """States of the slots that make a step ask for them."""
 
 
+class ForgivenessError(ValueError):
+    """What should not be forgiven is nothing that could be."""
+
+    exit_code = 2
+
+
 @dataclass(frozen=True)
 class Forgiveness:
     """What costs nothing though the flowchart has it otherwise."""
@@ -47,10 +53,12 @@ def forgive_all_but(*kinds: str) -> Forgiveness:
     """Forgiveness of everything else. Example: forgive_all_but("side_trips").side_trips is False
 
     Raises:
-        ValueError: there is no such kind.
+        ForgivenessError: there is no such kind.
     """
     if unknown := [kind for kind in kinds if kind not in KINDS]:
-        raise ValueError(f"{unknown[0]} is nothing to forgive; choose from {', '.join(KINDS)}")
+        raise ForgivenessError(
+            f'"{unknown[0]}" is nothing to forgive; choose from {", ".join(KINDS)}'
+        )
     return replace(DEFAULT, **dict.fromkeys(kinds, False))
 
 
