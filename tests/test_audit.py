@@ -5,7 +5,6 @@ import pytest
 from workbench.conversation import Conversation, Label, Message
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate.audit import (
-    DETAILS,
     describe_customers,
     find_tainted,
     measure_swaps,
@@ -16,6 +15,7 @@ from workbench.evaluate.audit import (
 from workbench.evaluate.metrics import Score
 from workbench.evaluate.simulation import Simulated
 from workbench.recognizer import CustomerRecognizer, Reading
+from workbench.synthesize.checking import DETAILS
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_practice
 

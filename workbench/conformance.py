@@ -149,22 +149,20 @@ class Aligner:
     @cached_property
     def _order(self) -> dict[str, tuple[str, int]]:
         """Of each collecting step its group, and how many steps come before it at least."""
-        order: dict[str, tuple[str, int]] = {}
+        import networkx as nx
+
         ahead = self._ahead("", frozenset())
         places = {step: len(between) for step, (_, between) in ahead.items()}
-        beside: dict[str, set[str]] = {step: set() for step in self.steps if step in self.collects}
-        for step in beside:
-            for after in beside.keys() & self._follow[step]:
-                beside[step].add(after)
-                beside[after].add(step)
-        for lead in beside:
-            todo = [lead]
-            while todo:
-                step = todo.pop()
-                if step not in order:
-                    order[step] = (lead, places[step])
-                    todo += beside[step]
-        return order
+        neighbours = nx.Graph()
+        neighbours.add_nodes_from(step for step in self.steps if step in self.collects)
+        for step in [*neighbours]:
+            followers = self._follow[step] & neighbours.nodes
+            neighbours.add_edges_from((step, after) for after in followers)
+        return {
+            step: (min(group), places[step])
+            for group in nx.connected_components(neighbours)
+            for step in group
+        }
 
     def align(
         self, said: Sequence[str], given: Given | None = None, opens: bool = True

@@ -38,8 +38,8 @@ HALF_CONTRADICTS = 0.6
 """The same for something that shares a label with it: half of it is heard at least."""
 
 
-STATES = {"give", "misspeak"}
-"""Acts that do nothing but state details, which are looked for as values."""
+GIVING = {"give", "misspeak"}
+"""Acts that do nothing but give details, which are looked for as values."""
 
 
 @dataclass(frozen=True)
@@ -361,7 +361,7 @@ class CustomerRecognizer(Recognizer):
         for text, label in zip(texts, labels, strict=True):
             acts = self.expected(label)["acts"]
             # of a message that does several things it is not known which sentence is for which
-            if len(acts) + any(act.kind in STATES for act in label.parsed_acts()) == 1:
+            if len(acts) + any(act.kind in GIVING for act in label.parsed_acts()) == 1:
                 for sentence in split_sentences(self.domain.mask(text)):
                     heard.setdefault(sentence, set()).add("".join(acts))
         return {s: tags.pop() for s, tags in sorted(heard.items()) if len(tags) == 1}
@@ -374,7 +374,7 @@ class CustomerRecognizer(Recognizer):
         acts = {
             act.kind if act.kind in {"choose", "take_over", "remind"} else act.name
             for act in label.parsed_acts()
-            if act.kind not in STATES
+            if act.kind not in GIVING
         }
         return {"acts": tuple(sorted(acts))}
 

@@ -11,13 +11,10 @@ from workbench.evaluate.metrics import Score
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import average
 from workbench.recognizer import CustomerRecognizer, split_pairs
-from workbench.synthesize.checking import misread_customer
+from workbench.synthesize.checking import DETAILS, misread_customer
 
 OFF_TALK = {"why", "ask"}
 """Acts that ask something back."""
-
-DETAILS = {"give", "misspeak", "revise"}
-"""Acts that state a value."""
 
 
 def find_tainted(
@@ -26,8 +23,8 @@ def find_tainted(
     """Talks in which a customer's words do not carry its act: id to {message index: reason}.
 
     The check reads the words, having learnt from training wordings only, so some of what it finds
-    is its own mistake: the share is an upper estimate. What is read as an act that the flowchart
-    treats alike (two acts that cause one route) is no taint.
+    is its own mistake; `measure_swaps` says how much it misses. What is read as an act that the
+    flowchart treats alike (two acts that cause one route) is no taint.
     """
     talks = list(talks)
     recognizer.vectors(split_pairs("user", [talk.conversation for talk in talks])[0] or [""])

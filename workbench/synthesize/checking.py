@@ -14,6 +14,9 @@ from workbench.facts import check_facts
 from workbench.recognizer import AgentRecognizer, CustomerRecognizer, Reading, split_pairs
 from workbench.synthesize.scenarios import Scenario
 
+DETAILS = {"give", "misspeak", "revise"}
+"""Acts that state a value."""
+
 
 class Checker:
     """Reads conversations of one fold of wordings, having learnt from the other folds."""
@@ -109,7 +112,7 @@ def misread_customer(
             yield i, f"customer reads as {_list(reading)}", reading
         meant: dict[str, list[str]] = {}
         for act in label.parsed_acts():
-            if act.kind in {"give", "revise", "misspeak"}:
+            if act.kind in DETAILS:
                 meant.setdefault(act.target, []).append(act.value)
         found = domain.find_values(text)
         if found != meant:
