@@ -287,9 +287,12 @@ class _Editor:
         place = self.rng.choice(several)
         turn = turns[place]
         late = self.rng.choice([act for act in turn.acts if act.kind == "give"])
-        early = tuple(act for act in turn.acts if act != late)
-        last = replace(turn, acts=(late,))
-        return [*turns[:place], replace(turn, acts=early), last, *turns[place + 1 :]]
+        early = [act for act in turn.acts if act != late]
+        # a message later, or two when there is enough to say meanwhile
+        cut = len(early) if len(early) < 2 or self.rng.random() < 0.5 else len(early) - 1
+        said = [acts for acts in (early[:cut], early[cut:], [late]) if acts]
+        late_turns = [replace(turn, acts=tuple(acts)) for acts in said]
+        return [*turns[:place], *late_turns, *turns[place + 1 :]]
 
     def _said_already(self, turns: list[Turn]) -> list[Turn] | None:
         places = [

@@ -14,9 +14,14 @@ from workbench.flowchart import Flowchart
 from workbench.record import Record
 from workbench.synthesize.behaviours import behave, walk_plan
 
-SIDE_TRIP_SHARE = {"train": 0.6, "valid": 0.15, "test": 0.15}
-"""Share of conversations with small talk, a stray request or an attempt to take over. There are
-more to learn from than will be met: each kind is rare, and comes in as many words as any other."""
+SIDE_TRIPS = {
+    "train": {"plain": (0.6, 0.3), "difficult": (0.6,)},
+    "valid": {"plain": (0.15,)},
+    "test": {"plain": (0.15,)},
+}
+"""How probable a first and a second side trip are (small talk, a stray request or an attempt to
+take over). There are more to learn from than will be met: each kind is rare, and comes in as many
+words as any other."""
 
 
 class Scenario(BaseModel):
@@ -62,8 +67,9 @@ def plan_scenario(
         "behaviours": behaviours,
     }
     scenario = Scenario(scenario_id="", **content)
-    if stratum == "plain" and rng.random() < SIDE_TRIP_SHARE[split]:
-        scenario = strew_side_trip(scenario, domain, rng)
+    for share in SIDE_TRIPS[split].get(stratum, ()):
+        if rng.random() < share:
+            scenario = strew_side_trip(scenario, domain, rng)
     content = scenario.model_dump(exclude={"scenario_id"})
     return scenario.model_copy(update={"scenario_id": hash_text(sorted(content.items()))})
 
