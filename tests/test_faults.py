@@ -17,7 +17,7 @@ from workbench.evaluate.faults import (
 )
 from workbench.evaluate.metrics import PERFECT, score_conversation
 from workbench.evaluate.reading_error import measure_recognizer
-from workbench.evaluate.simulation import limit_replies, simulate
+from workbench.evaluate.simulation import limit_replies, list_customers, simulate
 from workbench.evaluate.stage import score_all
 from workbench.recognizer import AgentRecognizer
 from workbench.synthesize.scenarios import plan_scenario
@@ -31,8 +31,8 @@ def scenarios(travel):
 
 
 def play(agent, travel, scenarios, recognizer, strata=("unseen",)):
-    limit = limit_replies(scenarios)
-    return simulate(agent, scenarios, strata, travel, recognizer, limit, progress=False)
+    customers, limit = list_customers(scenarios, strata), limit_replies(scenarios)
+    return list(simulate(agent, customers, travel, recognizer, limit, progress=False))
 
 
 class DeafRecognizer:

@@ -14,7 +14,7 @@ from workbench.evaluate.metrics import (
     score_conversation,
     score_transcript,
 )
-from workbench.evaluate.simulation import simulate
+from workbench.evaluate.simulation import list_customers, simulate
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,8 @@ def clean(travel):
         (s for s in plan_tests(travel, 1) if s.endings == ["success"]), key=lambda s: len(s.steps)
     )
     walker = Walker(travel, has_true_ears=True)
-    (talk,) = simulate(walker, [scenario], ["seen"], travel, MuteRecognizer(), 100, progress=False)
+    customers = list_customers([scenario], ["seen"])
+    (talk,) = simulate(walker, customers, travel, MuteRecognizer(), 100, progress=False)
     return scenario, talk
 
 

@@ -10,7 +10,7 @@ from workbench.conversation import Label
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate.conditions import ModelAgent, Reply, Walker
 from workbench.evaluate.metrics import score_conversation
-from workbench.evaluate.simulation import STRATA, Simulated, limit_replies, simulate
+from workbench.evaluate.simulation import STRATA, Simulated, limit_replies, list_customers, simulate
 from workbench.phrases import Voice
 from workbench.recognizer import AgentRecognizer
 from workbench.synthesize.scenarios import plan_scenario
@@ -55,7 +55,8 @@ def walk(domain, scenarios, agent=None, recognizer=None, limit=0):
     agent = agent or Walker(domain, has_true_ears=True)
     limit = limit or limit_replies(scenarios)
     recognizer = recognizer or MuteRecognizer()
-    return simulate(agent, scenarios, STRATA, domain, recognizer, limit, progress=False)
+    customers = list_customers(scenarios, STRATA)
+    return list(simulate(agent, customers, domain, recognizer, limit, progress=False))
 
 
 @pytest.fixture(scope="module")

@@ -3,12 +3,19 @@
 from pathlib import Path
 
 import pytest
+from test_simulation import MuteRecognizer
 
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate import stage
+from workbench.evaluate.conditions import Walker
 from workbench.evaluate.result import plain
 from workbench.evaluate.simulation import STRATA, of_stratum
-from workbench.evaluate.stage import list_conditions, repeat_scenarios
+from workbench.evaluate.stage import (
+    Condition,
+    list_conditions,
+    repeat_scenarios,
+    simulate_condition,
+)
 from workbench.evaluate.statistics import average
 from workbench.run import open_run
 from workbench.sizes import size_of
@@ -58,6 +65,45 @@ def test_repeats_are_the_same_customers_in_other_words(scenarios):
         s.scenario_id for s in scenarios[:2]
     }
     assert [s.plan for s in again[:3]] == [scenarios[0].plan] * 3
+
+
+class BrokenWalker(Walker):
+    """Breaks down after some messages, as a machine that is switched off does."""
+
+    left = 8
+
+    def reply(self, talks):
+        self.left -= 1
+        if self.left < 0:
+            raise KeyboardInterrupt
+        return super().reply(talks)
+
+
+def test_talks_that_had_ended_are_kept_when_an_evaluation_is_interrupted(
+    travel, scenarios, tmp_path
+):
+    run = open_run("travel_booking", "stage", tmp_path)
+
+    def meet(agent):
+        condition = Condition(agent, scenarios, ("seen", "difficult"))
+        return simulate_condition(run, condition, travel, MuteRecognizer(), 50, progress=False)
+
+    with pytest.raises(KeyboardInterrupt):
+        meet(BrokenWalker(travel, has_true_ears=True))
+    kept = run.read("simulated/walker.jsonl")
+    walker = Walker(travel, has_true_ears=True)
+    talks = meet(walker)
+    assert 0 < len(kept) < len(talks) == 12
+    # those that were kept are not held again, and the file has the order of the customers
+    assert len(walker.agents) == 12 - len(kept)
+    assert {talk["conversation_id"] for talk in kept} < {talk.conversation_id for talk in talks}
+    assert [talk.scenario_id for talk in talks] == [
+        s.scenario_id for sort in ("plain", "difficult") for s in scenarios if s.stratum == sort
+    ]
+    assert run.read("simulated/walker.jsonl") == [talk.model_dump() for talk in talks]
+    # nothing is left to say: its agent is not asked
+    again = Walker(travel, has_true_ears=True)
+    assert (meet(again), again.agents) == (talks, {})
 
 
 def test_each_reader_adapts_its_own_encoder(travel, tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from workbench.conversation import Label
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate.conditions import Walker
-from workbench.evaluate.simulation import limit_replies, simulate
+from workbench.evaluate.simulation import limit_replies, list_customers, simulate
 from workbench.recognizer import AgentRecognizer
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.templates import TemplateReader, tag_sentences
@@ -29,8 +29,8 @@ def test_the_walker_is_read_as_it_means_it(name, request):
     paths = enumerate_paths(domain.flowchart)[::4]
     plans = [plan_scenario(path, "test", domain, 7, 0) for path in paths]
     walker = Walker(domain, "walker/true_labels", has_true_ears=True)
-    strata, limit = ("seen", "unseen"), limit_replies(plans)
-    talks = simulate(walker, plans, strata, domain, DeafRecognizer(), limit, progress=False)
+    customers, limit = list_customers(plans, ("seen", "unseen")), limit_replies(plans)
+    talks = list(simulate(walker, customers, domain, DeafRecognizer(), limit, progress=False))
     reader, expected, right, n = TemplateReader(domain), AgentRecognizer(domain).expected, [], 0
     for talk in talks:
         for message, truth in zip(talk.conversation.messages, talk.true_labels, strict=True):

@@ -13,7 +13,7 @@ from workbench.domain import read_domain
 from workbench.evaluate.conditions import Walker
 from workbench.evaluate.metrics import score_conversation
 from workbench.evaluate.reader import Reader
-from workbench.evaluate.simulation import limit_replies, simulate
+from workbench.evaluate.simulation import limit_replies, list_customers, simulate
 from workbench.synthesize.scenarios import plan_scenario
 
 CONVERSATIONS = 1000
@@ -47,7 +47,8 @@ def main() -> None:
     times = -(-CONVERSATIONS // (len(paths) * len(STRATA)))
     scenarios = [plan_scenario(p, "test", domain, 7, n) for p in paths for n in range(times)]
     walker, limit = Walker(domain, has_true_ears=True), limit_replies(scenarios)
-    talks = simulate(walker, scenarios, STRATA, domain, MuteRecognizer(), limit, progress=False)
+    customers = list_customers(scenarios, STRATA)
+    talks = list(simulate(walker, customers, domain, MuteRecognizer(), limit, progress=False))
     talks, plans = talks[:CONVERSATIONS], {s.scenario_id: s for s in scenarios}
 
     replies = sum(talk.replies for talk in talks)

@@ -228,7 +228,8 @@ def measure_savings(
 ) -> dict[str, dict[str, Ratio]]:
     """How many times as much each prompted baseline takes, on the customers that both met.
 
-    By baseline and quantity: see `QUANTITIES`.
+    By baseline and quantity: see `QUANTITIES`. Seconds compare only where `condition` had batches
+    as large as the baselines'.
     """
     groups: dict[str, dict[tuple[str, str], Simulated]] = {}
     for talk in talks:

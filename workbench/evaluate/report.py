@@ -147,6 +147,7 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
         yield (
             "How many times as much the same customers' talks take with the procedure in the"
             " prompt of the same base model: sums over both, with 95 % intervals clustered by path."
+            " For this the compiled model meets them once more, in batches as large as theirs."
             " Tokens that no cache has are those left to read where the start of a prompt that was"
             " read before is kept. Under an orchestrator that is counted, not done: its seconds are"
             " those of a model that reads each prompt whole."

@@ -1,7 +1,7 @@
 """Customers of the test split talk to an agent, all talks a message at a time, in large batches."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Literal
 
 from pydantic import BaseModel
@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from workbench.conversation import Conversation, Label, hash_text
 from workbench.domain import Domain
-from workbench.evaluate.conditions import Agent, Reply
+from workbench.evaluate.conditions import Agent, Key, Reply
 from workbench.phrases import Voice
 from workbench.recognizer import AgentRecognizer
 from workbench.synthesize.scenarios import Scenario
@@ -58,37 +58,41 @@ def limit_replies(scenarios: Iterable[Scenario]) -> int:
     return 2 * max(len(scenario.steps) for scenario in scenarios)
 
 
-def of_stratum(scenarios: Iterable[Scenario], stratum: str, most: int = 0) -> list[Scenario]:
-    """The scenarios that customers of a stratum play, the first `most` of them; 0 means all."""
-    own = [scenario for scenario in scenarios if scenario.stratum == STRATA[stratum]]
-    return own[: most or None]
+def of_stratum(scenarios: Iterable[Scenario], stratum: str) -> list[Scenario]:
+    """The scenarios that customers of a stratum play."""
+    return [scenario for scenario in scenarios if scenario.stratum == STRATA[stratum]]
+
+
+def list_customers(
+    scenarios: Iterable[Scenario], strata: Iterable[str]
+) -> list[tuple[str, Scenario]]:
+    """Each stratum with each scenario that its customers play."""
+    scenarios = list(scenarios)
+    return [(stratum, own) for stratum in strata for own in of_stratum(scenarios, stratum)]
 
 
 def simulate(
     agent: Agent,
-    scenarios: Sequence[Scenario],
-    strata: Sequence[str],
+    customers: Sequence[tuple[str, Scenario]],
     domain: Domain,
     recognizer: AgentRecognizer,
     max_replies: int,
     progress: bool = True,
-) -> list[Simulated]:
-    """Let every scenario's customer talk to the agent once in each stratum that it belongs to.
+) -> Iterator[Simulated]:
+    """Let every customer talk to the agent, all at once; each talk comes when it has ended.
 
     The customer hears through the recognizer: words only. Only an agent that asks for true ears
     (the walker on true labels) is understood without it.
     """
-    talks: dict[tuple[str, str], Talk] = {}
-    for stratum in strata:
-        for scenario in of_stratum(scenarios, stratum):
-            ears = true_ears if agent.has_true_ears else _ears(recognizer)
-            manner = next(p.manner for p in domain.personas if p.id == scenario.persona)
-            voice = Voice("train" if stratum == "seen" else "test", None, manner)
-            talks[stratum, scenario.scenario_id] = open_talk(
-                domain, scenario, voice, max_replies, ears
-            )
+    talks: dict[Key, Talk] = {}
+    for stratum, scenario in customers:
+        ears = true_ears if agent.has_true_ears else _ears(recognizer)
+        manner = next(p.manner for p in domain.personas if p.id == scenario.persona)
+        voice = Voice("train" if stratum == "seen" else "test", None, manner)
+        talks[stratum, scenario.scenario_id] = open_talk(domain, scenario, voice, max_replies, ears)
     costs = {key: Reply("", 0, 0, 0.0) for key in talks}
     bar = tqdm(total=len(talks), desc=agent.name, disable=not progress, unit="talk")
+    by_id = {scenario.scenario_id: scenario for _, scenario in customers}
     open_keys = list(talks)
     agent.begin(talks)
     while open_keys:
@@ -107,15 +111,12 @@ def simulate(
                 cached_tokens=total.cached_tokens + reply.cached_tokens,
             )
             talks[key].hear_agent(reply.text, reply.label)
-        still = [key for key in open_keys if not talks[key].is_over]
-        bar.update(len(open_keys) - len(still))
-        open_keys = still
+        for stratum, name in (key for key in open_keys if talks[key].is_over):
+            key = stratum, name
+            yield _finish(agent, stratum, by_id[name], talks[key], costs[key], recognizer)
+            bar.update()
+        open_keys = [key for key in open_keys if not talks[key].is_over]
     bar.close()
-    by_id = {scenario.scenario_id: scenario for scenario in scenarios}
-    return [
-        _finish(agent, stratum, by_id[scenario_id], talk, costs[stratum, scenario_id], recognizer)
-        for (stratum, scenario_id), talk in talks.items()
-    ]
 
 
 def _ears(recognizer: AgentRecognizer):

@@ -18,7 +18,7 @@ from workbench.conformance import (
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
-from workbench.evaluate.conditions import Agent, ModelAgent, Walker
+from workbench.evaluate.conditions import Agent, Key, ModelAgent, Walker
 from workbench.evaluate.faults import is_instrument, make_instruments, write_faulty_practice
 from workbench.evaluate.metrics import Score, score_conversation
 from workbench.evaluate.orchestrated import OrchestratedAgent
@@ -28,6 +28,7 @@ from workbench.evaluate.simulation import (
     STRATA,
     Simulated,
     limit_replies,
+    list_customers,
     of_stratum,
     simulate,
 )
@@ -42,6 +43,10 @@ FIT_CONVERSATIONS = 500
 
 REPEATED = "compiled/repeated"
 """The compiled model before the same customers again and again: for pass^k alone."""
+
+PAIRED = "compiled/paired"
+"""The compiled model before the prompted baselines' customers, in batches as large as theirs: for
+what compiling saves alone."""
 
 COUNTS = (
     "test_scenarios",
@@ -90,8 +95,8 @@ def evaluate(
 ) -> dict[str, Any]:
     """Simulate and score all conditions; writes `simulated/`, `scores.jsonl` and `result.json`.
 
-    Conditions already simulated with the same inputs are not run again. `margin` is how much worse
-    still counts as "as good"; choose it before looking. Returns the result.
+    Conversations already simulated with the same inputs are not held again. `margin` is how much
+    worse still counts as "as good"; choose it before looking. Returns the result.
     """
     start = time.perf_counter()
     with run.lock():
@@ -121,9 +126,12 @@ def _simulate_all(
         run, domain, settings.recognizer_epochs, progress
     )
     limit = limit_replies(tests)
-    talks: list[Simulated] = []
-    for condition in list_conditions(run, domain, settings, base, scenarios):
-        talks += _simulate_once(run, condition, domain, agent_reader, limit, progress)
+
+    def meet(condition: Condition) -> list[Simulated]:
+        return simulate_condition(run, condition, domain, agent_reader, limit, progress)
+
+    conditions = list_conditions(run, domain, settings, base, scenarios)
+    talks = [talk for condition in conditions for talk in meet(condition)]
     scores = score_all(talks, scenarios, domain)
     run.write("scores.jsonl", scores)
     measured = [talk for talk in talks if not is_instrument(talk.condition)]
@@ -131,17 +139,17 @@ def _simulate_all(
         kind: score_all(measured, scenarios, domain, forgive_all_but(kind)) for kind in KINDS
     }
     unforgiven["all"] = score_all(measured, scenarios, domain, STRICT)
-    few = of_stratum(scenarios, "unseen", settings.baseline_scenarios)
-    repeated = repeat_scenarios(few, settings.repeats)
-    agent = ModelAgent(REPEATED, run.file("model"), settings.max_new_tokens)
-    again = _simulate_once(
-        run, Condition(agent, repeated, ("unseen",)), domain, agent_reader, limit, progress
-    )
+    model, some = run.file("model"), _first_of_each(scenarios, settings.baseline_scenarios)
+    paired = meet(Condition(ModelAgent(PAIRED, model, settings.max_new_tokens), some))
+    repeated = repeat_scenarios(of_stratum(some, "unseen"), settings.repeats)
+    agent = ModelAgent(REPEATED, model, settings.max_new_tokens)
     originals = [
         score.model_copy(update={"scenario_id": score.scenario_id.partition("/")[0]})
-        for score in score_all(again, repeated, domain)
+        for score in score_all(meet(Condition(agent, repeated, ("unseen",))), repeated, domain)
     ]
-    return Evaluated(scenarios, talks, scores, unforgiven, originals, agent_reader, customer_reader)
+    return Evaluated(
+        scenarios, talks, scores, unforgiven, originals, paired, agent_reader, customer_reader
+    )
 
 
 def list_conditions(
@@ -194,29 +202,31 @@ def repeat_scenarios(scenarios: Iterable[Scenario], n: int) -> list[Scenario]:
     ]
 
 
-def _simulate_once(
+def simulate_condition(
     run: Run,
     condition: Condition,
     domain: Domain,
     recognizer: AgentRecognizer,
     limit: int,
-    progress: bool,
+    progress: bool = True,
 ) -> list[Simulated]:
-    agent, strata = condition.agent, condition.strata
+    """The condition's talks, those that an interrupted evaluation has kept among them."""
+    agent, customers = condition.agent, list_customers(condition.scenarios, condition.strata)
     name = f"simulated/{agent.name.replace('/', '_')}.jsonl"
-    done = run.read(name, Simulated, missing_ok=True)
-    wanted = {(s, own.scenario_id) for s in strata for own in of_stratum(condition.scenarios, s)}
-    if {(talk.stratum, talk.scenario_id) for talk in done} == wanted:
-        return done
-    start = time.perf_counter()
-    talks = simulate(agent, condition.scenarios, strata, domain, recognizer, limit, progress)
-    run.write(name, talks)
-    seconds = run.manifest["evaluate"].get("seconds_by_condition", {})
-    run.record(
-        "evaluate",
-        seconds_by_condition=seconds | {agent.name: round(time.perf_counter() - start, 1)},
-    )
-    return talks
+    done = {_key(talk): talk for talk in run.read(name, Simulated, missing_ok=True)}
+    wanted = [(stratum, scenario.scenario_id) for stratum, scenario in customers]
+    left = [own for own, key in zip(customers, wanted, strict=True) if key not in done]
+    if left:
+        for talk in simulate(agent, left, domain, recognizer, limit, progress):
+            # a talk that has ended is kept, whatever happens to the others
+            run.append(name, [talk])
+            done[_key(talk)] = talk
+        run.write(name, [done[key] for key in wanted])
+    return [done[key] for key in wanted]
+
+
+def _key(talk: Simulated) -> Key:
+    return talk.stratum, talk.scenario_id
 
 
 def score_all(
