@@ -244,17 +244,35 @@ def test_scores_are_averaged_by_condition_and_stratum():
     assert (fitness.mean, fitness.n, fitness.unscored) == (1, 1, 1)
 
 
-def test_conditions_are_compared_on_the_customers_both_met():
-    def make(condition, scenario, value):
-        names = {"conversation_id": "x", "scenario_id": scenario, "path_id": scenario}
-        measures = dict.fromkeys(MEASURES, value)
-        return Score(
-            **names, condition=condition, stratum="seen", measures=measures, faults=[], wrong={}
-        )
+def make_score(condition, scenario, measures):
+    names = {"conversation_id": "x", "scenario_id": scenario, "path_id": scenario}
+    return Score(
+        **names, condition=condition, stratum="seen", measures=measures, faults=[], wrong={}
+    )
 
+
+def test_conditions_are_compared_on_the_customers_both_met():
     rows = [("compiled", "a", 1.0), ("compiled", "b", 1.0), ("compiled", "c", None)]
     rows += [("floor/base", "b", 0.0), ("floor/base", "c", 0.0), ("other", "z", 1.0)]
-    differences = compare_scores(make(*row) for row in rows)
+    differences = compare_scores(
+        make_score(condition, scenario, dict.fromkeys(MEASURES, value))
+        for condition, scenario, value in rows
+    )
     assert list(differences) == ["floor/base"]
     found = differences["floor/base"]["seen"]["ending_correct"]
     assert (found.mean, found.n, found.unscored) == (1, 1, 1)
+
+
+def test_the_chances_of_headline_measures_are_adjusted_as_one_family():
+    perfect = {"ending_correct": 1.0, "facts_right": 1.0, "overrun": 0.0}
+    scores = []
+    for number in range(12):
+        worse = perfect | {"ending_correct": 0.0, "facts_right": float(number > 2)}
+        scores.append(make_score("compiled", f"s{number}", perfect))
+        scores.append(make_score("floor/base", f"s{number}", worse))
+    found = compare_scores(scores)["floor/base"]["seen"]
+    endings, facts = found["ending_correct"], found["facts_right"]
+    assert (endings.p, facts.p) == (pytest.approx(2 / 2**12), pytest.approx(0.25))
+    # the smaller of the family's two counts twice; other measures are in no family
+    assert (endings.p_adjusted, facts.p_adjusted) == (pytest.approx(4 / 2**12), facts.p)
+    assert found["overrun"].p_adjusted is None

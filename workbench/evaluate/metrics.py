@@ -9,7 +9,7 @@ from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
 from workbench.evaluate.reader import Reader
 from workbench.evaluate.simulation import Simulated
-from workbench.evaluate.statistics import Difference, Metric, average, compare
+from workbench.evaluate.statistics import Difference, Metric, adjust_holm, average, compare
 from workbench.synthesize.scenarios import Scenario
 
 MEASURES = {
@@ -30,6 +30,9 @@ PERFECT = dict.fromkeys(MEASURES, 1.0) | dict.fromkeys(
     ("premature_ending", "overrun", "invalid_moves", "reasked"), 0.0
 )
 """What each measure is in a conversation with nothing wrong."""
+
+HEADLINE = ("ending_correct", "facts_right", "reasked", "fitness", "branch_correct")
+"""The measures that are shown first; their differences are one family of tests."""
 
 
 class Score(BaseModel):
@@ -187,6 +190,7 @@ def compare_scores(
     """What a condition has more than each other, on the customers that both met.
 
     By the other's name, stratum and measure. Where the two share no customer, there is nothing.
+    P values of headline measures are adjusted over all others and strata.
     """
     groups: dict[tuple[str, str], dict[str, Score]] = {}
     for score in scores:
@@ -205,4 +209,13 @@ def compare_scores(
             )
             for measure in MEASURES
         }
+    family = {
+        (other, stratum, measure): found[measure]
+        for other, strata in differences.items()
+        for stratum, found in strata.items()
+        for measure in HEADLINE
+    }
+    p_values = {key: found.p for key, found in family.items() if found.p is not None}
+    for key, p in adjust_holm(p_values).items():
+        family[key].p_adjusted = p
     return differences

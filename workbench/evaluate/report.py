@@ -8,7 +8,7 @@ from typing import Any
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
 from workbench.evaluate.curve import Point, list_swept, read_curve
-from workbench.evaluate.metrics import MEASURES, Score
+from workbench.evaluate.metrics import HEADLINE, MEASURES, Score
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
 from workbench.run import Run
@@ -25,7 +25,6 @@ from workbench.show.details import (
     tabulate_reading,
 )
 from workbench.show.figures import (
-    HEADLINE,
     plot_endings,
     tabulate,
     tabulate_cost,

@@ -40,6 +40,8 @@ class Difference(BaseModel):
     p: float | None
     """Exact McNemar where all values are 0 or 1, else Wilcoxon's signed ranks; two-sided. Where
     a path has several pairs, they change sign together."""
+    p_adjusted: float | None = None
+    """The same adjusted by Holm over a family of differences; None in none."""
     cliffs_delta: float | None
     """P(first > second) - P(first < second) of values drawn from each, -1 to 1."""
     unscored: int

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from workbench.evaluate.faults import is_instrument
-from workbench.show.figures import HEADLINE, write_metric
+from workbench.evaluate.metrics import HEADLINE
+from workbench.show.figures import write_metric
 from workbench.show.picture import Panel
 from workbench.show.table import table
 

@@ -12,12 +12,11 @@ from workbench.evaluate.breakdown import (
     verdict,
 )
 from workbench.evaluate.faults import FAULTS, HARMLESS, is_instrument
-from workbench.evaluate.statistics import Difference, adjust_holm
+from workbench.evaluate.metrics import HEADLINE
+from workbench.evaluate.statistics import Difference
 from workbench.show.charts import Interval, intervals
 from workbench.show.picture import Panel, Picture
 from workbench.show.table import table
-
-HEADLINE = ("ending_correct", "facts_right", "reasked", "fitness", "branch_correct")
 
 
 def tabulate(result: dict[str, Any], measures: Iterable[str] = HEADLINE) -> Panel:
@@ -94,37 +93,26 @@ def _say_met(found: Mapping[str, Any]) -> str:
     return "yes, the interval too" if found["is_sure"] else "yes"
 
 
-def tabulate_differences(result: dict[str, Any], measures: Iterable[str] = HEADLINE) -> Panel:
+def tabulate_differences(result: dict[str, Any]) -> Panel:
     """What the compiled model has more than each other condition, customer by customer.
 
     The column "endings are" says what is shown: better, as good within the margin, worse, or open.
     """
-    found, measures = result["differences"]["compiled"], list(measures)
-    p_values = {
-        (condition, stratum, measure): difference["p"]
-        for condition, strata in found.items()
-        for stratum, by_measure in strata.items()
-        for measure, difference in by_measure.items()
-        if measure in measures and difference["p"] is not None
-    }
-    adjusted, rows = adjust_holm(p_values), []
-    for condition, strata in found.items():
-        for stratum, by_measure in strata.items():
-            row = {"compiled beside": condition, "customers": stratum}
-            row["pairs"] = max(difference["n"] for difference in by_measure.values())
-            if "ending_correct" in measures:
-                endings = Difference(**by_measure["ending_correct"])
-                margin = result.get("margin", MARGIN)
-                row["endings are"] = judge_difference("ending_correct", endings, margin) or None
-            for measure in measures:
-                row[measure] = write_difference(
-                    measure, by_measure[measure], adjusted.get((condition, stratum, measure))
-                )
-            rows.append(row)
+    margin, rows = result.get("margin", MARGIN), []
+    for condition, strata in result["differences"]["compiled"].items():
+        for stratum, found in strata.items():
+            endings = Difference(**found["ending_correct"])
+            row = {
+                "compiled beside": condition,
+                "customers": stratum,
+                "pairs": max(difference["n"] for difference in found.values()),
+                "endings are": judge_difference("ending_correct", endings, margin) or None,
+            }
+            rows.append(row | {name: write_difference(name, found[name]) for name in HEADLINE})
     return table(rows)
 
 
-def write_difference(measure: str, difference: Mapping[str, Any], p: float | None) -> str:
+def write_difference(measure: str, difference: Mapping[str, Any]) -> str:
     """Example: "+79.0 points (61.2 to 93.0), p < 0.001"."""
     if difference["mean"] is None:
         return "no pair scored"
@@ -133,6 +121,7 @@ def write_difference(measure: str, difference: Mapping[str, Any], p: float | Non
         f"{scale * difference[name]:{sign}.{digits}f}"
         for name, sign in (("mean", "+"), ("low", ""), ("high", ""))
     )
+    p = difference["p_adjusted"]
     chance = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     return f"{mean}{unit} ({low} to {high}), {chance}"
 
