@@ -163,13 +163,17 @@ def _show_details(result: dict[str, Any]) -> Iterable[Part]:
     if result.get("by_hub"):
         yield "## Hub by hub"
         yield tabulate_hubs(result)
-        yield "Share of decisions whose route the customer's acts allow; n counts decisions."
+        yield (
+            "Share of decisions whose route the customer's acts allow; n counts decisions."
+            f" {_say_read(result)}"
+        )
     if result.get("by_ending"):
         yield "## Ending by ending"
         yield tabulate_endings(result)
         yield (
             "Conversations of the compiled model: which ending the scenario accepts, and which was"
             " reached. A customer whose patience runs out may be let go, whatever stands here."
+            f" {_say_read(result)}"
         )
     if result.get("by_behaviour"):
         yield "## Behaviour by behaviour"
@@ -177,15 +181,15 @@ def _show_details(result: dict[str, Any]) -> Iterable[Part]:
         yield (
             "Conversations of the compiled model, in each behaviour that the customer shows: one"
             " with two behaviours stands in two rows, so rows are not independent."
+            f" {_say_read(result)}"
         )
-
     if result.get("pass_k"):
         yield "## The same customers again"
         yield tabulate_pass_k(result)
         yield (
             "Each customer of unseen wordings meets the compiled model several times, in other"
             " words each time. Served well: the right ending and not before its time, all facts"
-            " right, and no route that the customer's acts do not allow."
+            f" right, and no route that the customer's acts do not allow. {_say_read(result)}"
         )
     if result.get("forgiveness"):
         yield "## What is forgiven"
@@ -195,6 +199,7 @@ def _show_details(result: dict[str, Any]) -> Iterable[Part]:
             " on record (answered); questions in a row may come in any order, routes without words"
             " go unsaid (silent), and so does the opening where the customer speaks first."
             " Without one of these, or all, it counts as a step too many or one missing."
+            f" {_say_read(result)}"
         )
 
 
@@ -326,6 +331,12 @@ def _explain_reading(result: dict[str, Any]) -> str:
     )
 
 
+def _say_read(result: dict[str, Any]) -> str:
+    """What stands beside a table that rests on what was read."""
+    found = result["recognizer"] | {"mean": result["recognizer"]["accuracy"]}
+    return f"The recognizer behind it reads {write_metric('read', found)} of messages right."
+
+
 def _explain_differences(result: dict[str, Any]) -> str:
     margin = 100 * result.get("margin", MARGIN)
     rows = [m for strata in result["differences"]["compiled"].values() for m in strata.values()]
@@ -342,7 +353,8 @@ def _explain_differences(result: dict[str, Any]) -> str:
         " changing sign together, adjusted by Holm over this table. Endings are as good only where"
         f" the whole interval lies above a loss of {margin:g} points, a margin set beforehand"
         " (a claim for each row, not adjusted for how many there are);"
-        " open says that neither that nor a difference is shown. How little can be seen: against"
+        f" open says that neither that nor a difference is shown. {_say_read(result)} How little"
+        " can be seen: against"
         f" 95 %, in four of five repetitions, {shown}.{spans}"
     )
 
