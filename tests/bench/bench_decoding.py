@@ -11,7 +11,8 @@ replies and a customer's written ones, turn after turn, by the likeliest token.
 
 Memory is the peak beyond the loaded model, looked at 50 times a second. CPU seconds count all
 threads and stay comparable on a busy machine. Name a compiled model with --model: a base model
-often knows no end, and replies of equal length hide what batches gain.
+often knows no end, and replies of equal length hide what batches gain. It exits with 1 if batches
+are not `BAR` times as fast as one by one.
 """
 
 import argparse
@@ -31,6 +32,9 @@ from workbench.evaluate.procedure_prompt import write_procedure_prompt
 from workbench.models import device_and_dtype, prepare_process
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_talk
+
+BAR = 5.0
+"""Times as many tokens a second as one by one that batches must write."""
 
 
 def list_customers(n_talks: int, n_turns: int) -> list[list[Message]]:
@@ -168,12 +172,16 @@ def main() -> None:
 
         options.model = str(resolve_base_model("smollm2").folder)
     pairs = [("batched", "one by one"), ("shared", "unshared")]
-    for ours, other in pairs if options.prompt else pairs[:1]:
-        compare(ours, other, options)
+    paces = [compare(*pair, options) for pair in (pairs if options.prompt else pairs[:1])]
+    if paces[0] < BAR:
+        raise SystemExit(f"batches are {paces[0]:.1f} times as fast, and should be {BAR:g} times")
 
 
-def compare(ours: str, other: str, options: argparse.Namespace) -> None:
-    """Measure two ways and print what each took and the ratios of ours to the other."""
+def compare(ours: str, other: str, options: argparse.Namespace) -> float:
+    """Measure two ways and print what each took and the ratios of ours to the other.
+
+    Returns how many times the tokens a second ours writes.
+    """
     found = {}
     for way in (other, ours):
         # a process each: what one leaves behind is no memory of the other
@@ -191,6 +199,7 @@ def compare(ours: str, other: str, options: argparse.Namespace) -> None:
         f"{ours} beside {other}: {pace:.1f} times the tokens a second, {cpu_pace:.1f} times"
         f" a CPU second, {memory:.2f} times the memory"
     )
+    return pace
 
 
 if __name__ == "__main__":

@@ -58,10 +58,9 @@ def main() -> None:
     print(f"{len(talks)} conversations, {messages} messages, {replies} of them the agent's")
     missed = []
 
-    def compare(name, seconds, what, bar, reached, unit):
-        print(
-            f"{name:<22}{seconds:7.2f} s   {what}   {reached / bar:.2f} of the bar of {bar} {unit}"
-        )
+    def compare(name, seconds, each, bar, reached, unit):
+        share = f"{reached / bar:.2f} of the bar of {bar:g} {unit}"
+        print(f"{name:<22}{seconds:7.2f} s   {each}   {share}")
         if reached > bar:
             missed.append(name)
 
