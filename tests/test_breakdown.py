@@ -111,13 +111,18 @@ def test_savings_are_of_the_customers_that_both_met_with_and_without_a_cache():
     own = [make_talk(i, "compiled", prompt_tokens=100 + i, cached_tokens=50) for i in range(8)]
     costs = {"prompt_tokens": 1000, "cached_tokens": 900, "seconds": 2.0}
     others = [make_talk(i, "in_context/base", **costs) for i in range(4)]
-    found = measure_savings([*own, *others, make_talk(1, "floor/base", prompt_tokens=9)])
+    floor = make_talk(1, "floor/base", prompt_tokens=9)
+    found = measure_savings([*own, *others, floor], "compiled")
     assert list(found) == ["in_context/base"]
     ratio = found["in_context/base"]["prompt_tokens"]
     assert (ratio.n, ratio.mean) == (4, pytest.approx(4000 / 406))
     assert found["in_context/base"]["tokens_read"].mean == pytest.approx(400 / 206)
+    # of a talk that was resumed with fewer beside it, seconds and caches tell nothing
+    resumed = others[0].model_copy(update={"at_once": 3})
+    found = measure_savings([*own, resumed, *others[1:]], "compiled")["in_context/base"]
+    assert (found["prompt_tokens"].n, found["tokens_read"].n, found["seconds"].n) == (4, 3, 3)
     # the compiled model took no seconds here: there is nothing to divide by
-    assert found["in_context/base"]["seconds"].mean is None
+    assert found["seconds"].mean is None
 
 
 RESULT = {

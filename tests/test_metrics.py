@@ -265,14 +265,25 @@ def test_conditions_are_compared_on_the_customers_both_met():
 
 def test_the_chances_of_headline_measures_are_adjusted_as_one_family():
     perfect = {"ending_correct": 1.0, "facts_right": 1.0, "overrun": 0.0}
+    worse = {"ending_correct": 0.0, "facts_right": 1.0, "overrun": 1.0}
     scores = []
     for number in range(12):
-        worse = perfect | {"ending_correct": 0.0, "facts_right": float(number > 2)}
-        scores.append(make_score("compiled", f"s{number}", perfect))
-        scores.append(make_score("floor/base", f"s{number}", worse))
-    found = compare_scores(scores)["floor/base"]["seen"]
-    endings, facts = found["ending_correct"], found["facts_right"]
-    assert (endings.p, facts.p) == (pytest.approx(2 / 2**12), pytest.approx(0.25))
-    # the smaller of the family's two counts twice; other measures are in no family
-    assert (endings.p_adjusted, facts.p_adjusted) == (pytest.approx(4 / 2**12), facts.p)
-    assert found["overrun"].p_adjusted is None
+        name = f"s{number}"
+        scores.append(make_score("compiled", name, perfect))
+        scores.append(make_score("floor/base", name, worse))
+        scores.append(make_score("in_context/base", name, worse if number < 3 else perfect))
+    # the same customers once more, in another stratum
+    scores += [score.model_copy(update={"stratum": "unseen"}) for score in scores]
+    found = compare_scores(scores)
+    endings = {
+        (other, stratum): by_measure["ending_correct"]
+        for other, strata in found.items()
+        for stratum, by_measure in strata.items()
+    }
+    # two others, two strata, two headline measures that were taken: eight in the family
+    smallest = [endings["floor/base", stratum] for stratum in ("seen", "unseen")]
+    assert [one.p_adjusted for one in smallest] == [pytest.approx(8 * 2 / 2**12)] * 2
+    assert endings["in_context/base", "seen"].p == pytest.approx(0.25)
+    assert endings["in_context/base", "seen"].p_adjusted == 1
+    # the other measures are in no family
+    assert found["floor/base"]["seen"]["overrun"].p_adjusted is None

@@ -147,7 +147,7 @@ def check_result(result):
     assert measured == {"walker/true_labels", "walker", "compiled", "floor/base", *prompted}
     assert set(result["savings"]) == prompted
     counts = {name: found["conversations"] for name, found in result["cost"].items()}
-    assert counts["compiled/paired"] == counts["in_context/base"] < counts["compiled"]
+    assert counts["compiled/as_baselines"] == counts["in_context/base"] < counts["compiled"]
     assert set(result["conditions"]["compiled"]) == set(STRATA)
     assert set(result["differences"]["compiled"]) == measured - {"compiled"}
     assert result["instruments"]["false_alarms"]["walker"]["n"] == 15

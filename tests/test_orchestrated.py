@@ -28,6 +28,9 @@ class ScriptedModel:
         self.letters = list(letters)
         self.batches, self.prompts = [], []
 
+    def load(self):
+        return self
+
     def reply(self, batch, max_new_tokens):
         self.note("write", batch)
         return [models.Reply(f"part {len(self.prompts)}", 10, 3, 0.5) for _ in batch]

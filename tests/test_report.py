@@ -392,11 +392,14 @@ def test_a_report_names_the_kinds_of_customers_that_training_never_shows(
     assert "- untrained: the same in kinds that training never shows" in text
 
 
-def test_the_reading_error_stands_beside_every_table_that_rests_on_it(run, result, coffee_domain):
+def test_the_reading_error_stands_in_every_part_that_rests_on_it(run, result, coffee_domain):
+    result["pass_k"] = {1: metrics()["ending_correct"]}
     write_report(run, coffee_domain, result)
-    sections = run.file("report.md").read_text().split("\n## ")
-    resting = ("Beside the other", "Hub by", "Ending by", "Behaviour by", "What is forgiven")
-    error = "The recognizer behind it reads 98.2 % (97.0-99.0) of messages right."
-    own = [section for section in sections if section.startswith(resting)]
-    assert len(own) == len(resting)
-    assert all(error in section for section in own)
+    sections = run.file("report.md").read_text().split("\n## ")[1:]
+    error = "reads 98.2 % (97.0-99.0) of"
+    # no step is read in these: bars and costs are taken from the parts that say it
+    others = ("What was wished", "What compiling saves", "People by", "Judge")
+    shown = ("How much training", "Where compiled", "The worst", "no heading")
+    without = [section for section in sections if error not in section]
+    assert [section for section in without if not section.startswith((*others, *shown))] == []
+    assert any(section.startswith("The same customers again") for section in sections)

@@ -1,5 +1,6 @@
 """The stage: which conditions meet which customers, and what stands in the result."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -96,14 +97,36 @@ def test_talks_that_had_ended_are_kept_when_an_evaluation_is_interrupted(
     assert 0 < len(kept) < len(talks) == 12
     # those that were kept are not held again, and the file has the order of the customers
     assert len(walker.agents) == 12 - len(kept)
+    assert {talk.at_once for talk in talks} == {12, 12 - len(kept)}
     assert {talk["conversation_id"] for talk in kept} < {talk.conversation_id for talk in talks}
     assert [talk.scenario_id for talk in talks] == [
         s.scenario_id for sort in ("plain", "difficult") for s in scenarios if s.stratum == sort
     ]
     assert run.read("simulated/walker.jsonl") == [talk.model_dump() for talk in talks]
-    # nothing is left to say: its agent is not asked
+    # where nothing is left to say no agent is asked, and what an interruption left is put in order
+    run.write("simulated/walker.jsonl", [*reversed(talks), talks[0]])
     again = Walker(travel, has_true_ears=True)
     assert (meet(again), again.agents) == (talks, {})
+    assert run.read("simulated/walker.jsonl") == [talk.model_dump() for talk in talks]
+
+
+def test_an_evaluation_in_parts_counts_the_time_of_all_of_them(tmp_path):
+    run = open_run("travel_booking", "stage", tmp_path)
+    run.record("evaluate", seconds=50)
+
+    def begin():
+        with stage.count_seconds(run):
+            run.write("simulated/walker.jsonl", [{}])
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        begin()
+    after = run.manifest["evaluate"]["seconds"]
+    assert 50 <= after < 60
+    # only looked at again, it takes nothing
+    with stage.count_seconds(run):
+        time.sleep(0.2)
+    assert run.manifest["evaluate"]["seconds"] == after
 
 
 def test_each_reader_adapts_its_own_encoder(travel, tmp_path, monkeypatch):

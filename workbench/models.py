@@ -51,6 +51,11 @@ class LocalModel:
             raise ModelError(f"{self.folder} holds no model; train one first, or name another")
         prepare_process()
 
+    def load(self) -> "LocalModel":
+        """Read the weights now, not in the time of the first reply."""
+        _ = self._loaded
+        return self
+
     def reply(
         self,
         batch: Sequence[Sequence[Message | dict[str, Any]]],

@@ -18,6 +18,9 @@ from workbench.evaluate.statistics import (
 MARGIN = 0.05
 """How much worse still counts as "as good", unless an evaluation says otherwise."""
 
+AS_BASELINES = "compiled/as_baselines"
+"""The compiled model before the prompted baselines' customers alone: for what compiling saves."""
+
 QUANTITIES = {
     "prompt_tokens": "tokens of prompts",
     "tokens_read": "tokens of prompts that no cache has",
@@ -26,6 +29,9 @@ QUANTITIES = {
     "replies": "replies",
 }
 """What is compared of the same customers' talks, without and with a prefix cache."""
+
+BATCHED = ("tokens_read", "seconds")
+"""Those that depend on how many talks are held at once."""
 
 
 @dataclass(frozen=True)
@@ -224,29 +230,32 @@ def average_by_behaviour(
 
 
 def measure_savings(
-    talks: Iterable[Simulated], condition: str = "compiled"
+    talks: Iterable[Simulated], condition: str = AS_BASELINES
 ) -> dict[str, dict[str, Ratio]]:
     """How many times as much each prompted baseline takes, on the customers that both met.
 
-    By baseline and quantity: see `QUANTITIES`. Seconds compare only where `condition` had batches
-    as large as the baselines'.
+    By baseline and quantity: see `QUANTITIES`. Seconds, and tokens that no cache has, are compared
+    only where both talks were begun with as many others.
     """
     groups: dict[str, dict[tuple[str, str], Simulated]] = {}
     for talk in talks:
         groups.setdefault(talk.condition, {})[talk.stratum, talk.scenario_id] = talk
     own, savings = groups.get(condition, {}), {}
     for other, theirs in groups.items():
-        shared = [key for key in own if key in theirs]
-        if other.partition("/")[0] in ("in_context", "orchestrated") and shared:
-            savings[other] = {
-                quantity: compare_ratio(
-                    [_count(theirs[key], quantity) for key in shared],
-                    [_count(own[key], quantity) for key in shared],
-                    [own[key].path_id for key in shared],
-                )
-                for quantity in QUANTITIES
-            }
+        pairs = [(theirs[key], own[key]) for key in own if key in theirs]
+        if other.partition("/")[0] in ("in_context", "orchestrated") and pairs:
+            savings[other] = {quantity: _compare_cost(pairs, quantity) for quantity in QUANTITIES}
     return savings
+
+
+def _compare_cost(pairs: Sequence[tuple[Simulated, Simulated]], quantity: str) -> Ratio:
+    if quantity in BATCHED:
+        pairs = [(one, other) for one, other in pairs if one.at_once == other.at_once]
+    return compare_ratio(
+        [_count(one, quantity) for one, _ in pairs],
+        [_count(other, quantity) for _, other in pairs],
+        [one.path_id for one, _ in pairs],
+    )
 
 
 def _count(talk: Simulated, quantity: str) -> float:

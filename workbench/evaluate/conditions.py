@@ -64,7 +64,7 @@ class ModelAgent:
     def begin(self, talks: dict[Key, Talk]) -> None:
         from workbench.models import LocalModel
 
-        self.model = LocalModel(self.folder)
+        self.model = LocalModel(self.folder).load()
 
     def reply(self, talks: dict[Key, Talk]) -> dict[Key, Reply]:
         batch = [self._shown(talk.messages) for talk in talks.values()]

@@ -64,7 +64,7 @@ class OrchestratedAgent:
     """Where each talk stands."""
 
     def begin(self, talks: dict[Key, Talk]) -> None:
-        self.gatherer = Gatherer(models.LocalModel(self.folder), self.max_new_tokens)
+        self.gatherer = Gatherer(models.LocalModel(self.folder).load(), self.max_new_tokens)
         self.graph = build_graph(self.domain, self.gatherer)
         self.states = {key: self._open_state() for key in talks}
         # a thread of its own: a notebook's has an event loop already

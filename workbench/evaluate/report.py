@@ -146,7 +146,9 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
         yield (
             "How many times as much the same customers' talks take with the procedure in the"
             " prompt of the same base model: sums over both, with 95 % intervals clustered by path."
-            " For this the compiled model meets them once more, in batches as large as theirs."
+            " For this the compiled model meets them once more, without its other customers: what"
+            " is held at once tells on seconds and caches. Those are compared where both began"
+            " with as many talks, which leaves out what was resumed after an interruption."
             " Tokens that no cache has are those left to read where the start of a prompt that was"
             " read before is kept. Under an orchestrator that is counted, not done: its seconds are"
             " those of a model that reads each prompt whole."
@@ -155,7 +157,8 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
     yield tabulate_cost(result)
     yield (
         "Tokens are per conversation, seconds those of the agent alone, in batches on the hardware"
-        " named above. They say nothing about a paid model: none was asked."
+        " named above; compiled/as_baselines is the compiled model before the prompted baselines'"
+        " customers alone. They say nothing about a paid model: none was asked."
     )
 
 
@@ -211,6 +214,7 @@ def _show_instruments(result: dict[str, Any]) -> Iterable[Part]:
         " the fault are left out."
     )
     yield tabulate_instruments(result)
+    yield _say_read(result)
     yield "### How the recognizer reads each condition"
     yield tabulate_reading(result)
     yield (
@@ -231,7 +235,7 @@ def _show_customers(
             "A simulated customer is a part under test as well. Spoilt are talks in which a check"
             " that reads its words doubts that they carry its acts, at times by mistake; the last"
             " columns score them apart. Swapped words are put in for others on purpose, one message"
-            " a talk, to see what the check finds."
+            f" a talk, to see what the check finds. {_say_read(result)}"
         )
         yield from _show_spoilt(domain, result, talks)
     if result.get("customers"):
@@ -332,9 +336,10 @@ def _explain_reading(result: dict[str, Any]) -> str:
 
 
 def _say_read(result: dict[str, Any]) -> str:
-    """What stands beside a table that rests on what was read."""
+    """What stands beside a table that rests on what was read off the compiled model's words."""
     found = result["recognizer"] | {"mean": result["recognizer"]["accuracy"]}
-    return f"The recognizer behind it reads {write_metric('read', found)} of messages right."
+    read = write_metric("read", found)
+    return f"The recognizer behind it reads {read} of messages right in wordings it never saw."
 
 
 def _explain_differences(result: dict[str, Any]) -> str:

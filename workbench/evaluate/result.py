@@ -51,8 +51,8 @@ class Evaluated:
     """Of the same conversations with one kind not forgiven, by kind; "all": none is."""
     repeats: Sequence[Score]
     """Of the compiled model before repeated customers; they share their scenario's id."""
-    paired: Sequence[Simulated]
-    """Of the compiled model before the prompted baselines' customers, in batches like theirs."""
+    as_baselines: Sequence[Simulated]
+    """Of the compiled model before the prompted baselines' customers alone."""
     agent_reader: AgentRecognizer
     customer_reader: CustomerRecognizer
 
@@ -90,8 +90,8 @@ def build_result(
         "forgiveness": measure_forgiveness(scores, found.unforgiven),
         "untrained_kinds": list_behaviours(domain, "untrained"),
         "pass_k": measure_pass_k(found.repeats, _list_ks(found.repeats)),
-        "savings": measure_savings([*measured, *found.paired], "compiled/paired"),
-        "cost": _cost_by_condition([*found.talks, *found.paired]),
+        "savings": measure_savings([*measured, *found.as_baselines]),
+        "cost": _cost_by_condition([*found.talks, *found.as_baselines]),
         **_audit(measured, scores, found.customer_reader, domain),
         **({"humans": measure_humans(cases)} if cases else {}),
     }

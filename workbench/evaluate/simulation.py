@@ -51,6 +51,8 @@ class Simulated(BaseModel):
     replies: int = 0
     seconds: float = 0.0
     """Of the agent alone; in a batch, its share of the batch."""
+    at_once: int = 1
+    """Talks that the agent began with it: on this its seconds depend, and what a cache has."""
 
 
 def limit_replies(scenarios: Iterable[Scenario]) -> int:
@@ -91,32 +93,35 @@ def simulate(
         voice = Voice("train" if stratum == "seen" else "test", None, manner)
         talks[stratum, scenario.scenario_id] = open_talk(domain, scenario, voice, max_replies, ears)
     costs = {key: Reply("", 0, 0, 0.0) for key in talks}
-    bar = tqdm(total=len(talks), desc=agent.name, disable=not progress, unit="talk")
     by_id = {scenario.scenario_id: scenario for _, scenario in customers}
     open_keys = list(talks)
     agent.begin(talks)
-    while open_keys:
-        start = time.perf_counter()
-        replies = agent.reply({key: talks[key] for key in open_keys})
-        share = (time.perf_counter() - start) / len(open_keys)
-        recognizer.label([reply.text for reply in replies.values()])
-        for key, reply in replies.items():
-            total = costs[key]
-            costs[key] = Reply(
-                "",
-                total.prompt_tokens + reply.prompt_tokens,
-                total.reply_tokens + reply.reply_tokens,
-                total.seconds + share,
-                fault=total.fault or reply.fault,
-                cached_tokens=total.cached_tokens + reply.cached_tokens,
-            )
-            talks[key].hear_agent(reply.text, reply.label)
-        for stratum, name in (key for key in open_keys if talks[key].is_over):
-            key = stratum, name
-            yield _finish(agent, stratum, by_id[name], talks[key], costs[key], recognizer)
-            bar.update()
-        open_keys = [key for key in open_keys if not talks[key].is_over]
-    bar.close()
+    with tqdm(total=len(talks), desc=agent.name, disable=not progress, unit="talk") as bar:
+        while open_keys:
+            start = time.perf_counter()
+            replies = agent.reply({key: talks[key] for key in open_keys})
+            share = (time.perf_counter() - start) / len(open_keys)
+            recognizer.label([reply.text for reply in replies.values()])
+            for key, reply in replies.items():
+                costs[key] = _add(costs[key], reply, share)
+                talks[key].hear_agent(reply.text, reply.label)
+            for key in [key for key in open_keys if talks[key].is_over]:
+                bar.update()
+                found = _finish(agent, key[0], by_id[key[1]], talks[key], costs[key], recognizer)
+                yield found.model_copy(update={"at_once": len(talks)})
+            open_keys = [key for key in open_keys if not talks[key].is_over]
+
+
+def _add(total: Reply, reply: Reply, seconds: float) -> Reply:
+    """What a talk cost with one reply more, which took the agent so long."""
+    return Reply(
+        "",
+        total.prompt_tokens + reply.prompt_tokens,
+        total.reply_tokens + reply.reply_tokens,
+        total.seconds + seconds,
+        fault=total.fault or reply.fault,
+        cached_tokens=total.cached_tokens + reply.cached_tokens,
+    )
 
 
 def _ears(recognizer: AgentRecognizer):

@@ -2,7 +2,8 @@
 
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ from workbench.conformance import (
 )
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
-from workbench.evaluate.breakdown import MARGIN
+from workbench.evaluate.breakdown import AS_BASELINES, MARGIN
 from workbench.evaluate.conditions import Agent, Key, ModelAgent, Walker
 from workbench.evaluate.faults import is_instrument, make_instruments, write_faulty_practice
 from workbench.evaluate.metrics import Score, score_conversation
@@ -43,10 +44,6 @@ FIT_CONVERSATIONS = 500
 
 REPEATED = "compiled/repeated"
 """The compiled model before the same customers again and again: for pass^k alone."""
-
-PAIRED = "compiled/paired"
-"""The compiled model before the prompted baselines' customers, in batches as large as theirs: for
-what compiling saves alone."""
 
 COUNTS = (
     "test_scenarios",
@@ -98,7 +95,6 @@ def evaluate(
     Conversations already simulated with the same inputs are not held again. `margin` is how much
     worse still counts as "as good"; choose it before looking. Returns the result.
     """
-    start = time.perf_counter()
     with run.lock():
         trained = run.manifest["train"]
         run.claim(
@@ -109,12 +105,28 @@ def evaluate(
             **{name: getattr(settings, name) for name in COUNTS},
         )
         base = resolve_base_model(trained["inputs"]["base_model"])
-        found = _simulate_all(run, domain, settings, base, progress)
-        if "seconds" not in run.manifest["evaluate"]:
-            run.record("evaluate", seconds=round(time.perf_counter() - start, 1))
+        with count_seconds(run):
+            found = _simulate_all(run, domain, settings, base, progress)
         result = build_result(run, domain, base, found, margin) | {"size": settings.name}
         run.write_text("result.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     return result
+
+
+@contextmanager
+def count_seconds(run: Run) -> Iterator[None]:
+    """Add the block's time to what the evaluation took, if talks were held in it."""
+    start, n_before = time.perf_counter(), _count_talks(run)
+    try:
+        yield
+    finally:
+        if _count_talks(run) > n_before:
+            seconds = run.manifest["evaluate"].get("seconds", 0) + time.perf_counter() - start
+            run.record("evaluate", seconds=round(seconds, 1))
+
+
+def _count_talks(run: Run) -> int:
+    files = run.file("simulated").glob("*.jsonl")
+    return sum(len(run.read(f"simulated/{file.name}")) for file in files)
 
 
 def _simulate_all(
@@ -130,8 +142,9 @@ def _simulate_all(
     def meet(condition: Condition) -> list[Simulated]:
         return simulate_condition(run, condition, domain, agent_reader, limit, progress)
 
-    conditions = list_conditions(run, domain, settings, base, scenarios)
-    talks = [talk for condition in conditions for talk in meet(condition)]
+    talks: list[Simulated] = []
+    for condition in list_conditions(run, domain, settings, base, scenarios):
+        talks += meet(condition)
     scores = score_all(talks, scenarios, domain)
     run.write("scores.jsonl", scores)
     measured = [talk for talk in talks if not is_instrument(talk.condition)]
@@ -140,7 +153,7 @@ def _simulate_all(
     }
     unforgiven["all"] = score_all(measured, scenarios, domain, STRICT)
     model, some = run.file("model"), _first_of_each(scenarios, settings.baseline_scenarios)
-    paired = meet(Condition(ModelAgent(PAIRED, model, settings.max_new_tokens), some))
+    as_baselines = ModelAgent(AS_BASELINES, model, settings.max_new_tokens)
     repeated = repeat_scenarios(of_stratum(some, "unseen"), settings.repeats)
     agent = ModelAgent(REPEATED, model, settings.max_new_tokens)
     originals = [
@@ -148,7 +161,14 @@ def _simulate_all(
         for score in score_all(meet(Condition(agent, repeated, ("unseen",))), repeated, domain)
     ]
     return Evaluated(
-        scenarios, talks, scores, unforgiven, originals, paired, agent_reader, customer_reader
+        scenarios,
+        talks,
+        scores,
+        unforgiven,
+        originals,
+        meet(Condition(as_baselines, some)),
+        agent_reader,
+        customer_reader,
     )
 
 
@@ -221,8 +241,10 @@ def simulate_condition(
             # a talk that has ended is kept, whatever happens to the others
             run.append(name, [talk])
             done[_key(talk)] = talk
-        run.write(name, [done[key] for key in wanted])
-    return [done[key] for key in wanted]
+    talks = [done[key] for key in wanted]
+    if [*done] != wanted:
+        run.write(name, talks)
+    return talks
 
 
 def _key(talk: Simulated) -> Key:

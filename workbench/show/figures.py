@@ -121,7 +121,9 @@ def write_difference(measure: str, difference: Mapping[str, Any]) -> str:
         f"{scale * difference[name]:{sign}.{digits}f}"
         for name, sign in (("mean", "+"), ("low", ""), ("high", ""))
     )
-    p = difference["p_adjusted"]
+    p = difference.get("p_adjusted")
+    if p is None:
+        return f"{mean}{unit} ({low} to {high})"
     chance = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
     return f"{mean}{unit} ({low} to {high}), {chance}"
 
