@@ -3,7 +3,8 @@
 Run it with `python tests/bench/bench_scoring.py`; it takes minutes, mostly to fit the readers. The
 conversations are those of the walker that is heard by true ears, on travel. They are scored by the
 labels that they come with, and by those read off the words of both sides, as `python -m workbench
-score` does. What fitting the readers takes is said apart: it is done once a file.
+score` does; reading has no bar. What fitting the readers takes is said apart: it is done once a
+file.
 """
 
 import time
@@ -25,7 +26,7 @@ STRATA = ("seen", "unseen")
 ALIGN_BAR_MS = 0.2
 """Milliseconds that aligning one message may take."""
 SCORE_BAR_S = 20.0
-"""Seconds that scoring 1,000 conversations may take."""
+"""Seconds that scoring 1,000 labelled conversations may take."""
 
 
 class MuteRecognizer:
@@ -112,7 +113,8 @@ def time_scoring(domain, talks) -> bool:
 
     # once: what was read before is remembered
     _, seconds = time_best(read_and_score, repeats=1)
-    return is_over | say("read and score", seconds, messages, "message", seconds, SCORE_BAR_S, "s")
+    print(f"{'read and score':<22}{seconds:7.2f} s   {1000 * seconds / messages:.4f} ms a message")
+    return is_over
 
 
 def main() -> None:
