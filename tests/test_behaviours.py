@@ -113,6 +113,36 @@ def test_a_slip_names_the_wrong_value_before_the_right_one(travel, scenarios):
     assert slips > 5
 
 
+def test_a_slip_is_corrected_in_the_same_message(travel, scenarios):
+    rich = [
+        plan_scenario(path, "train", travel, 7, n, "difficult")
+        for n in range(3)
+        for path in enumerate_paths(travel.flowchart)
+    ]
+    slips = 0
+    for scenario in [*scenarios["difficult"], *rich]:
+        for acts in (acts for visits in scenario.plan.values() for acts in visits):
+            for act, following in zip(acts, [*acts[1:], "nothing"], strict=True):
+                if act.startswith("misspeak("):
+                    slips += 1
+                    slot = Act.parse(act).target
+                    assert following.startswith(f"give({slot}=")
+    assert slips > 50
+
+
+def test_who_is_learnt_from_behaves_in_more_ways_than_who_is_met(travel):
+    paths = enumerate_paths(travel.flowchart)
+    counts = {
+        split: [
+            len(plan_scenario(path, split, travel, 7, 0, "difficult").behaviours) for path in paths
+        ]
+        for split in ("train", "test")
+    }
+    assert max(counts["test"]) == 3
+    assert max(counts["train"]) == 4
+    assert sum(counts["train"]) > sum(counts["test"]) + len(paths) / 2
+
+
 def test_typos_spare_what_carries_a_value(travel, scenarios):
     for scenario in scenarios["difficult"]:
         if "typos" in scenario.behaviours:

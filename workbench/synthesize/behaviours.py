@@ -144,15 +144,21 @@ def _is_worded(name: str, domain: Domain) -> bool:
 
 
 def behave(
-    plan: Plan, outcomes: list[str], stratum: str, domain: Domain, rng: random.Random
+    plan: Plan,
+    outcomes: list[str],
+    stratum: str,
+    domain: Domain,
+    rng: random.Random,
+    is_training: bool = False,
 ) -> tuple[Plan, list[str]]:
     """The plan with behaviours of a stratum put in, and their names.
 
-    Difficult customers have two or three, adversarial ones one or two. What would change the ending
-    is left out; fewer may find an occasion, even none.
+    Difficult customers have two or three, one more to learn from in training; adversarial ones one
+    or two. What would change the ending is left out; fewer may find an occasion, even none.
     """
     names = list_behaviours(domain, stratum)
-    n = min(len(names), rng.randint(2, 3) if stratum == "difficult" else rng.randint(1, 2))
+    n = rng.randint(2, 3) + is_training if stratum == "difficult" else rng.randint(1, 2)
+    n = min(n, len(names))
     done = []
     for name in rng.sample(names, len(names)):
         if len(done) == n:
@@ -218,9 +224,7 @@ class _Editor:
         return turns
 
     def _vague(self, turns: list[Turn]) -> list[Turn] | None:
-        found = self._find_act(
-            turns, lambda act: act.kind == "give" and f"vague({act.target})" in self.domain.customer
-        )
+        found = self._find_act(turns, lambda act: f"vague({act.target})" in self.domain.customer)
         if found is None:
             return None
         place, give = found
@@ -236,7 +240,7 @@ class _Editor:
         if self.rng.random() < 0.5:
             places = [i for i, t in enumerate(turns) if i and self.is_collecting(t.hub)]
             return self._insert_revision(turns, places, is_alone=False)
-        found = self._find_act(turns, lambda act: act.kind == "give")
+        found = self._find_act(turns)
         if found is None:
             return None
         place, give = found
@@ -277,19 +281,16 @@ class _Editor:
         return [*turns[:place], why, *turns[place:]]
 
     def _answers_late(self, turns: list[Turn]) -> list[Turn] | None:
-        several = [
-            i
-            for i, turn in enumerate(turns)
-            if self.is_collecting(turn.hub) and sum(a.kind == "give" for a in turn.acts) > 1
-        ]
-        if not several:
+        found = self._find_act(turns, is_one_of_several=True)
+        if found is None:
             return None
-        place = self.rng.choice(several)
+        place, late = found
         turn = turns[place]
-        late = self.rng.choice([act for act in turn.acts if act.kind == "give"])
         early = [act for act in turn.acts if act != late]
-        # a message later, or two when there is enough to say meanwhile
-        cut = len(early) if len(early) < 2 or self.rng.random() < 0.5 else len(early) - 1
+        # a message later, or two when there is enough to say meanwhile; a slip and its correction
+        # are said in one breath
+        n_last = 2 if any(act.kind == "misspeak" for act in early[-2:-1]) else 1
+        cut = len(early) - n_last if self.rng.random() < 0.5 else len(early)
         said = [acts for acts in (early[:cut], early[cut:], [late]) if acts]
         late_turns = [replace(turn, acts=tuple(acts)) for acts in said]
         return [*turns[:place], *late_turns, *turns[place + 1 :]]
@@ -317,12 +318,21 @@ class _Editor:
         ask = Act("ask", self.rng.choice(self.domain.askable))
         return [*turns[:place], replace(turns[place], acts=(ask,)), *turns[place:]]
 
-    def _find_act(self, turns: list[Turn], wanted: Callable[[Act], bool]) -> tuple[int, Act] | None:
+    def _find_act(
+        self,
+        turns: list[Turn],
+        wanted: Callable[[Act], bool] = lambda act: True,
+        is_one_of_several: bool = False,
+    ) -> tuple[int, Act] | None:
+        """A place where a detail is given, and the act. One that corrects a slip stays with it."""
         found = [
             (i, act)
             for i, turn in enumerate(turns)
-            for act in turn.acts
+            for gives in [[act for act in turn.acts if act.kind == "give"]]
+            for act in gives
             if self.is_collecting(turn.hub) and wanted(act)
+            if len(gives) > 1 or not is_one_of_several
+            if not any(a.kind == "misspeak" and a.target == act.target for a in turn.acts)
         ]
         return self.rng.choice(found) if found else None
 

@@ -53,7 +53,7 @@ def plan_scenario(
     plan, behaviours = _Planner(domain, rng).plan(path), []
     endings, steps = [path.outcome(domain.flowchart)], path.messages(domain.flowchart)
     if stratum != "plain":
-        plan, behaviours = behave(plan, endings, stratum, domain, rng)
+        plan, behaviours = behave(plan, endings, stratum, domain, rng, split == "train")
         steps = walk_plan(plan, domain).steps if behaviours else steps
     content = {
         "path_id": path.path_id,
