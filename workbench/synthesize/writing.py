@@ -327,9 +327,19 @@ def write_practice(
 def fit_checkers(
     domain: Domain, scenarios: list[Scenario], seed: int, most: int = 320
 ) -> list[Checker]:
-    """For each fold of wordings a checker that has learnt from the other folds only."""
+    """For each fold of wordings a checker that has learnt from the other folds only.
+
+    Few scenarios are practised several times: what a phrase book says in many ways, and a checker
+    never heard, it often takes for something else.
+    """
     sample = scenarios[:: max(1, len(scenarios) // most)]
-    spoken = [write_practice(domain, sample, seed, fold) for fold in range(FOLDS)]
+    books = domain.agent, domain.customer
+    wordings = sum(len(book.wordings(key)) for book in books for key in book.keys)
+    rounds = range(max(1, min(most, wordings // 10) // len(sample)))
+    spoken = [
+        [t for n in rounds for t in write_practice(domain, sample, seed + n, fold)]
+        for fold in range(FOLDS)
+    ]
     return [
         Checker(domain, [talk for other in range(FOLDS) if other != fold for talk in spoken[other]])
         for fold in range(FOLDS)
