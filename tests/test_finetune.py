@@ -137,6 +137,19 @@ def test_an_interrupted_training_goes_on_and_ends_in_the_same_weights(root, trai
     assert_same_weights(run, trained)
 
 
+def test_what_was_trained_is_kept_from_time_to_time(root, trained, monkeypatch):
+    run = make_run(root, "from_time_to_time")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 6)
+        patch.setattr("workbench.train.progress.SECONDS_TO_SAVE", 0)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, **SMALL)
+    kept = {path.name for path in run.folder.glob("model/checkpoints/*")}
+    assert {"checkpoint-5"} < kept
+    train(run, **SMALL)
+    assert_same_weights(run, trained)
+
+
 def test_a_checkpoint_cut_off_by_a_kill_is_passed_over(root, trained, monkeypatch):
     run = make_run(root, "torn")
     with monkeypatch.context() as patch:

@@ -208,3 +208,21 @@ def test_practice_has_side_trips_before_all_sorts_of_messages(tmp_path, travel, 
     trips = {f"anywhere.{name}" for name in travel.flowchart.anywhere} - {"anywhere.question"}
     assert plain
     assert plain | trips <= after_trips
+
+
+def test_checkers_hear_customers_in_more_rounds_the_more_wordings_there_are(
+    tmp_path, coffee_domain, travel, monkeypatch
+):
+    monkeypatch.setattr(writing, "Checker", lambda domain, others, more: (others, more))
+    for book, rounds in ((coffee_domain, 1), (travel, 2)):
+        scenarios = make_run(tmp_path / book.flowchart.name, book, n=40).read(
+            "scenarios.jsonl", Scenario
+        )
+        checkers = writing.fit_checkers(book, scenarios[:20], seed=3, most=10)
+        for others, more in checkers:
+            # the same scenarios in other words, of both other folds each time
+            assert len(others) == 2 * 10
+            assert len(more) == 2 * 10 * (rounds - 1)
+            heard = {talk.conversation_id for talk in [*others, *more]}
+            assert len(heard) > 0.9 * len([*others, *more])
+        assert len(checkers) == 3

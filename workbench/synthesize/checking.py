@@ -6,7 +6,7 @@ in a phrase book are caught before they reach a row; one that denies what it sho
 the same words, may pass: tests/test_checking.py names those that are known to.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from workbench.conversation import Conversation
 from workbench.domain import Domain
@@ -19,12 +19,17 @@ DETAILS = {"give", "misspeak", "revise"}
 
 
 class Checker:
-    """Reads conversations of one fold of wordings, having learnt from the other folds."""
+    """Reads conversations of one fold of wordings, having learnt from the other folds.
 
-    def __init__(self, domain: Domain, others: list[Conversation]):
+    What the customer says it may learn from more of them.
+    """
+
+    def __init__(
+        self, domain: Domain, others: list[Conversation], more: Sequence[Conversation] = ()
+    ):
         self.domain = domain
         self.agent = AgentRecognizer(domain).learn(others)
-        self.customer = CustomerRecognizer(domain).learn(others)
+        self.customer = CustomerRecognizer(domain).learn([*others, *more])
 
     def prepare(self, talks: list[Conversation]) -> None:
         """Encode the sentences of many conversations at once; `problems` is then quick."""

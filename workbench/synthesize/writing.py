@@ -3,6 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Iterable
+from itertools import chain
 
 from pydantic import BaseModel
 from tqdm import tqdm
@@ -329,21 +330,21 @@ def fit_checkers(
 ) -> list[Checker]:
     """For each fold of wordings a checker that has learnt from the other folds only.
 
-    Few scenarios are practised several times: what a phrase book says in many ways, and a checker
-    never heard, it often takes for something else.
+    The customer's words are practised in further rounds until each wording is heard about once:
+    what a checker never heard it often takes for something else. The agent has fewer.
     """
     sample = scenarios[:: max(1, len(scenarios) // most)]
-    books = domain.agent, domain.customer
-    wordings = sum(len(book.wordings(key)) for book in books for key in book.keys)
-    rounds = range(max(1, min(most, wordings // 10) // len(sample)))
+    wordings = sum(len(domain.customer.wordings(key)) for key in domain.customer.keys)
+    rounds = max(1, round(min(2 * most, wordings // 10) / len(sample)))
     spoken = [
-        [t for n in rounds for t in write_practice(domain, sample, seed + n, fold)]
-        for fold in range(FOLDS)
+        [write_practice(domain, sample, seed + n, fold) for fold in range(FOLDS)]
+        for n in range(rounds)
     ]
-    return [
-        Checker(domain, [talk for other in range(FOLDS) if other != fold for talk in spoken[other]])
-        for fold in range(FOLDS)
-    ]
+    checkers = []
+    for fold in range(FOLDS):
+        first, *further = ([*chain(*(r[:fold] + r[fold + 1 :]))] for r in spoken)
+        checkers.append(Checker(domain, first, [*chain(*further)]))
+    return checkers
 
 
 def _try_all(

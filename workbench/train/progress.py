@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 STEPS_TO_RELEASE = 10
 """Steps after which kept memory is handed back: it costs less than a fiftieth of the time."""
 
+SECONDS_TO_SAVE = 600
+"""A kill loses at most so much training: a checkpoint of a small model is written in seconds."""
+
 
 class TrainingLog:
     """What a training does, as it does it: one line a step in a file, and a bar to watch."""
@@ -98,8 +101,14 @@ def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
     from transformers.trainer_callback import PrinterCallback
 
     class Follower(TrainerCallback):
+        saved_s = 0.0
+
         def on_train_begin(self, args, state, control, **_):
             log.begin(state.global_step)
+            self.saved_s = log.seconds
+
+        def on_save(self, *_, **__):
+            self.saved_s = log.seconds
 
         def on_log(self, args, state, control, logs, **_):
             if "loss" in logs:
@@ -113,6 +122,8 @@ def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
             if log.is_over_time or state.global_step == state.max_steps:
                 control.should_training_stop = True
                 control.should_evaluate = args.eval_strategy != "no"
+                control.should_save = True
+            elif log.seconds - self.saved_s > SECONDS_TO_SAVE:
                 control.should_save = True
 
         def on_train_end(self, *_, **__):
