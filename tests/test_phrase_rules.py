@@ -70,6 +70,14 @@ FAULTS = [
     ("no_training_wordings", CUSTOMER, TAIL, "[]\n  test: []", 52, 'no wordings for "part/tail"'),
     ("no_training_wordings", CUSTOMER, THANKS, "[]", 52, "only test wordings"),
     ("on_both_sides", CUSTOMER, '["Many thanks."]', '["thank you."]', 53, "in one place"),
+    (
+        "on_both_sides",
+        AGENT,
+        "Then I wish you a pleasant day, goodbye.",
+        "have a good day.",
+        57,
+        'within the training wording "I understand. Have a good day."; reword one',
+    ),
 ]
 
 # the same, with the file where the problem stands before its line

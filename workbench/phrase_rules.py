@@ -26,6 +26,9 @@ TARGETS = {"ask": "fact", "take_over": "demand"} | dict.fromkeys(
 )
 """What acts are about, e.g. ask(deposit), give(size). All others are about nothing."""
 
+WORDS_APART = 4
+"""A test wording of so many words may not stand within a training wording."""
+
 TEST_ONLY = "take_over"
 """Acts of this kind may lack training wordings: they show how a model meets what is new to it."""
 
@@ -150,12 +153,21 @@ def _check_training(draft: Draft) -> Iterator[Problem]:
 def _check_sides(draft: Draft) -> Iterator[Problem]:
     """On a test wording that training says too, nothing unseen could be measured."""
     wordings = [w for written in draft.entries for w in written.entry.wordings()]
-    trained = {w.text.lower() for w in wordings if w.split == "train" and w.text.strip()}
+    trained = {w.text.lower(): w.text for w in wordings if w.split == "train" and w.text.strip()}
     for written in draft.entries:
         located, start = written.located, (written.place, "test")
         for path, text, is_key in list_texts(located.data[written.place].get("test", []), start):
-            if not is_key and text.lower() in trained:
+            own = text.lower().strip()
+            if is_key or not own:
+                continue
+            # few words stand within others by chance
+            is_long = sum("{" not in word for word in own.split()) >= WORDS_APART
+            within = [shown for said, shown in trained.items() if is_long and own in said]
+            if own in trained:
                 reason = f'"{text}" stands among the training wordings too; keep it in one place'
+                yield located.problem(path, "on_both_sides", reason)
+            elif within:
+                reason = f'"{text}" stands within the training wording "{within[0]}"; reword one'
                 yield located.problem(path, "on_both_sides", reason)
 
 
