@@ -263,6 +263,20 @@ def test_conditions_are_compared_on_the_customers_both_met():
     assert (found.mean, found.n, found.unscored) == (1, 1, 1)
 
 
+def test_customers_of_all_strata_are_compared_together_too():
+    perfect, wrong = dict.fromkeys(MEASURES, 1.0), dict.fromkeys(MEASURES, 0.0)
+    scores = [make_score("compiled", name, perfect) for name in "abcd"]
+    scores += [make_score("floor/base", name, wrong) for name in "abc"]
+    # the same scenario in other words is another customer
+    scores += [score.model_copy(update={"stratum": "unseen"}) for score in scores]
+    scores += [make_score("walker", name, perfect) for name in "abcd"]
+    found = compare_scores(scores)
+    assert list(found["floor/base"]) == ["seen", "unseen", "all"]
+    both = found["floor/base"]["all"]["ending_correct"]
+    assert (both.mean, both.n) == (1, 6)
+    assert list(found["walker"]) == ["seen"]
+
+
 def test_the_chances_of_headline_measures_are_adjusted_as_one_family():
     perfect = {"ending_correct": 1.0, "facts_right": 1.0, "overrun": 0.0}
     worse = {"ending_correct": 0.0, "facts_right": 1.0, "overrun": 1.0}
@@ -280,9 +294,9 @@ def test_the_chances_of_headline_measures_are_adjusted_as_one_family():
         for other, strata in found.items()
         for stratum, by_measure in strata.items()
     }
-    # two others, two strata, two headline measures that were taken: eight in the family
-    smallest = [endings["floor/base", stratum] for stratum in ("seen", "unseen")]
-    assert [one.p_adjusted for one in smallest] == [pytest.approx(8 * 2 / 2**12)] * 2
+    # two others, two strata and both together, two headline measures: twelve in the family
+    smallest = [endings["floor/base", stratum] for stratum in ("seen", "unseen", "all")]
+    assert [one.p_adjusted for one in smallest] == [pytest.approx(12 * 2 / 2**12)] * 3
     assert endings["in_context/base", "seen"].p == pytest.approx(0.25)
     assert endings["in_context/base", "seen"].p_adjusted == 1
     # the other measures are in no family

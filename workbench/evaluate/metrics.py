@@ -34,6 +34,9 @@ PERFECT = dict.fromkeys(MEASURES, 1.0) | dict.fromkeys(
 HEADLINE = ("ending_correct", "facts_right", "reasked", "fitness", "branch_correct")
 """The measures that are shown first; their differences are one family of tests."""
 
+ALL = "all"
+"""Stands where a stratum does: customers of all strata together."""
+
 
 class Score(BaseModel):
     """One conversation's measures: a line of `scores.jsonl`."""
@@ -189,23 +192,27 @@ def compare_scores(
 ) -> dict[str, dict[str, dict[str, Difference]]]:
     """What a condition has more than each other, on the customers that both met.
 
-    By the other's name, stratum and measure. Where the two share no customer, there is nothing.
-    P values of headline measures are adjusted over all others and strata.
+    By the other's name, stratum and measure; under "all" the customers of all strata together, if
+    there are several. Where the two share no customer, there is nothing. P values of headline
+    measures are adjusted over all others and strata.
     """
-    groups: dict[tuple[str, str], dict[str, Score]] = {}
+    groups: dict[tuple[str, str], dict[tuple[str, str], Score]] = {}
     for score in scores:
-        groups.setdefault((score.condition, score.stratum), {})[score.scenario_id] = score
+        for stratum in (score.stratum, ALL):
+            group = groups.setdefault((score.condition, stratum), {})
+            group[score.stratum, score.scenario_id] = score
     differences: dict[str, dict[str, dict[str, Difference]]] = {}
-    for (other, stratum), theirs in groups.items():
+    for (other, stratum), theirs in sorted(groups.items(), key=lambda group: group[0][1] == ALL):
         own = groups.get((condition, stratum), {})
-        shared = [scenario for scenario in own if scenario in theirs]
-        if other == condition or not shared:
+        shared = [customer for customer in own if customer in theirs]
+        is_repeated = stratum == ALL and len({name for name, _ in shared}) == 1
+        if other == condition or not shared or is_repeated:
             continue
         differences.setdefault(other, {})[stratum] = {
             measure: compare(
-                [own[scenario].measures.get(measure) for scenario in shared],
-                [theirs[scenario].measures.get(measure) for scenario in shared],
-                [own[scenario].path_id for scenario in shared],
+                [own[customer].measures.get(measure) for customer in shared],
+                [theirs[customer].measures.get(measure) for customer in shared],
+                [own[customer].path_id for customer in shared],
             )
             for measure in MEASURES
         }

@@ -353,7 +353,8 @@ def _explain_differences(result: dict[str, Any]) -> str:
     ]
     spans = f" With what paths share, this table finds {_say_span(gaps)} points." if gaps else ""
     return (
-        "Differences are taken customer by customer, with 95 % intervals clustered by path;"
+        "Differences are taken customer by customer, with 95 % intervals clustered by path; all"
+        " stands for every customer that both met, whatever the sort;"
         " p is exact McNemar where a figure is yes or no, else Wilcoxon's, with pairs on one path"
         " changing sign together, adjusted by Holm over this table. Endings are as good only where"
         f" the whole interval lies above a loss of {margin:g} points, a margin set beforehand"
