@@ -81,6 +81,10 @@ def make_parser() -> argparse.ArgumentParser:
         "unopened or all; may be given again",
     )
     score.set_defaults(command=score_command)
+
+    chat = commands.add_parser("chat", help="talk with a compiled model in the terminal")
+    chat.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
+    chat.set_defaults(command=chat_command)
     return parser
 
 
@@ -151,6 +155,15 @@ def score_command(given: argparse.Namespace) -> int:
     kinds = KINDS if "all" in given.unforgiven else given.unforgiven
     scored = score_file(given.file, given.domain, given.json, forgive_all_but(*kinds))
     print(f"{scored.describe()}\n\n{scored.tabulate()}\n\n{scored.describe_turns()}")
+    return 0
+
+
+def chat_command(given: argparse.Namespace) -> int:
+    """Let the user talk with the compiled model of a run."""
+    from workbench.chat import chat
+    from workbench.run import find_run
+
+    chat(find_run(given.run))
     return 0
 
 

@@ -1,10 +1,12 @@
 """Models: something that replies."""
 
 import ctypes
+import io
 import os
 import platform
 import time
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
+from contextlib import contextmanager, redirect_stderr
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -119,6 +121,11 @@ class LocalModel:
         """The tokens of the prompt that it reads for a conversation."""
         return prompt_ids(messages, self._loaded[0])
 
+    @property
+    def most_tokens(self) -> int:
+        """Tokens that a conversation may have, its next message among them."""
+        return self._loaded[1].model.config.max_position_embeddings
+
     def _option_tokens(self, options: Sequence[str]) -> list[list[int]]:
         """Each option's tokens and the stop token, so that none is the beginning of another."""
         if not options or len(set(options)) < len(options):
@@ -135,10 +142,27 @@ class LocalModel:
         device, dtype = device_and_dtype()
         options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
         tokenizer = AutoTokenizer.from_pretrained(self.folder, **options)
-        model = AutoModelForCausalLM.from_pretrained(
-            self.folder, dtype=getattr(torch, dtype), use_safetensors=True, **options
-        )
+        with no_progress_bars():
+            model = AutoModelForCausalLM.from_pretrained(
+                self.folder, dtype=getattr(torch, dtype), use_safetensors=True, **options
+            )
         return tokenizer, Decoder(model.to(device).eval(), tokenizer.eos_token_id)
+
+
+@contextmanager
+def no_progress_bars() -> Iterator[None]:
+    """Without the bars of transformers, which take hundreds of lines in a notebook's output."""
+    from transformers.utils import logging
+
+    is_shown = logging.is_progress_bar_enabled()
+    logging.disable_progress_bar()
+    # reading GGUF has a bar that heeds no setting
+    try:
+        with redirect_stderr(io.StringIO()):
+            yield
+    finally:
+        if is_shown:
+            logging.enable_progress_bar()
 
 
 @cache

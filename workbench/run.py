@@ -8,7 +8,7 @@ import platform
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -16,6 +16,8 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ValidationError
 from pydantic_core import to_json
+
+from workbench.reading import suggest
 
 STAGE_FILES = {
     "design": ("paths.jsonl",),
@@ -26,6 +28,7 @@ STAGE_FILES = {
 }
 """Stage to the files and folders it writes, in the order in which the stages run."""
 
+_MANIFESTS = "*/*/manifest.json"
 _SLUG = re.compile(r"[a-z0-9_-]{1,64}")
 _PACKAGES = ("procedure-workbench", "torch", "transformers", "trl", "peft", "datasets")
 
@@ -36,6 +39,12 @@ class RunError(ValueError):
 
 class RunNameError(RunError):
     """A domain or a run has a name that no folder of results may have."""
+
+    exit_code = 2
+
+
+class UnknownRunError(RunError):
+    """No run has that name."""
 
     exit_code = 2
 
@@ -195,6 +204,26 @@ def open_run(domain: str, run: str, root: str | Path = "runs") -> Run:
     except FileExistsError as error:
         raise RunError(f"{folder} cannot be a folder: a file lies there; move it away") from error
     return Run(folder)
+
+
+def find_run(name: str | Path, root: str | Path = "runs") -> Run:
+    """A run that exists, by its domain and name, or by its folder.
+
+    Example: find_run("travel_booking/demo")
+
+    Raises:
+        UnknownRunError: there is none.
+    """
+    for folder in (runs_folder(root) / name, project_folder() / Path(name).expanduser()):
+        # a name may be too long for any file, or hold a zero
+        with suppress(OSError, ValueError):
+            if (folder / "manifest.json").is_file():
+                return Run(folder.resolve())
+    known = [f"{file.parts[-3]}/{file.parts[-2]}" for file in runs_folder(root).glob(_MANIFESTS)]
+    raise UnknownRunError(
+        f'there is no run "{name}" in {runs_folder(root)}; python -m workbench list shows those'
+        f" there are.{suggest(str(name), known)}"
+    )
 
 
 def check_name(what: str, name: str) -> None:

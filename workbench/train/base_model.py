@@ -5,15 +5,14 @@ weights are 4-bit (Q4_1), so it is a slightly worse model than the original it w
 """
 
 import hashlib
-import io
 import json
 import tempfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from workbench.models import no_progress_bars
 from workbench.wheels import cache_folder, locked, unpack_wheel
 
 if TYPE_CHECKING:
@@ -95,22 +94,6 @@ def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
     if tokenizer.pad_token is None:
         tokenizer.pad_token = tokenizer.eos_token
     return tokenizer
-
-
-@contextmanager
-def no_progress_bars() -> Iterator[None]:
-    """Without the bars of transformers, which take hundreds of lines in a notebook's output."""
-    from transformers.utils import logging
-
-    is_shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    # reading GGUF has a bar that heeds no setting
-    try:
-        with redirect_stderr(io.StringIO()):
-            yield
-    finally:
-        if is_shown:
-            logging.enable_progress_bar()
 
 
 def _make_once(cache: Path, model: BaseModel, write: Callable[[Path], None]) -> BaseModel:

@@ -15,15 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import hash_text
 from workbench.inspect.rows import encode_row, mask_labels
-from workbench.models import prepare_process
+from workbench.models import no_progress_bars, prepare_process
 from workbench.run import Run
 from workbench.train.backend import Backend, choose_backend
-from workbench.train.base_model import (
-    BaseModel,
-    load_tokenizer,
-    no_progress_bars,
-    resolve_base_model,
-)
+from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_model
 from workbench.train.card import write_card
 from workbench.train.kernels import is_plain_llama, labelled_loss, last_states
 from workbench.train.progress import TrainingLog, follow

@@ -1,0 +1,78 @@
+"""A person talks with a compiled model in the terminal: what `python -m workbench chat` does."""
+
+from collections.abc import Callable
+from contextlib import suppress
+
+from workbench.conversation import Message
+from workbench.models import LocalModel
+from workbench.run import Run, RunError
+
+MAX_NEW_TOKENS = 160
+"""Tokens after which a reply is cut."""
+
+ANEW = "/new"
+"""What one types to start over."""
+
+
+def chat(run: Run, ask: Callable[[str], str] = input, tell: Callable[[str], None] = print) -> None:
+    """Let a person talk with the compiled model of a run until their input ends.
+
+    The model sees the system prompt that it was trained with, and opens the talk. `ask` is given a
+    prompt and returns a line, `tell` shows one.
+
+    Raises:
+        ModelError: the run has no trained model.
+        RunError: its rows are gone, and the system prompt with them.
+    """
+    # arrow keys in what one types, where the terminal's library is there
+    with suppress(ImportError):
+        import readline  # noqa: F401
+
+    model, opening = LocalModel(run.file("model")).load(), read_system(run)
+    tell(f"{run.domain}, run {run.name}. {ANEW} starts over, Ctrl-D ends.")
+    while _hold_talk(model, opening, ask, tell):
+        tell("")
+
+
+def read_system(run: Run) -> list[Message]:
+    """What stands before the talk in each row that the model was trained on.
+
+    Raises:
+        RunError: there are no rows.
+    """
+    rows = run.read("rows/train.jsonl")
+    if not rows:
+        raise RunError(f"{run.file('rows/train.jsonl')} has no rows; inspect and train this run")
+    return [Message(**one) for one in rows[0]["messages"] if one["role"] == "system"]
+
+
+def _hold_talk(
+    model: LocalModel,
+    opening: list[Message],
+    ask: Callable[[str], str],
+    tell: Callable[[str], None],
+) -> bool:
+    """One talk; whether another is wished for."""
+    messages = list(opening)
+    while True:
+        (reply,) = model.reply([messages], MAX_NEW_TOKENS, ["talk"])
+        messages.append(Message(role="assistant", content=reply.text))
+        tell(f"\nagent: {printable(reply.text)}\n")
+        while True:
+            try:
+                said = ask("you: ")
+            except (EOFError, KeyboardInterrupt):
+                tell("")
+                return False
+            if said.strip() == ANEW:
+                return True
+            longer = [*messages, Message(role="user", content=said)]
+            if len(model.encode(longer)) + MAX_NEW_TOKENS <= model.most_tokens:
+                messages = longer
+                break
+            tell(f"\nThat is more than the model can read; say less, or start over with {ANEW}.\n")
+
+
+def printable(text: str) -> str:
+    """The text without what a terminal would obey, such as the start of a colour."""
+    return "".join(sign if sign.isprintable() or sign == "\n" else "\ufffd" for sign in text)
