@@ -85,6 +85,20 @@ def make_parser() -> argparse.ArgumentParser:
     chat = commands.add_parser("chat", help="talk with a compiled model in the terminal")
     chat.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
     chat.set_defaults(command=chat_command)
+
+    export = commands.add_parser("export", help="write a compiled model for other programs")
+    export.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
+    export.add_argument(
+        "--to", default="", metavar="FOLDER", help="where to (export in the run's folder)"
+    )
+    export.add_argument(
+        "--gguf",
+        default="f16,q8_0",
+        metavar="KINDS",
+        help="number formats of the GGUF files: of f32, f16, bf16, q8_0, or none (f16,q8_0); the "
+        "Modelfile takes the last",
+    )
+    export.set_defaults(command=export_command)
     return parser
 
 
@@ -164,6 +178,16 @@ def chat_command(given: argparse.Namespace) -> int:
     from workbench.run import find_run
 
     chat(find_run(given.run))
+    return 0
+
+
+def export_command(given: argparse.Namespace) -> int:
+    """Write the compiled model of a run for other programs, and say what lies where."""
+    from workbench.run import find_run
+    from workbench.train.export import export, parse_kinds
+
+    folder = export(find_run(given.run), given.to, parse_kinds(given.gguf))
+    print(f"{folder}: README.md there says how to run it")
     return 0
 
 

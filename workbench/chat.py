@@ -4,8 +4,9 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from workbench.conversation import Message
+from workbench.inspect.rows import read_system
 from workbench.models import LocalModel
-from workbench.run import Run, RunError
+from workbench.run import Run
 
 MAX_NEW_TOKENS = 160
 """Tokens after which a reply is cut."""
@@ -32,18 +33,6 @@ def chat(run: Run, ask: Callable[[str], str] = input, tell: Callable[[str], None
     tell(f"{run.domain}, run {run.name}. {ANEW} starts over, Ctrl-D ends.")
     while _hold_talk(model, opening, ask, tell):
         tell("")
-
-
-def read_system(run: Run) -> list[Message]:
-    """What stands before the talk in each row that the model was trained on.
-
-    Raises:
-        RunError: there are no rows.
-    """
-    rows = run.read("rows/train.jsonl")
-    if not rows:
-        raise RunError(f"{run.file('rows/train.jsonl')} has no rows; inspect and train this run")
-    return [Message(**one) for one in rows[0]["messages"] if one["role"] == "system"]
 
 
 def _hold_talk(

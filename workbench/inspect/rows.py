@@ -7,11 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.chat_format import chat_format
 from workbench.conversation import Message
+from workbench.run import Run, RunError
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
-
-    from workbench.run import Run
 
 
 @dataclass(frozen=True)
@@ -64,7 +63,19 @@ def mask_labels(ids: list[int], mask: list[int]) -> list[int]:
     return [token if said else -100 for token, said in zip(ids, mask, strict=True)]
 
 
-def load_rows(run: "Run") -> Any:
+def read_system(run: Run) -> list[Message]:
+    """What stands before the talk in each row that the model was trained on.
+
+    Raises:
+        RunError: there are no rows.
+    """
+    rows = run.read("rows/train.jsonl")
+    if not rows:
+        raise RunError(f"{run.file('rows/train.jsonl')} has no rows; inspect and train this run")
+    return [Message(**one) for one in rows[0]["messages"] if one["role"] == "system"]
+
+
+def load_rows(run: Run) -> Any:
     """The rows of a run as a `datasets.DatasetDict` with the splits train and valid."""
     from datasets import DatasetDict, disable_progress_bars, load_dataset
 

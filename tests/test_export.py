@@ -1,0 +1,177 @@
+"""What another program needs to run a compiled model."""
+
+import json
+import shutil
+
+import pytest
+
+from workbench.__main__ import main
+from workbench.models import LocalModel
+from workbench.run import open_run
+from workbench.train import export as module
+from workbench.train.base_model import load_tokenizer, resolve_base_model
+from workbench.train.export import ExportError, export, parse_kinds
+
+SYSTEM = {"role": "system", "content": 'You sell """coffee""".'}
+ROW = {"messages": [SYSTEM, {"role": "assistant", "content": "Hello."}]}
+FACTS = {
+    "inputs": {"epochs": 1},
+    "base": {"name": "smollm2", "source": "somewhere", "quantization": "Q4_1", "sha256": "abc"},
+    "result": dict.fromkeys(("valid_loss", "loss", "steps", "tokens", "tokens_per_s"), 1)
+    | {"seconds": 60},
+    "rows": 1,
+    "rows_cut": 0,
+    "backend": {"device": "cpu", "dtype": "float32", "why": "no GPU"},
+}
+
+
+def make_run(folder, base):
+    run = open_run("coffee_shop", "mine", folder / "runs")
+    run.write("rows/train.jsonl", [ROW, ROW])
+    run.write("rows/valid.jsonl", [ROW])
+    run.record("synthesize", inputs={"flowchart": "f00d", "data": "cafe"}, teacher="phrase_book")
+    run.record("train", **FACTS)
+    shutil.copytree(resolve_base_model(base).folder, run.file("model"))
+    (run.file("model") / "checkpoints").mkdir()
+    return run
+
+
+@pytest.fixture
+def run(tmp_path):
+    return make_run(tmp_path, "tiny-random")
+
+
+def test_model_and_dataset_are_loaded_from_it(run):
+    from datasets import load_dataset
+
+    folder = export(run, kinds=[])
+    assert folder == run.file("export")
+    assert LocalModel(folder / "model").reply([[SYSTEM]], 4)[0].reply_tokens
+    assert not (folder / "model" / "checkpoints").exists()
+    data = load_dataset(str(folder / "dataset"), cache_dir=str(run.folder / "cache"))
+    assert {split: len(rows) for split, rows in data.items()} == {"train": 2, "validation": 1}
+    assert data["train"][0] == ROW
+    # nothing to run it with Ollama, and so no word of it
+    assert not (folder / "Modelfile").exists()
+    assert "ollama" not in (folder / "README.md").read_text()
+
+
+def test_the_agent_speaks_first_wherever_it_runs(run):
+    folder = export(run, kinds=[])
+    block = (folder / "README.md").read_text().split("```json\n")[1].split("\n```")[0]
+    system, opening = json.loads(block)
+    assert system == SYSTEM
+    said = LocalModel(run.file("model")).reply([[SYSTEM]], module.MAX_NEW_TOKENS)[0].text
+    assert opening == {"role": "assistant", "content": said}
+
+
+def test_its_card_says_where_it_is_from_and_what_it_was_measured_to_do(run):
+    text = (export(run, kinds=[]) / "model/README.md").read_text()
+    assert "license: apache-2.0" in text
+    assert "| hash of the flowchart | f00d |" in text
+    assert "not evaluated" in text
+    metric = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 8}
+    unscored = {"mean": None, "low": None, "high": None, "n": 0}
+    measured = {"seen": {"ending_correct": metric, "facts_right": unscored}}
+    run.write_text("result.json", json.dumps({"conditions": {"compiled": measured}}))
+    text = (export(run, kinds=[]) / "model/README.md").read_text()
+    assert "| seen | 8 | 50.0 (25.0-75.0) | not measured |" in text
+
+
+def test_only_an_earlier_export_is_replaced(run, tmp_path):
+    other = tmp_path / "other"
+    other.mkdir()
+    export(run, other, [])
+    (other / "model" / "stale").touch()
+    export(run, other, [])
+    assert not (other / "model" / "stale").exists()
+    (other / module.MARK).unlink()
+    with pytest.raises(ExportError, match="files of something else"):
+        export(run, other, [])
+    assert (other / "model").exists()
+
+
+def test_what_fails_leaves_the_earlier_export_as_it_was(run, monkeypatch):
+    before = sorted(export(run, kinds=[]).rglob("*"))
+
+    def fail(*_):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(module, "_write_dataset", fail)
+    with pytest.raises(OSError, match="disk full"):
+        export(run, kinds=[])
+    assert sorted(run.file("export").rglob("*")) == before
+    assert not list(run.folder.glob(".export-*"))
+
+
+def test_a_run_that_is_not_trained_is_refused(tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_RUNS", str(tmp_path))
+    open_run("coffee", "new").record("inspect", seconds=1)
+    assert main(["export", "coffee/new"]) == 2
+    assert "is not trained to the end; run its stage 4 first" in capsys.readouterr().err
+    assert main(["export", "coffee/none"]) == 2
+    assert main(["export", "coffee/new", "--gguf", "q4_k"]) == 2
+    assert 'of the kind "q4_k" are not written here' in capsys.readouterr().err
+
+
+def test_kinds_of_gguf_are_read():
+    assert parse_kinds(" q8_0,f16,q8_0") == ["q8_0", "f16"]
+    assert parse_kinds("none") == parse_kinds("") == []
+
+
+def test_what_gguf_needs_is_said(run, monkeypatch):
+    monkeypatch.setattr(module, "CONVERTER", "no_such_converter")
+    with pytest.raises(ExportError, match=r'pip install -e "\.\[export\]"'):
+        export(run)
+    assert not run.file("export").exists()
+
+
+def test_ollama_gets_prompt_opening_and_stop_token(run):
+    tokenizer = load_tokenizer(run.file("model"))
+    text = module.write_modelfile("a.gguf", module._open_talk(run), tokenizer)
+    assert text.startswith("FROM ./a.gguf\n")
+    assert 'PARAMETER stop "<|im_end|>"' in text
+    assert "SYSTEM \"\"\"You sell '''coffee'''.\"\"\"\nMESSAGE assistant" in text
+    assert "{{ .Role }}" in text
+    tokenizer.chat_template = "another"
+    assert "TEMPLATE" not in module.write_modelfile("a.gguf", [], tokenizer)
+
+
+@pytest.mark.slow
+def test_a_tokenizer_that_the_converter_does_not_know_is_named(run):
+    with pytest.raises(ExportError, match=r"f16\.gguf could not be written: .*--gguf none"):
+        export(run, kinds=["f16"])
+
+
+@pytest.mark.slow
+def test_gguf_says_what_the_model_says_and_stops(tmp_path):
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    run = make_run(tmp_path, "smollm2")
+    folder = export(run)
+    name = "coffee_shop-f16.gguf"
+    assert (folder / "Modelfile").read_text().startswith("FROM ./coffee_shop-q8_0.gguf\n")
+    sizes = [(folder / f"coffee_shop-{kind}.gguf").stat().st_size for kind in ("f16", "q8_0")]
+    assert sizes[1] < 0.6 * sizes[0]
+    ours = load_tokenizer(folder / "model")
+    theirs = AutoTokenizer.from_pretrained(folder, gguf_file=name)
+    assert theirs.chat_template == ours.chat_template
+    questions = [f"What is {n} plus {n}? Answer with a number." for n in range(20)]
+    answers = []
+    for model in (
+        AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32),
+        AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32),
+    ):
+        own = []
+        for question in questions:
+            talk = [{"role": "user", "content": question}]
+            ids = ours.apply_chat_template(talk, add_generation_prompt=True, return_tensors="pt")
+            ids = ids if isinstance(ids, torch.Tensor) else ids["input_ids"]
+            written = model.generate(
+                ids, max_new_tokens=24, do_sample=False, eos_token_id=ours.eos_token_id
+            )
+            own.append(written[0, ids.shape[1] :].tolist())
+        answers.append(own)
+    assert answers[0] == answers[1]
+    assert any(answer[-1] == ours.eos_token_id for answer in answers[0])
