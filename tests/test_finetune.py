@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 from workbench.run import RunError, open_run
 from workbench.train.backend import BackendError, choose_backend
+from workbench.train.checkpoints import bytes_needed, find_damage
 from workbench.train.estimate import estimate_training
 from workbench.train.finetune import TrainError, order_rows, part_of_batch, train
 from workbench.train.progress import TrainingLog
@@ -97,7 +99,8 @@ def test_training_lowers_both_losses(root):
 def test_the_log_has_a_line_for_each_step(trained):
     steps = [line for line in trained.read("model/training_log.jsonl") if "loss" in line]
     assert [line["step"] for line in steps] == list(range(1, 9))
-    assert steps[-1]["tokens"] == trained.manifest["train"]["result"]["tokens"]
+    result = trained.manifest["train"]["result"]
+    assert (steps[-1]["tokens"], "all steps are done") == (result["tokens"], result["ended"])
     assert steps[-1]["eta_s"] == 0
 
 
@@ -150,15 +153,68 @@ def test_what_was_trained_is_kept_from_time_to_time(root, trained, monkeypatch):
     assert_same_weights(run, trained)
 
 
-def test_a_checkpoint_cut_off_by_a_kill_is_passed_over(root, trained, monkeypatch):
-    run = make_run(root, "torn")
+@pytest.mark.parametrize("name", ["trainer_state.json", "model.safetensors", "optimizer.pt"])
+def test_a_damaged_checkpoint_is_passed_over(root, trained, monkeypatch, name):
+    run = make_run(root, "torn-" + name.partition(".")[0])
     with monkeypatch.context() as patch:
         stop_at(patch, 5)
         with pytest.raises(KeyboardInterrupt):
             train(run, **SMALL)
-    (run.file("model/checkpoints/checkpoint-4/trainer_state.json")).write_text('{"torn')
-    train(run, **SMALL)
+    file = run.file(f"model/checkpoints/checkpoint-4/{name}")
+    file.write_bytes(file.read_bytes()[:-100])
+    with pytest.warns(UserWarning, match="checkpoint-4 is damaged"):
+        train(run, **SMALL)
     assert_same_weights(run, trained)
+
+
+def test_a_byte_that_changed_on_the_disk_is_found_in_the_optimizer(root, monkeypatch):
+    run = make_run(root, "flipped")
+    stop_at(monkeypatch, 3)
+    with pytest.raises(KeyboardInterrupt):
+        train(run, **SMALL)
+    file = run.file("model/checkpoints/checkpoint-2/optimizer.pt")
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+    assert "optimizer.pt is broken" in find_damage(file.parent)
+
+
+def test_a_full_disk_is_named_before_anything_is_trained(root, monkeypatch):
+    run = make_run(root, "full_disk")
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10**6, 10**6, 1000)
+    )
+    with pytest.raises(TrainError, match=r"its disk has 0\.0 GB left; free"):
+        train(run, **SMALL)
+    assert not run.file("model/training_log.jsonl").exists()
+
+
+def test_what_a_killed_training_left_is_no_need_for_more_disk(tmp_path):
+    whole = bytes_needed(1000, tmp_path)
+    (tmp_path / "checkpoint-4").mkdir()
+    (tmp_path / "checkpoint-4/optimizer.pt").write_bytes(bytes(8000))
+    assert (whole, bytes_needed(1000, tmp_path)) == (38_000, 30_000)
+
+
+def test_a_training_that_comes_apart_stops_and_says_what_to_change(root):
+    run = make_run(root, "apart", n_valid=0)
+    with pytest.raises(TrainError, match="choose a lower learning_rate"):
+        train(run, **SMALL | {"epochs": 40, "learning_rate": 3.0})
+    assert len(run.read("model/training_log.jsonl")) < 160
+
+
+def test_a_loss_that_is_no_number_stops_it_at_once(tmp_path):
+    log = TrainingLog(tmp_path / "log.jsonl", [10] * 4, 0)
+    log.begin(0)
+    with pytest.raises(TrainError, match="the loss is nan at step 1"):
+        log.add(1, float("nan"), 1e-3)
+
+
+def test_training_ends_when_held_out_loss_no_longer_falls(root):
+    run = make_run(root, "flat")
+    result = train(run, **SMALL | {"epochs": 20, "learning_rate": 1e-12})
+    assert (result["steps"], result["ended"]) == (8, "held-out loss no longer fell")
+    assert run.file("model/model.safetensors").exists()
 
 
 @pytest.mark.slow
@@ -179,6 +235,7 @@ def test_training_ends_when_its_time_is_over_and_keeps_what_it_has(root):
     run = make_run(root, "short")
     result = train(run, **SMALL | {"epochs": 500, "max_minutes": 1 / 600})
     assert result["steps"] < 2000
+    assert result["ended"] == "its time was over"
     assert result["valid_loss"] is not None
     assert run.file("model/model.safetensors").exists()
 

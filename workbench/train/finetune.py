@@ -4,7 +4,6 @@ Full fine-tuning through TRL's SFTTrainer: weights in float32, products in bfloa
 machine is quick at it, loss on what the agent says and nowhere else.
 """
 
-import json
 import math
 import random
 import shutil
@@ -20,8 +19,9 @@ from workbench.run import Run
 from workbench.train.backend import Backend, choose_backend
 from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_model
 from workbench.train.card import write_card
+from workbench.train.checkpoints import KEPT, check_space, find_last
 from workbench.train.kernels import is_plain_llama, labelled_loss, last_states
-from workbench.train.progress import TrainingLog, follow
+from workbench.train.progress import TrainError, TrainingLog, follow
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -40,10 +40,6 @@ VALID_ROWS = 32
 
 WINDOW = 16
 """Batches over which rows of like length are brought together."""
-
-
-class TrainError(ValueError):
-    """Training cannot start or go on; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -69,16 +65,18 @@ def train(
 ) -> dict[str, Any]:
     """Train on `rows/train.jsonl` and write the compiled model to `model/`.
 
-    Killed and called again, it goes on from its last checkpoint; when done, it is not repeated.
-    0 means no limit. A training that `max_minutes` ends keeps its best weights so far, but the
+    Killed and called again, it goes on from its last checkpoint; when done, it is not repeated. It
+    ends early when held-out loss has stopped falling, and the best weights are kept. 0 means no
+    limit. A training that `max_minutes` ends keeps its best weights so far, but the
     learning rate has not come down: fewer epochs are the better way to make it shorter.
 
     Returns seconds, tokens, tokens_per_s, loss (of the last tenth of steps), valid_loss (of the
-    weights kept) and steps.
+    weights kept), steps, and why it ended.
 
     Raises:
         RunError: this run was trained with other rows or parameters, and `overwrite` is not set.
-        TrainError: there are no rows, or none fits.
+        TrainError: there are no rows, none fits, the disk has no room for checkpoints, or the loss
+            rises where it should fall.
     """
     prepare_process()
     with run.lock():
@@ -147,8 +145,11 @@ def _train(
     held_out, _ = encode_rows(valid[:VALID_ROWS], tokenizer, parameters["max_length"])
     if not encoded:
         raise TrainError(f"{run.file('rows/train.jsonl')} has no rows to learn from; inspect first")
+    checkpoints = run.file("model/checkpoints")
+    check_space(model.num_parameters(), checkpoints)
     trainer, log = _make_trainer(run, model, tokenizer, encoded, held_out, parameters, backend)
-    trainer.train(resume_from_checkpoint=_last_checkpoint(run.file("model/checkpoints")))
+    last = find_last(checkpoints)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
     result = log.result()
     _save(trainer.model, tokenizer, run.file("model"))
     facts = {
@@ -292,7 +293,7 @@ def _make_trainer(
         eval_steps=n_between,
         save_strategy="steps",
         save_steps=n_between,
-        save_total_limit=2,
+        save_total_limit=KEPT,
         load_best_model_at_end=bool(held_out),
         metric_for_best_model="eval_loss" if held_out else None,
         prediction_loss_only=True,
@@ -311,20 +312,6 @@ def _make_trainer(
     )
     follow(trainer, log)
     return trainer, log
-
-
-def _last_checkpoint(folder: Path) -> str | None:
-    """The newest checkpoint that is whole; a kill while saving leaves one that is not."""
-    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda one: int(one.name.split("-")[1]))
-    for checkpoint in reversed(checkpoints):
-        try:
-            # this file is written last
-            json.loads((checkpoint / "trainer_state.json").read_text())
-        except (OSError, ValueError):
-            shutil.rmtree(checkpoint)
-            continue
-        return str(checkpoint)
-    return None
 
 
 def _save(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:

@@ -1,5 +1,6 @@
 """A training as it goes: a line a step in a file, a bar to watch, an end when time is over."""
 
+import math
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,20 @@ STEPS_TO_RELEASE = 10
 
 SECONDS_TO_SAVE = 600
 """A kill loses at most so much training: a checkpoint of a small model is written in seconds."""
+
+PATIENCE = 3
+"""Times that held-out loss is measured without having fallen before training ends: it is measured
+twice an epoch, and a training of one epoch always goes to its end."""
+
+STEPS_TO_JUDGE = 20
+"""Steps whose losses are averaged to see whether training has come apart."""
+
+COMES_APART = 2.0
+"""It has, when their average is so many times that of the first steps."""
+
+
+class TrainError(ValueError):
+    """Training cannot start or go on; the message says what to do."""
 
 
 class TrainingLog:
@@ -56,6 +71,7 @@ class TrainingLog:
         )
         self._bar.update(self.tokens_of_steps[step - 1])
         self._bar.set_postfix(loss=f"{loss:.3f}")
+        self._check_loss(step, learning_rate)
 
     def add_valid(self, step: int, valid_loss: float) -> None:
         """The held-out loss was measured."""
@@ -75,10 +91,16 @@ class TrainingLog:
         """Whether the time given is used up."""
         return bool(self.limit_s) and self.seconds > self.limit_s
 
+    @property
+    def is_flat(self) -> bool:
+        """Whether held-out loss has not fallen for so long that it will hardly fall again."""
+        valid = self._valid_losses()
+        return len(valid) > PATIENCE and min(valid[-PATIENCE:]) >= min(valid[:-PATIENCE])
+
     def result(self) -> dict[str, Any]:
         """The training in a few numbers."""
         steps = [line for line in self.lines if "loss" in line]
-        valid = [line["valid_loss"] for line in self.lines if "valid_loss" in line]
+        valid = self._valid_losses()
         last = [line["loss"] for line in steps[-max(1, len(steps) // 10) :]]
         seconds = self.lines[-1]["seconds"]
         return {
@@ -88,7 +110,28 @@ class TrainingLog:
             "loss": round(sum(last) / len(last), 5),
             "valid_loss": min(valid) if valid else None,
             "steps": steps[-1]["step"],
+            "ended": self._why_ended(steps[-1]["step"]),
         }
+
+    def _why_ended(self, step: int) -> str:
+        if step == len(self.tokens_of_steps):
+            return "all steps are done"
+        return "held-out loss no longer fell" if self.is_flat else "its time was over"
+
+    def _check_loss(self, step: int, learning_rate: float) -> None:
+        """End a training that makes the model worse than it was."""
+        losses = [line["loss"] for line in self.lines if "loss" in line]
+        first, last = losses[:STEPS_TO_JUDGE], losses[-STEPS_TO_JUDGE:]
+        has_risen = len(losses) >= 2 * STEPS_TO_JUDGE and sum(last) > COMES_APART * sum(first)
+        if has_risen or not math.isfinite(losses[-1]):
+            raise TrainError(
+                f"the loss is {losses[-1]:.3g} at step {step} and was {losses[0]:.3g} at the first:"
+                f" training has come apart at a learning rate of {learning_rate:.1e}; choose a"
+                " lower learning_rate (a third, say) or a larger batch_size"
+            )
+
+    def _valid_losses(self) -> list[float]:
+        return [line["valid_loss"] for line in self.lines if "valid_loss" in line]
 
     def _write(self, **line: Any) -> None:
         self.lines.append(line)
@@ -115,6 +158,7 @@ def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
                 log.add(state.global_step, logs["loss"], logs["learning_rate"])
             if "eval_loss" in logs:
                 log.add_valid(state.global_step, logs["eval_loss"])
+                control.should_training_stop |= log.is_flat
 
         def on_step_end(self, args, state, control, **_):
             if state.global_step % STEPS_TO_RELEASE == 0:

@@ -1,0 +1,83 @@
+"""Checkpoints of a training: room for them on the disk, and the newest that is whole."""
+
+import json
+import shutil
+import warnings
+import zipfile
+from pathlib import Path
+
+from workbench.train.progress import TrainError
+
+KEPT = 2
+"""Checkpoints kept: the best one and the newest."""
+
+BYTES_A_WEIGHT = 12
+"""Of a checkpoint: the weight and its two moments, in float32."""
+
+BYTES_A_FINAL_WEIGHT = 2
+"""Of the compiled model, in bfloat16."""
+
+
+def bytes_needed(n_weights: int, folder: Path) -> int:
+    """Disk space that a training of a model with so many weights will take beyond what it has.
+
+    A new checkpoint is written before the oldest is deleted. Checkpoints that a killed training
+    left in `folder` will be replaced, and their space counts as there.
+    """
+    there = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
+    most = ((KEPT + 1) * BYTES_A_WEIGHT + BYTES_A_FINAL_WEIGHT) * n_weights
+    return max(0, most - there)
+
+
+def check_space(n_weights: int, folder: Path) -> None:
+    """Make sure before anything is trained that the disk has room for the checkpoints.
+
+    Raises:
+        TrainError: it has not; the message says how much is needed and how much is left.
+    """
+    needed, free = bytes_needed(n_weights, folder), shutil.disk_usage(folder.parent).free
+    if needed > free:
+        raise TrainError(
+            f"training writes up to {needed / 1e9:.1f} GB of checkpoints to {folder}, and its disk"
+            f" has {free / 1e9:.1f} GB left; free the difference, or keep runs on another disk"
+        )
+
+
+def find_last(folder: Path) -> Path | None:
+    """The newest checkpoint that is whole. Those after it are deleted, with a warning.
+
+    A kill while saving leaves one that ends in the middle, a full disk one with holes.
+    """
+    checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda one: int(one.name.split("-")[1]))
+    for checkpoint in reversed(checkpoints):
+        damage = find_damage(checkpoint)
+        if damage is None:
+            return checkpoint
+        warnings.warn(
+            f"{checkpoint} is damaged ({damage}); training goes on from the one before, or anew",
+            stacklevel=2,
+        )
+        shutil.rmtree(checkpoint)
+    return None
+
+
+def find_damage(checkpoint: Path) -> str | None:
+    """What is wrong with a checkpoint's files, e.g. "optimizer.pt is no whole archive"; or None."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        # this file is written last: where it is whole, none is missing
+        json.loads((checkpoint / "trainer_state.json").read_text())
+        for file in sorted(checkpoint.glob("*.safetensors")):
+            # its header says how long it must be
+            with safe_open(file, framework="pt"):
+                pass
+        for file in sorted([*checkpoint.glob("*.pt"), *checkpoint.glob("*.pth")]):
+            with zipfile.ZipFile(file) as archive:
+                if broken := archive.testzip():
+                    return f"{file.name} is broken at {broken}"
+    except zipfile.BadZipFile:
+        return f"{file.name} is no whole archive"
+    except (OSError, ValueError, SafetensorError) as error:
+        return str(error)
+    return None
