@@ -37,10 +37,10 @@ class Size:
 
     baseline_scenarios: int
     """How many of each sort the base model meets with the procedure in its prompt, and again under
-    an orchestrator, and how many the compiled model meets several times."""
+    an orchestrator."""
 
     repeats: int
-    """How many times it meets them, for pass^k."""
+    """How many times the compiled model meets some customers, for pass^k."""
 
     max_new_tokens: int
     """Tokens after which a reply is cut."""
@@ -77,7 +77,7 @@ SIZES = {
             learning_rate=8e-4,
             max_tokens=1024,
             test_scenarios=100,
-            floor_scenarios=5,
+            floor_scenarios=10,
             baseline_scenarios=4,
             repeats=4,
             max_new_tokens=160,

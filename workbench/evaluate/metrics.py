@@ -32,7 +32,7 @@ PERFECT = dict.fromkeys(MEASURES, 1.0) | dict.fromkeys(
 """What each measure is in a conversation with nothing wrong."""
 
 HEADLINE = ("ending_correct", "facts_right", "reasked", "fitness", "branch_correct")
-"""The measures that are shown first; their differences are one family of tests."""
+"""The measures that are shown first; their differences are tested as families."""
 
 ALL = "all"
 """Stands where a stratum does: customers of all strata together."""
@@ -194,7 +194,8 @@ def compare_scores(
 
     By the other's name, stratum and measure; under "all" the customers of all strata together, if
     there are several. Where the two share no customer, there is nothing. P values of headline
-    measures are adjusted over all others and strata.
+    measures are adjusted in two families, each over all others: that of "all", and that of the
+    strata, which are asked for where something lies.
     """
     groups: dict[tuple[str, str], dict[tuple[str, str], Score]] = {}
     for score in scores:
@@ -216,13 +217,15 @@ def compare_scores(
             )
             for measure in MEASURES
         }
-    family = {
-        (other, stratum, measure): found[measure]
-        for other, strata in differences.items()
-        for stratum, found in strata.items()
-        for measure in HEADLINE
-    }
-    p_values = {key: found.p for key, found in family.items() if found.p is not None}
-    for key, p in adjust_holm(p_values).items():
-        family[key].p_adjusted = p
+    for is_pooled in (True, False):
+        family = {
+            (other, stratum, measure): found[measure]
+            for other, strata in differences.items()
+            for stratum, found in strata.items()
+            for measure in HEADLINE
+            if (stratum == ALL) == is_pooled
+        }
+        p_values = {key: found.p for key, found in family.items() if found.p is not None}
+        for key, p in adjust_holm(p_values).items():
+            family[key].p_adjusted = p
     return differences

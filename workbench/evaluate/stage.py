@@ -45,6 +45,9 @@ FIT_CONVERSATIONS = 500
 REPEATED = "compiled/repeated"
 """The compiled model before the same customers again and again: for pass^k alone."""
 
+REPEATED_CUSTOMERS = 20
+"""How many customers it meets so, at most."""
+
 COUNTS = (
     "test_scenarios",
     "floor_scenarios",
@@ -154,7 +157,8 @@ def _simulate_all(
     unforgiven["all"] = score_all(measured, scenarios, domain, STRICT)
     model, some = run.file("model"), _first_of_each(scenarios, settings.baseline_scenarios)
     as_baselines = ModelAgent(AS_BASELINES, model, settings.max_new_tokens)
-    repeated = repeat_scenarios(of_stratum(some, "unseen"), settings.repeats)
+    again = _first_of_each(of_stratum(scenarios, "unseen"), REPEATED_CUSTOMERS)
+    repeated = repeat_scenarios(again, settings.repeats)
     agent = ModelAgent(REPEATED, model, settings.max_new_tokens)
     originals = [
         score.model_copy(update={"scenario_id": score.scenario_id.partition("/")[0]})
