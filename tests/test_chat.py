@@ -9,6 +9,7 @@ import pytest
 from workbench import chat as module
 from workbench.__main__ import main
 from workbench.chat import chat
+from workbench.inspect.rows import hash_rows
 from workbench.models import LocalModel, ModelError, Reply
 from workbench.run import RunError, open_run
 from workbench.train.base_model import resolve_base_model
@@ -22,7 +23,7 @@ def run(tmp_path, monkeypatch):
     run = open_run("coffee", "mine")
     rows = [{"messages": [SYSTEM, {"role": "assistant", "content": "Hello."}]}]
     run.write("rows/train.jsonl", rows)
-    run.record("train", seconds=1)
+    run.record("train", inputs={"rows": hash_rows(run)})
     shutil.copytree(resolve_base_model("tiny-random").folder, run.file("model"))
     return run
 
@@ -77,14 +78,21 @@ def test_a_terminal_is_told_nothing_it_would_obey(run, monkeypatch):
 
 
 def test_ctrl_c_ends_it_quietly(run, monkeypatch):
-    def stop(_):
+    def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(LocalModel, "reply", lambda *_: [Reply("Hi", 1, 1, 0.1)])
-    chat(run, stop, lambda _: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(LocalModel, "reply", lambda *_: [Reply("Hi", 1, 1, 0.1)])
+        chat(run, stop, lambda _: None)
+    # in the middle of a reply too
+    monkeypatch.setattr(LocalModel, "reply", stop)
+    chat(run, input, lambda _: None)
 
 
 def test_without_rows_or_model_it_is_said_what_to_do(run):
+    run.write("rows/valid.jsonl", [{"messages": [SYSTEM]}])
+    with pytest.raises(RunError, match="not those its model was trained on"):
+        chat(run)
     run.write("rows/train.jsonl", [])
     with pytest.raises(RunError, match="inspect and train"):
         chat(run)
@@ -101,6 +109,9 @@ def test_a_run_is_found_by_its_name_or_its_folder(run, monkeypatch, capsys):
     for name in ("coffee/mini", "", "../..", "coffee", "\0", "x" * 5000):
         assert main(["chat", name]) == 2
         assert f'there is no run "{name}"' in capsys.readouterr().err
+    shutil.copytree(run.folder, run.folder.parent / "Mine Too")
+    assert main(["chat", "coffee/Mine Too"]) == 2
+    assert 'the run is called "Mine Too"' in capsys.readouterr().err
     main(["chat", "coffee/mini"])
     assert 'Did you mean "coffee/mine"?' in capsys.readouterr().err
     assert not (run.folder.parent / "mini").exists()
@@ -109,7 +120,9 @@ def test_a_run_is_found_by_its_name_or_its_folder(run, monkeypatch, capsys):
 @pytest.mark.slow
 def test_a_whole_talk_in_a_process_of_its_own(run):
     command = [sys.executable, "-m", "workbench", "chat", "coffee/mine"]
-    done = subprocess.run(command, input="Hi\n/new\n", capture_output=True, text=True, check=True)
-    assert done.stdout.startswith("coffee, run mine. /new starts over, Ctrl-D ends.\n")
-    assert done.stdout.count("agent: ") == 3
-    assert done.stderr == ""
+    # a byte that is no letter among them
+    done = subprocess.run(command, input=b"Hi \xff\n/new\n", capture_output=True, check=True)
+    shown = done.stdout.decode()
+    assert shown.startswith("coffee, run mine. /new starts over, Ctrl-D ends.\n")
+    assert shown.count("agent: ") == 3
+    assert done.stderr == b""

@@ -6,16 +6,21 @@ import shutil
 import pytest
 
 from workbench.__main__ import main
+from workbench.inspect.rows import hash_rows
 from workbench.models import LocalModel
-from workbench.run import open_run
+from workbench.run import RunError, open_run
 from workbench.train import export as module
 from workbench.train.base_model import load_tokenizer, resolve_base_model
+from workbench.train.card import hash_model
 from workbench.train.export import ExportError, export, parse_kinds
 
 SYSTEM = {"role": "system", "content": 'You sell """coffee""".'}
 ROW = {"messages": [SYSTEM, {"role": "assistant", "content": "Hello."}]}
 FACTS = {
-    "inputs": {"epochs": 1},
+    "inputs": {"epochs": 1, "base_sha256": "abc"},
+    "begun_at": "2026-01-02T03:04:05+00:00",
+    "versions": {"torch": "2.0"},
+    "hardware": "an abacus",
     "base": {"name": "smollm2", "source": "somewhere", "quantization": "Q4_1", "sha256": "abc"},
     "result": dict.fromkeys(("valid_loss", "loss", "steps", "tokens", "tokens_per_s"), 1)
     | {"seconds": 60},
@@ -30,7 +35,8 @@ def make_run(folder, base):
     run.write("rows/train.jsonl", [ROW, ROW])
     run.write("rows/valid.jsonl", [ROW])
     run.record("synthesize", inputs={"flowchart": "f00d", "data": "cafe"}, teacher="phrase_book")
-    run.record("train", **FACTS)
+    inputs = FACTS["inputs"] | {"rows": hash_rows(run)}
+    run.record("train", **FACTS | {"inputs": inputs})
     shutil.copytree(resolve_base_model(base).folder, run.file("model"))
     (run.file("model") / "checkpoints").mkdir()
     return run
@@ -69,13 +75,33 @@ def test_its_card_says_where_it_is_from_and_what_it_was_measured_to_do(run):
     text = (export(run, kinds=[]) / "model/README.md").read_text()
     assert "license: apache-2.0" in text
     assert "| hash of the flowchart | f00d |" in text
+    assert "an abacus" in text
+    assert "torch 2.0" in text
+    assert text.count("| rows |") == 1
     assert "not evaluated" in text
-    metric = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 8}
-    unscored = {"mean": None, "low": None, "high": None, "n": 0}
+
+
+def test_its_card_quotes_what_was_measured_of_this_model_and_of_no_other(run):
+    metric = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 8, "unscored": 2}
+    unscored = {"mean": None, "low": None, "high": None, "n": 0, "unscored": 8}
     measured = {"seen": {"ending_correct": metric, "facts_right": unscored}}
-    run.write_text("result.json", json.dumps({"conditions": {"compiled": measured}}))
+    read = {"accuracy": 0.9, "low": 0.8, "high": 0.95, "n": 40}
+    found = {"conditions": {"compiled": measured, "walker": measured}, "recognizer": read}
+    run.write_text("result.json", json.dumps(found))
+    run.record("evaluate", inputs={"model": hash_model(run.manifest["train"])})
     text = (export(run, kinds=[]) / "model/README.md").read_text()
-    assert "| seen | 8 | 50.0 (25.0-75.0) | not measured |" in text
+    row = "| compiled | seen | 50.0 (25.0-75.0), n 8, 2 not scored | not measured |"
+    assert row in text
+    assert "reads 90.0 (80.0-95.0), n 40 % of" in text
+    assert "walker" not in text
+    run.record("evaluate", inputs={"model": "another"})
+    assert row not in (export(run, kinds=[]) / "model/README.md").read_text()
+
+
+def test_rows_that_are_not_those_of_the_training_are_not_passed_off_as_them(run):
+    run.write("rows/valid.jsonl", [ROW, ROW])
+    with pytest.raises(RunError, match="are not those its model was trained on"):
+        export(run, kinds=[])
 
 
 def test_only_an_earlier_export_is_replaced(run, tmp_path):
@@ -85,23 +111,43 @@ def test_only_an_earlier_export_is_replaced(run, tmp_path):
     (other / "model" / "stale").touch()
     export(run, other, [])
     assert not (other / "model" / "stale").exists()
-    (other / module.MARK).unlink()
-    with pytest.raises(ExportError, match="files of something else"):
+    (other / "notes.txt").touch()
+    with pytest.raises(ExportError, match=r"no export wrote \(notes\.txt\)"):
         export(run, other, [])
-    assert (other / "model").exists()
+    assert (other / "notes.txt").exists()
+
+
+def test_where_it_cannot_be_written_is_said_in_a_sentence(run, tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(ExportError, match="is a file; name a folder"):
+        export(run, tmp_path / "file", [])
+    with pytest.raises(ExportError, match="within the model"):
+        export(run, run.file("model") / "gguf", [])
+    with pytest.raises(ExportError, match="cannot be written"):
+        export(run, tmp_path / "file" / "below", [])
+    with pytest.raises(ExportError, match="is no folder"):
+        export(run, "~nobody-of-that-name/x", [])
+
+
+def test_what_a_killed_export_left_is_cleared_away(run):
+    left = run.folder / f".export.coffee_shop.{run.name}.draft"
+    (left / "model").mkdir(parents=True)
+    export(run, kinds=[])
+    assert not list(run.folder.glob(".export*"))
 
 
 def test_what_fails_leaves_the_earlier_export_as_it_was(run, monkeypatch):
-    before = sorted(export(run, kinds=[]).rglob("*"))
+    export(run, kinds=[])
+    (run.file("export") / "README.md").write_text("the earlier one")
 
     def fail(*_):
         raise OSError("disk full")
 
     monkeypatch.setattr(module, "_write_dataset", fail)
-    with pytest.raises(OSError, match="disk full"):
+    with pytest.raises(ExportError, match="disk full"):
         export(run, kinds=[])
-    assert sorted(run.file("export").rglob("*")) == before
-    assert not list(run.folder.glob(".export-*"))
+    assert (run.file("export") / "README.md").read_text() == "the earlier one"
+    assert not list(run.folder.glob(".export*"))
 
 
 def test_a_run_that_is_not_trained_is_refused(tmp_path, capsys, monkeypatch):
@@ -128,13 +174,14 @@ def test_what_gguf_needs_is_said(run, monkeypatch):
 
 def test_ollama_gets_prompt_opening_and_stop_token(run):
     tokenizer = load_tokenizer(run.file("model"))
-    text = module.write_modelfile("a.gguf", module._open_talk(run), tokenizer)
+    text = module.write_modelfile("a.gguf", module._open_talk(run), tokenizer, 2000)
     assert text.startswith("FROM ./a.gguf\n")
     assert 'PARAMETER stop "<|im_end|>"' in text
+    assert "PARAMETER num_ctx 2000" in text
     assert "SYSTEM \"\"\"You sell '''coffee'''.\"\"\"\nMESSAGE assistant" in text
     assert "{{ .Role }}" in text
     tokenizer.chat_template = "another"
-    assert "TEMPLATE" not in module.write_modelfile("a.gguf", [], tokenizer)
+    assert "TEMPLATE" not in module.write_modelfile("a.gguf", [], tokenizer, 2000)
 
 
 @pytest.mark.slow

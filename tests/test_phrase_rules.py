@@ -139,6 +139,12 @@ def test_faults_of_all_files_come_at_once_and_in_their_order(copy, capsys):
     assert capsys.readouterr().out.count("error: ") == len(check_domain(copy))
 
 
+@pytest.mark.parametrize("within", ["good day.", "Have a good d"])
+def test_few_words_or_parts_of_words_may_stand_within_a_training_wording(copy, within):
+    edit(copy, AGENT, "Then I wish you a pleasant day, goodbye.", within)
+    assert check_domain(copy) == []
+
+
 def test_one_slip_in_a_name_does_not_make_its_wordings_wrong(copy):
     problems = check_domain(edit(copy, CUSTOMER, "give(drink)", "give(drnk)"))
     assert [problem.rule for problem in problems] == ["unknown_slot"]

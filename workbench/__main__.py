@@ -4,6 +4,7 @@ import argparse
 import sys
 import traceback
 from collections.abc import Sequence
+from io import TextIOWrapper
 
 from workbench import __version__
 from workbench.sizes import SIZES
@@ -20,7 +21,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Exception as error:
         return report_error(error)
     except KeyboardInterrupt:
-        print("workbench: stopped; the same command goes on from here", file=sys.stderr)
+        hint = "; the same command goes on from here" if given.command is run_command else ""
+        print(f"workbench: stopped{hint}", file=sys.stderr)
         return 130
 
 
@@ -177,6 +179,9 @@ def chat_command(given: argparse.Namespace) -> int:
     from workbench.chat import chat
     from workbench.run import find_run
 
+    if isinstance(sys.stdin, TextIOWrapper):
+        # a byte that is no letter must not end the talk
+        sys.stdin.reconfigure(errors="replace")
     chat(find_run(given.run))
     return 0
 

@@ -5,11 +5,8 @@ from contextlib import suppress
 
 from workbench.conversation import Message
 from workbench.inspect.rows import read_system
-from workbench.models import LocalModel
+from workbench.models import MAX_NEW_TOKENS, LocalModel
 from workbench.run import Run
-
-MAX_NEW_TOKENS = 160
-"""Tokens after which a reply is cut."""
 
 ANEW = "/new"
 """What one types to start over."""
@@ -23,16 +20,20 @@ def chat(run: Run, ask: Callable[[str], str] = input, tell: Callable[[str], None
 
     Raises:
         ModelError: the run has no trained model.
-        RunError: its rows are gone, and the system prompt with them.
+        RunError: its rows are gone, and the system prompt with them, or others than it learnt.
     """
     # arrow keys in what one types, where the terminal's library is there
     with suppress(ImportError):
         import readline  # noqa: F401
 
-    model, opening = LocalModel(run.file("model")).load(), read_system(run)
+    model, opening = LocalModel(run.file("model")), read_system(run)
+    model.load()
     tell(f"{run.domain}, run {run.name}. {ANEW} starts over, Ctrl-D ends.")
-    while _hold_talk(model, opening, ask, tell):
-        tell("")
+    with suppress(EOFError, KeyboardInterrupt):
+        while True:
+            _hold_talk(model, opening, ask, tell)
+            tell("")
+    tell("")
 
 
 def _hold_talk(
@@ -40,21 +41,17 @@ def _hold_talk(
     opening: list[Message],
     ask: Callable[[str], str],
     tell: Callable[[str], None],
-) -> bool:
-    """One talk; whether another is wished for."""
+) -> None:
+    """One talk, until another is wished for."""
     messages = list(opening)
     while True:
         (reply,) = model.reply([messages], MAX_NEW_TOKENS, ["talk"])
         messages.append(Message(role="assistant", content=reply.text))
         tell(f"\nagent: {printable(reply.text)}\n")
         while True:
-            try:
-                said = ask("you: ")
-            except (EOFError, KeyboardInterrupt):
-                tell("")
-                return False
+            said = ask("you: ")
             if said.strip() == ANEW:
-                return True
+                return
             longer = [*messages, Message(role="user", content=said)]
             if len(model.encode(longer)) + MAX_NEW_TOKENS <= model.most_tokens:
                 messages = longer

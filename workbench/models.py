@@ -1,12 +1,11 @@
 """Models: something that replies."""
 
 import ctypes
-import io
 import os
 import platform
 import time
 from collections.abc import Hashable, Iterator, Sequence
-from contextlib import contextmanager, redirect_stderr
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -15,6 +14,9 @@ from typing import Any
 from workbench.chat_format import prompt_ids
 from workbench.conversation import Message
 from workbench.decoding import Decoder
+
+MAX_NEW_TOKENS = 160
+"""Tokens after which a reply is cut, unless somebody says otherwise."""
 
 
 class ModelError(ValueError):
@@ -61,7 +63,7 @@ class LocalModel:
     def reply(
         self,
         batch: Sequence[Sequence[Message | dict[str, Any]]],
-        max_new_tokens: int = 160,
+        max_new_tokens: int = MAX_NEW_TOKENS,
         names: Sequence[Hashable] = (),
     ) -> list[Reply]:
         """The agent's next message in each conversation, in their order.
@@ -156,10 +158,8 @@ def no_progress_bars() -> Iterator[None]:
 
     is_shown = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
-    # reading GGUF has a bar that heeds no setting
     try:
-        with redirect_stderr(io.StringIO()):
-            yield
+        yield
     finally:
         if is_shown:
             logging.enable_progress_bar()
@@ -193,6 +193,22 @@ def bfloat16_speedup() -> float:
             times.append(time.perf_counter() - start)
         seconds[dtype] = min(times)
     return seconds[torch.float32] / seconds[torch.bfloat16]
+
+
+def describe_hardware() -> str:
+    """What this machine computes with, e.g. "AMD EPYC, 2 cores, 23 GB, no GPU"."""
+    import psutil
+    import torch
+
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(
+            (line.partition(":")[2].strip() for line in lines if "model name" in line), name
+        )
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
+    memory = psutil.virtual_memory().total / 2**30
+    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GB, {gpu}"
 
 
 @cache

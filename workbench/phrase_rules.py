@@ -7,6 +7,7 @@ no_value, no_training_wordings, no_personas and, where all files can be read, no
 no_answers.
 """
 
+import re
 import string
 from collections.abc import Collection, Iterator
 
@@ -153,7 +154,8 @@ def _check_training(draft: Draft) -> Iterator[Problem]:
 def _check_sides(draft: Draft) -> Iterator[Problem]:
     """On a test wording that training says too, nothing unseen could be measured."""
     wordings = [w for written in draft.entries for w in written.entry.wordings()]
-    trained = {w.text.lower(): w.text for w in wordings if w.split == "train" and w.text.strip()}
+    trained = {w.text.lower().strip(): w.text for w in wordings if w.split == "train"}
+    every = "\n".join(trained)
     for written in draft.entries:
         located, start = written.located, (written.place, "test")
         for path, text, is_key in list_texts(located.data[written.place].get("test", []), start):
@@ -162,7 +164,12 @@ def _check_sides(draft: Draft) -> Iterator[Problem]:
                 continue
             # few words stand within others by chance
             is_long = sum("{" not in word for word in own.split()) >= WORDS_APART
-            within = [shown for said, shown in trained.items() if is_long and own in said]
+            alone = rf"(?<!\w){re.escape(own)}(?!\w)"
+            # most stand nowhere, which is seen at once
+            is_near = is_long and own in every
+            within = [
+                shown for said, shown in trained.items() if is_near and re.search(alone, said)
+            ]
             if own in trained:
                 reason = f'"{text}" stands among the training wordings too; keep it in one place'
                 yield located.problem(path, "on_both_sides", reason)

@@ -213,16 +213,27 @@ def find_run(name: str | Path, root: str | Path = "runs") -> Run:
 
     Raises:
         UnknownRunError: there is none.
+        RunNameError: its folder, or the one that lies in, has a name that no run or domain has.
     """
-    for folder in (runs_folder(root) / name, project_folder() / Path(name).expanduser()):
-        # a name may be too long for any file, or hold a zero
-        with suppress(OSError, ValueError):
+    for place in (runs_folder(root), project_folder()):
+        # a name may be too long for any file, hold a zero, or begin with somebody unknown
+        with suppress(OSError, ValueError, RuntimeError):
+            folder = (place / Path(name).expanduser()).resolve()
             if (folder / "manifest.json").is_file():
-                return Run(folder.resolve())
+                break
+    else:
+        raise _no_such_run(str(name), root)
+    # a copy made elsewhere takes its names from where it lies
+    check_name("domain", folder.parent.name)
+    check_name("run", folder.name)
+    return Run(folder)
+
+
+def _no_such_run(name: str, root: str | Path) -> UnknownRunError:
     known = [f"{file.parts[-3]}/{file.parts[-2]}" for file in runs_folder(root).glob(_MANIFESTS)]
-    raise UnknownRunError(
+    return UnknownRunError(
         f'there is no run "{name}" in {runs_folder(root)}; python -m workbench list shows those'
-        f" there are.{suggest(str(name), known)}"
+        f" there are.{suggest(name, known)}"
     )
 
 

@@ -1,10 +1,7 @@
 """`result.json`: every condition, stratum, measure, difference and unscored count."""
 
-import os
-import platform
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
-from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel as Record
@@ -31,6 +28,7 @@ from workbench.evaluate.metrics import Score, average_scores, compare_scores
 from workbench.evaluate.reading_error import measure_recognizer, measure_recognizer_by_condition
 from workbench.evaluate.repeats import measure_pass_k
 from workbench.evaluate.simulation import Simulated
+from workbench.models import describe_hardware
 from workbench.recognizer import AgentRecognizer, CustomerRecognizer
 from workbench.run import Run
 from workbench.synthesize.behaviours import list_behaviours
@@ -178,19 +176,3 @@ def _cost(talks: Sequence[Simulated]) -> dict[str, float]:
         "seconds_per_reply": round(seconds / replies, 4),
         "seconds_per_conversation": round(seconds / n, 3),
     }
-
-
-def describe_hardware() -> str:
-    """What this machine computes with, e.g. "AMD EPYC, 2 cores, 23 GB, no GPU"."""
-    import psutil
-    import torch
-
-    name = platform.processor() or platform.machine()
-    if Path("/proc/cpuinfo").exists():
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-        name = next(
-            (line.partition(":")[2].strip() for line in lines if "model name" in line), name
-        )
-    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else "no GPU"
-    memory = psutil.virtual_memory().total / 2**30
-    return f"{name}, {os.cpu_count()} cores, {memory:.0f} GB, {gpu}"

@@ -38,6 +38,7 @@ from workbench.run import Run
 from workbench.sizes import Size
 from workbench.synthesize.scenarios import Scenario
 from workbench.train.base_model import BaseModel, resolve_base_model
+from workbench.train.card import hash_model
 
 FIT_CONVERSATIONS = 500
 """Conversations the recognizers learn from; more make them slower and hardly better."""
@@ -103,7 +104,7 @@ def evaluate(
         run.claim(
             "evaluate",
             data=hash_text(sorted(domain.hashes.items())),
-            model=hash_text(trained["inputs"], trained["result"]),
+            model=hash_model(trained),
             margin=margin,
             **{name: getattr(settings, name) for name in COUNTS},
         )

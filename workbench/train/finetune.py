@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import hash_text
-from workbench.inspect.rows import encode_row, mask_labels
-from workbench.models import no_progress_bars, prepare_process
+from workbench.inspect.rows import encode_row, hash_rows, mask_labels
+from workbench.models import describe_hardware, no_progress_bars, prepare_process
 from workbench.run import Run
 from workbench.train.backend import Backend, choose_backend
 from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_model
-from workbench.train.card import write_card
+from workbench.train.card import make_card
 from workbench.train.checkpoints import KEPT, check_space, find_last
 from workbench.train.kernels import is_plain_llama, labelled_loss, last_states
 from workbench.train.progress import TrainError, TrainingLog, follow
@@ -80,7 +80,6 @@ def train(
     """
     prepare_process()
     with run.lock():
-        rows, valid = run.read("rows/train.jsonl"), run.read("rows/valid.jsonl", missing_ok=True)
         base = resolve_base_model(base_model)
         parameters = {
             "base_model": base.name,
@@ -94,12 +93,12 @@ def train(
         }
         if overwrite:
             shutil.rmtree(run.file("model"), ignore_errors=True)
-        inputs = {"base_sha256": base.sha256, "rows": hash_text(rows, valid)}
+        inputs = {"base_sha256": base.sha256, "rows": hash_rows(run)}
         run.claim("train", **parameters, **inputs)
         run.file("model").mkdir(exist_ok=True)
         result = run.manifest["train"].get("result")
         if result is None or not run.file("model/model.safetensors").exists():
-            result = _train(run, base, rows, valid, parameters)
+            result = _train(run, base, parameters)
         return result
 
 
@@ -136,9 +135,8 @@ def order_rows(lengths: Sequence[int], epochs: float, batch_size: int, seed: int
     return ordered
 
 
-def _train(
-    run: Run, base: BaseModel, rows: list, valid: list, parameters: dict[str, Any]
-) -> dict[str, Any]:
+def _train(run: Run, base: BaseModel, parameters: dict[str, Any]) -> dict[str, Any]:
+    rows, valid = run.read("rows/train.jsonl"), run.read("rows/valid.jsonl", missing_ok=True)
     backend = choose_backend()
     model, tokenizer = load_model(base, backend)
     encoded, n_cut = encode_rows(rows, tokenizer, parameters["max_length"])
@@ -160,8 +158,9 @@ def _train(
         "base": {"name": base.name, "source": base.source, "quantization": base.quantization}
         | {"sha256": base.sha256},
         "backend": vars(backend),
+        "hardware": describe_hardware(),
     }
-    write_card(run, facts | {"parameters": parameters})
+    run.write_text("model/README.md", make_card(run, run.manifest["train"] | facts))
     run.record("train", **facts)
     shutil.rmtree(run.file("model/checkpoints"), ignore_errors=True)
     return result
