@@ -13,6 +13,8 @@ from workbench.evaluate.result import plain
 from workbench.evaluate.simulation import STRATA, of_stratum
 from workbench.evaluate.stage import (
     Condition,
+    ConditionError,
+    choose_conditions,
     list_conditions,
     repeat_scenarios,
     simulate_condition,
@@ -52,6 +54,19 @@ def test_all_conditions_meet_the_first_of_the_same_customers(conditions):
         for name in ("in_context/base", "orchestrated/base"):
             assert meet(conditions[name], stratum) == compiled[:4]
     assert meet(conditions["floor/base"], "seen") == meet(conditions["compiled"], "seen")[:2]
+
+
+def test_conditions_are_chosen_by_name_or_group_and_the_yardsticks_stay(conditions):
+    every = list(conditions.values())
+    assert choose_conditions(every, "") == every
+    always = ["walker/true_labels", "walker", "compiled"]
+    assert [c.agent.name for c in choose_conditions(every, "compiled")] == always
+    asked = {c.agent.name for c in choose_conditions(every, " floor, faulty/jump")}
+    assert asked == {*always, "floor/base", "faulty/jump"}
+    kinds = {name for name in conditions if name.startswith("faulty/")}
+    assert {c.agent.name for c in choose_conditions(every, "faulty")} == {*always, *kinds}
+    with pytest.raises(ConditionError, match=r'no condition "flor"\. Did you mean "floor"'):
+        choose_conditions(every, "floor,flor")
 
 
 def test_only_the_model_with_the_procedure_in_its_prompt_sees_it(conditions, travel):

@@ -21,6 +21,9 @@ MARGIN = 0.05
 AS_BASELINES = "compiled/as_baselines"
 """The compiled model before the prompted baselines' customers alone: for what compiling saves."""
 
+PROMPTED = ("in_context", "orchestrated")
+"""What stands before the slash in the names of those baselines."""
+
 QUANTITIES = {
     "prompt_tokens": "tokens of prompts",
     "tokens_read": "tokens of prompts that no cache has",
@@ -243,7 +246,7 @@ def measure_savings(
     own, savings = groups.get(condition, {}), {}
     for other, theirs in groups.items():
         pairs = [(theirs[key], own[key]) for key in own if key in theirs]
-        if other.partition("/")[0] in ("in_context", "orchestrated") and pairs:
+        if other.partition("/")[0] in PROMPTED and pairs:
             savings[other] = {quantity: _compare_cost(pairs, quantity) for quantity in QUANTITIES}
     return savings
 

@@ -300,6 +300,11 @@ def _summarize(run: Run, result: dict[str, Any]) -> str:
     base, train = result["base_model"], run.manifest["train"]["result"]
     counts = run.manifest["inspect"]
     held_out = "not measured" if train["valid_loss"] is None else f"{train['valid_loss']:.3g}"
+    only = (
+        f" Of conditions only these were asked for: {result['asked']}."
+        if result.get("asked")
+        else ""
+    )
     minutes = ", ".join(f"{stage} {s / 60:.1f}" for stage, s in result["seconds"].items())
     return (
         f"Base model: {base['source']}, weights quantized before: {base['quantization']}."
@@ -307,7 +312,7 @@ def _summarize(run: Run, result: dict[str, Any]) -> str:
         f" (a small, real phrase book: not comparable with results of large teachers)."
         f" Trained {train['steps']} steps, {train['tokens']:,} tokens"
         f" at {train['tokens_per_s']:,.0f} a second, held-out loss {held_out}."
-        f" Hardware: {result['hardware']}. Minutes: {minutes}."
+        f" Hardware: {result['hardware']}. Minutes: {minutes}.{only}"
     )
 
 

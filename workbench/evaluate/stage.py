@@ -18,7 +18,7 @@ from workbench.conformance import (
 )
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
-from workbench.evaluate.breakdown import AS_BASELINES, MARGIN
+from workbench.evaluate.breakdown import AS_BASELINES, MARGIN, PROMPTED
 from workbench.evaluate.conditions import Agent, Key, ModelAgent, Walker
 from workbench.evaluate.faults import is_instrument, make_instruments, write_faulty_practice
 from workbench.evaluate.metrics import Score, score_conversation
@@ -33,6 +33,7 @@ from workbench.evaluate.simulation import (
     of_stratum,
     simulate,
 )
+from workbench.reading import suggest
 from workbench.recognizer import AgentRecognizer, CustomerRecognizer
 from workbench.run import Run
 from workbench.sizes import Size
@@ -58,6 +59,14 @@ COUNTS = (
     "recognizer_epochs",
 )
 """Numbers of a size that an evaluation depends on."""
+
+
+ALWAYS = ("compiled", "walker", "walker/true_labels")
+"""Conditions without which there is no result: the model, and what the recognizer is tested on."""
+
+
+class ConditionError(ValueError):
+    """There is no such condition; the message names those there are."""
 
 
 @dataclass(frozen=True)
@@ -92,12 +101,22 @@ def fit_recognizers(
 
 
 def evaluate(
-    run: Run, domain: Domain, settings: Size, margin: float = MARGIN, progress: bool = True
+    run: Run,
+    domain: Domain,
+    settings: Size,
+    margin: float = MARGIN,
+    conditions: str = "",
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Simulate and score all conditions; writes `simulated/`, `scores.jsonl` and `result.json`.
 
     Conversations already simulated with the same inputs are not held again. `margin` is how much
-    worse still counts as "as good"; choose it before looking. Returns the result.
+    worse still counts as "as good"; choose it before looking. `conditions` are those that stand
+    beside the compiled model: see `choose_conditions`. Returns the result.
+
+    Raises:
+        ConditionError: there is no such condition.
+        RunError: the run was evaluated otherwise before, or is not trained.
     """
     with run.lock():
         trained = run.manifest["train"]
@@ -106,12 +125,14 @@ def evaluate(
             data=hash_text(sorted(domain.hashes.items())),
             model=hash_model(trained),
             margin=margin,
+            conditions=conditions,
             **{name: getattr(settings, name) for name in COUNTS},
         )
         base = resolve_base_model(trained["inputs"]["base_model"])
         with count_seconds(run):
-            found = _simulate_all(run, domain, settings, base, progress)
-        result = build_result(run, domain, base, found, margin) | {"size": settings.name}
+            found = _simulate_all(run, domain, settings, base, conditions, progress)
+        result = build_result(run, domain, base, found, margin)
+        result |= {"size": settings.name, "asked": conditions}
         run.write_text("result.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     return result
 
@@ -134,10 +155,13 @@ def _count_talks(run: Run) -> int:
 
 
 def _simulate_all(
-    run: Run, domain: Domain, settings: Size, base: BaseModel, progress: bool
+    run: Run, domain: Domain, settings: Size, base: BaseModel, asked: str, progress: bool
 ) -> Evaluated:
     tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
     scenarios = _first_of_each(tests, settings.test_scenarios)
+    conditions = list_conditions(run, domain, settings, base, scenarios)
+    # refused before anything takes time
+    conditions = choose_conditions(conditions, asked)
     agent_reader, customer_reader = fit_recognizers(
         run, domain, settings.recognizer_epochs, progress
     )
@@ -147,7 +171,7 @@ def _simulate_all(
         return simulate_condition(run, condition, domain, agent_reader, limit, progress)
 
     talks: list[Simulated] = []
-    for condition in list_conditions(run, domain, settings, base, scenarios):
+    for condition in conditions:
         talks += meet(condition)
     scores = score_all(talks, scenarios, domain)
     run.write("scores.jsonl", scores)
@@ -156,7 +180,8 @@ def _simulate_all(
         kind: score_all(measured, scenarios, domain, forgive_all_but(kind)) for kind in KINDS
     }
     unforgiven["all"] = score_all(measured, scenarios, domain, STRICT)
-    model, some = run.file("model"), _first_of_each(scenarios, settings.baseline_scenarios)
+    model = run.file("model")
+    prompted = [c.scenarios for c in conditions if c.agent.name.partition("/")[0] in PROMPTED]
     as_baselines = ModelAgent(AS_BASELINES, model, settings.max_new_tokens)
     again = _first_of_each(of_stratum(scenarios, "unseen"), REPEATED_CUSTOMERS)
     repeated = repeat_scenarios(again, settings.repeats)
@@ -171,7 +196,7 @@ def _simulate_all(
         scores,
         unforgiven,
         originals,
-        meet(Condition(as_baselines, some)),
+        meet(Condition(as_baselines, prompted[0])) if prompted else [],
         agent_reader,
         customer_reader,
     )
@@ -200,6 +225,32 @@ def list_conditions(
         Condition(ModelAgent("floor/base", base.folder, most), few, ("seen", "unseen")),
         Condition(ModelAgent("in_context/base", base.folder, most, prompt), some),
         Condition(OrchestratedAgent(domain, base.folder, max_new_tokens=most), some),
+    ]
+
+
+def choose_conditions(conditions: Sequence[Condition], asked: str) -> list[Condition]:
+    """Those asked for, by their names or by what stands before the slash; all if none is.
+
+    The compiled model and the walkers are always among them. Example: "in_context, faulty"
+
+    Raises:
+        ConditionError: there is no such condition.
+    """
+    names = [name.strip() for name in asked.split(",") if name.strip()]
+    known = {condition.agent.name for condition in conditions}
+    known |= {name.partition("/")[0] for name in known}
+    for name in names:
+        if name not in known:
+            raise ConditionError(
+                f'there is no condition "{name}".{suggest(name, known)} There are:'
+                f" {', '.join(sorted(known))}"
+            )
+    return [
+        condition
+        for condition in conditions
+        if not names
+        or condition.agent.name in {*names, *ALWAYS}
+        or condition.agent.name.partition("/")[0] in names
     ]
 
 
