@@ -16,7 +16,7 @@ from workbench.evaluate.breakdown import (
 )
 from workbench.evaluate.metrics import MEASURES, Score
 from workbench.evaluate.simulation import Simulated
-from workbench.evaluate.statistics import Difference
+from workbench.evaluate.statistics import Difference, compare
 
 
 class Reached(Score):
@@ -166,9 +166,9 @@ def test_a_bar_from_above_is_met_below_it():
     assert [(one["is_met"], one["is_sure"]) for one in verdict(RESULT, [bar])] == [(True, False)]
 
 
-def gap(low, high):
+def gap(low, high, p=0.01):
     return Difference(
-        mean=(low + high) / 2, n=99, low=low, high=high, p=0.5, cliffs_delta=0, unscored=0
+        mean=(low + high) / 2, n=99, low=low, high=high, p=p, cliffs_delta=0, unscored=0
     )
 
 
@@ -186,6 +186,18 @@ def test_a_gap_says_what_its_interval_shows(low, high, shown):
     assert judge_difference("ending_correct", gap(low, high), 0.05) == shown
     # fewer premature endings are better
     assert judge_difference("premature_ending", gap(-high, -low), 0.05) == shown
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 4, 5])
+def test_few_customers_show_nothing_however_far_apart(n):
+    found = compare([1.0] * n, [0.0] * n, [f"path{i}" for i in range(n)])
+    assert judge_difference("ending_correct", found, 0.05) == "open"
+    assert judge_difference("premature_ending", found, 0.05) == "open"
+
+
+def test_a_chance_that_is_adjusted_is_the_one_that_counts():
+    found = gap(0.01, 0.1).model_copy(update={"p_adjusted": 0.2})
+    assert judge_difference("ending_correct", found, 0.05) == "open"
 
 
 def test_no_pair_shows_nothing():

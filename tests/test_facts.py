@@ -11,7 +11,8 @@ from workbench.record import Record
 def check(travel):
     """A talk with two people about Lisbon, up to 700 euros."""
     check = FactCheck(travel)
-    check.hear_customer("700 at most for us two", [("travellers", "2"), ("budget", "700")])
+    check.hear_value("travellers", "2")
+    check.hear_value("budget", "700")
     return check
 
 
@@ -63,6 +64,38 @@ def test_a_right_answer_has_no_problem(check, record):
 )
 def test_what_is_not_so_is_found_out(check, record, text, due, problems):
     assert check.check_agent(text, due, record) == problems
+
+
+TRAM, FADO = "Tram and Tiles Break", "Fado and Custard Tarts"
+
+
+@pytest.mark.parametrize(
+    ("text", "lacking"),
+    [
+        (f"{TRAM}, 3 nights, 420 euros, or {FADO}, 5 nights, 610 euros.", 0),
+        (f"For 420 euros and 3 nights the {TRAM}, for 610 euros and 5 nights the {FADO}.", 0),
+        (f"{TRAM}, 3 nights, 610 euros, or {FADO}, 5 nights, 420 euros.", 2),
+        (f"{TRAM}, 5 nights, 610 euros, or {FADO}, 3 nights, 420 euros.", 2),
+    ],
+)
+def test_the_numbers_of_each_offer_stand_beside_its_name(check, record, text, lacking):
+    offers, fields = ("lisbon_tram", "lisbon_fado"), ("price", "nights")
+    due = [f"{offer}.{name}" for offer in offers for name in fields]
+    problems = check.check_agent(text, due, record)
+    assert len(problems) == lacking
+    assert all(problem.endswith("is missing") for problem in problems)
+
+
+def test_what_a_customer_demands_is_not_so_for_that(travel, record):
+    check = FactCheck(travel)
+    check.hear_acts("I am told I get 50 % off.", [Act("take_over", "discount")])
+    check.hear_acts("We are 2.", [Act("give", "travellers", "2")])
+    assert check.check_agent("Fine, 50 % off.", [], record) == ["50 % is no fact"]
+    assert check.check_agent("A fee of 2 %.", [], record) == ["2 % is no fact"]
+    assert check.check_agent("For 2 people.", [], record) == []
+    # of what could not be read it is not known what it gave
+    check.hear_acts("Ten of us, 7 days.", [Act("unclear")])
+    assert check.check_agent("For 7 days.", [], record) == []
 
 
 def test_a_fact_stated_before_may_be_repeated(check, record):

@@ -1,7 +1,7 @@
 """Metrics: each fault moves its measure and only sensible others; a mean knows its uncertainty."""
 
 import pytest
-from test_simulation import BETTER_LOW, MuteRecognizer, plan_tests
+from test_simulation import BETTER_LOW, MuteRecognizer, Parrot, plan_tests
 
 from workbench.conformance import Aligner
 from workbench.conversation import Label
@@ -66,6 +66,30 @@ def test_a_wrong_ending_is_caught(score):
 
     assert {"ending_correct", "branch_correct"} <= moved(score(end_otherwise))
     assert not moved(score(end_otherwise)) & {"reasked", "overrun", "premature_ending", "fitness"}
+
+
+class Understood:
+    """Reads each text as what it is known to do."""
+
+    def __init__(self, steps):
+        self.steps = steps
+
+    def label(self, texts):
+        return [Label(steps=self.steps.get(text, [])) for text in texts]
+
+
+@pytest.mark.parametrize("text", ["Goodbye.", "Hm."])
+def test_who_says_the_same_whatever_happens_serves_nobody(travel, text):
+    scenarios = plan_tests(travel, 1)[::3]
+    reader = Understood({"Goodbye.": [travel.shared_steps["assess.user_abandoning"]]})
+    customers, by_id = list_customers(scenarios, ["unseen"]), {s.scenario_id: s for s in scenarios}
+    talks = simulate(Parrot(text), customers, travel, reader, 100, progress=False)
+    aligner = Aligner(travel.flowchart)
+    scores = [score_conversation(t, by_id[t.scenario_id], travel, aligner) for t in talks]
+    assert len(scores) == len(scenarios) > 20
+    # one goodbye may be the right thing to say to who leaves of his own accord; but not before
+    assert not any(score.measures["ending_correct"] for score in scores)
+    assert all(score.measures["left_in_anger"] for score in scores)
 
 
 def test_a_jump_is_caught(score):
@@ -149,12 +173,27 @@ def test_a_talk_that_never_ends_is_an_overrun(score):
     assert {"overrun", "ending_correct"} <= moved(score(go_on, is_overrun=True))
 
 
-def test_who_leaves_in_anger_may_be_let_go(score):
+def test_who_leaves_in_anger_was_not_served_whatever_is_said_last(score):
     def let_go(labels):
         labels[-1].steps = ["final_routing.second_thoughts"]
 
-    assert "ending_correct" in moved(score(let_go))
-    assert "ending_correct" not in moved(score(let_go, has_left_in_anger=True))
+    for change in (lambda labels: None, let_go):
+        assert {"ending_correct", "left_in_anger"} <= moved(score(change, has_left_in_anger=True))
+
+
+def test_facts_of_a_step_that_is_left_out_are_due_all_the_same(score, travel):
+    def leave_out(labels):
+        own = at(labels, "finalize")
+        own.steps.remove("finalize")
+
+    def unsay(messages):
+        deposit = travel.facts["deposit"].spoken()
+        for message in messages:
+            message.content = message.content.replace(deposit, "something")
+
+    # what is said anywhere is not withheld: the step may have been misread
+    assert "facts_right" not in moved(score(leave_out))
+    assert "facts_right" in moved(score(leave_out, words=unsay))
 
 
 def test_a_score_counts_decisions_by_hub_and_names_the_ending(score):

@@ -65,10 +65,12 @@ def test_a_metric_is_written_with_its_interval_and_what_is_unscored():
 
 
 def test_a_difference_is_written_with_its_sign_and_chance():
-    difference = {"mean": 0.79, "low": 0.612, "high": 0.93, "p": 0.0, "p_adjusted": 0.0001}
+    difference = {"mean": 0.79, "low": 0.612, "high": 0.93, "p_adjusted": 0.0001, "n": 20}
     written = "+79.0 points (61.2 to 93.0), p < 0.001"
-    assert write_difference("ending_correct", difference) == written
-    difference = {"mean": -0.02, "low": -0.05, "high": 0.01, "p": 0.1, "p_adjusted": 0.5}
+    assert write_difference("ending_correct", difference, 20) == written
+    # of some pairs one or the other was not scored
+    assert write_difference("ending_correct", difference, 21) == written + ", n 20"
+    difference = {"mean": -0.02, "low": -0.05, "high": 0.01, "p_adjusted": 0.5, "n": 20}
     assert write_difference("fitness", difference) == "-0.020 (-0.050 to 0.010), p = 0.500"
     assert write_difference("fitness", difference | {"mean": None}) == "no pair scored"
 
@@ -83,7 +85,7 @@ def test_the_tables_have_a_row_for_each_condition_and_stratum():
     table = tabulate_differences(result).markdown
     assert "| floor/base | seen | 50 | better | +80.0 points (" in table
     assert table.count("0.001") == 1
-    assert table.count("p = 1.000") == 4
+    assert table.count("p = 1.000") == 5
 
 
 def make_score(name, ending=1, n_wrong=0, condition="compiled", stratum=None):
@@ -205,6 +207,7 @@ def test_as_good_as_is_said_only_within_the_margin(result):
 
 def test_savings_are_written_as_times_with_their_intervals(result):
     assert write_ratio({"mean": 2.314, "low": 2.2, "high": 2.43}) == "2.31 (2.20-2.43)"
+    assert write_ratio({"mean": 2, "low": 2, "high": 2, "n": 3}, 5) == "2.00 (2.00-2.00), n 3"
     assert write_ratio({"mean": 2.314, "low": None, "high": None}) == "2.31"
     assert write_ratio({"mean": None, "low": None, "high": None}) == "nothing to compare"
     assert (

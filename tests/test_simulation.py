@@ -17,7 +17,7 @@ from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.talk import open_talk
 from workbench.synthesize.writing import write_practice
 
-BETTER_LOW = {"premature_ending", "overrun", "invalid_moves", "reasked"}
+BETTER_LOW = {"premature_ending", "overrun", "left_in_anger", "invalid_moves", "reasked"}
 
 
 class MuteRecognizer:
@@ -163,7 +163,11 @@ def test_a_walker_that_is_heard_through_words_mostly_arrives(coffee_domain, word
         score_conversation(t, plans[t.scenario_id], coffee_domain, aligner, t.true_labels)
         for t in talks
     ]
-    assert sum(score.measures["ending_correct"] for score in scores) / len(scores) > 0.8
+    right = [score.measures["ending_correct"] for score in scores]
+    angry = [score.measures["left_in_anger"] for score in scores]
+    assert sum(right) / len(scores) > 0.7
+    # whom it does not understand it lets go
+    assert sum(map(max, right, angry)) / len(scores) > 0.8
 
 
 @pytest.mark.slow

@@ -10,6 +10,9 @@ from pydantic import BaseModel, Field
 
 _ACT = re.compile(r"(?P<kind>[a-z_]+)(?:\((?P<target>[^=()]*)(?:=(?P<value>[^()]*))?\))?")
 
+UNCLEAR = "unclear"
+"""Kind of act of a customer's message that could not be read: what follows on it is not judged."""
+
 
 @dataclass(frozen=True)
 class Act:

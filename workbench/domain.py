@@ -1,7 +1,7 @@
 """The one reader of `domains/<name>/`: flowchart, facts, offers, slots, phrase book, personas."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -154,7 +154,7 @@ class Domain:
         """Whether a step is taken because a slot is missing or vague, and so asks for it."""
         return bool(self.slot_states(step) - {"slots_complete"})
 
-    def due_facts(self, step: str, record: Record, acts: list[Act]) -> list[str]:
+    def due_facts(self, step: str, record: Record, acts: Sequence[Act]) -> list[str]:
         """Ids of the facts that are due when a message takes `step`.
 
         An offer's facts are "id.field". Of the chosen offer those are due that every wording of

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable
 
-from workbench.conversation import Act, Conversation
+from workbench.conversation import UNCLEAR, Act, Conversation
 from workbench.domain import Domain
 from workbench.record import Record
 
@@ -44,43 +44,27 @@ class FactCheck:
     def __init__(self, domain: Domain):
         self.domain = domain
         self.known: set[tuple[str, str]] = set()
-        """Quantities that a cited fact or the customer has brought into the conversation."""
+        """Quantities that a cited fact, or a value the customer gave, has brought in."""
         self._given: dict[str, str] = {}
 
     def hear_acts(self, text: str, acts: Iterable[Act]) -> None:
-        """Take what the customer said, and what it did by saying so.
+        """Take what the customer gave. What it merely says, or demands, is not so for that.
 
-        A value that was misspoken, and corrected in the same breath, is none that was given.
+        Of a message that could not be read, every number counts as given.
         """
-        valued = [act for act in acts if act.value and act.target in self.domain.slots]
-        self.hear_customer(
-            text,
-            [(act.target, act.value) for act in valued if act.kind in GIVING],
-            [(act.target, act.value) for act in valued if act.kind == "misspeak"],
-        )
+        for act in acts:
+            if act.kind == UNCLEAR:
+                self.known |= set(find_quantities(text))
+            elif act.kind in GIVING and act.value and act.target in self.domain.slots:
+                self.hear_value(act.target, act.value)
 
-    def hear_customer(
-        self,
-        text: str,
-        given: Iterable[tuple[str, str]],
-        misspoken: Iterable[tuple[str, str]] = (),
-    ) -> None:
-        """Take what the customer said: its numbers, and its (slot, value) in the standard form.
-
-        The numbers of a value that another has replaced, or that was misspoken, are not so.
-        """
-        known = set(self.known)
-        self.known |= set(find_quantities(text))
-        for pair in misspoken:
-            self._drop(self._quantities(*pair))
-        # what was so before stays so, though it be misspoken of something else now
-        self.known |= known
-        for slot, value in given:
-            before = self._given.get(slot, value)
-            if before != value:
-                self._drop(self._quantities(slot, before))
-            self.known |= set(self._quantities(slot, value))
-            self._given[slot] = value
+    def hear_value(self, slot: str, value: str) -> None:
+        """Take a value in its standard form; the numbers of one that it replaces are not so."""
+        before = self._given.get(slot, value)
+        if before != value:
+            self._drop(self._quantities(slot, before))
+        self.known |= set(self._quantities(slot, value))
+        self._given[slot] = value
 
     def _quantities(self, slot: str, value: str) -> list[tuple[str, str]]:
         talk = self.domain.slots[slot]
@@ -94,16 +78,17 @@ class FactCheck:
     def check_agent(self, text: str, due: Iterable[str], record: Record) -> list[str]:
         """Problems of one agent message: due facts it lacks, and anything stated that is not so.
 
-        Wrong is a number that belongs to no cited fact and to nothing the customer said; a slot
-        value other than the one on record; an offer that is not for what the customer wants.
+        Wrong is a number that belongs to no cited fact and to nothing the customer gave; a slot
+        value other than the one on record; an offer that is not for what the customer wants. Where
+        several offers are named, the numbers of each must stand beside its name. What is claimed in
+        words alone is not checked.
         """
-        stated = find_quantities(text)
-        problems = []
+        stated, due = find_quantities(text), list(due)
+        readings = [self._lacking(due, text, parts) for parts in split_offers(text, self.domain)]
+        problems = [f"{fact} is missing" for fact in min(readings, key=len)]
         for fact in due:
-            quantities = find_quantities(self.domain.spoken_fact(fact))
-            self.known |= set(quantities)
-            problems += [f"{fact} is missing" for q in quantities if not _belongs(q, stated)]
-        for fact in self.domain.citable(list(due)):
+            self.known |= set(find_quantities(self.domain.spoken_fact(fact)))
+        for fact in self.domain.citable(due):
             self.known |= set(find_quantities(self.domain.spoken_fact(fact)))
         problems += [
             f"{' '.join(q).strip()} is no fact" for q in stated if not _belongs(q, self.known)
@@ -118,6 +103,15 @@ class FactCheck:
             if offer.name.lower() in text.lower() and offer.id not in offers
         ]
         return problems
+
+    def _lacking(self, due: Iterable[str], text: str, parts: dict[str, str]) -> list[str]:
+        """The due facts of which a number is lacking in the text, or in its part on their offer."""
+        return [
+            fact
+            for fact in due
+            for quantity in find_quantities(self.domain.spoken_fact(fact))
+            if not _belongs(quantity, find_quantities(parts.get(fact.partition(".")[0], text)))
+        ]
 
     def find_restated(self, text: str, record: Record) -> list[tuple[str, str, bool]]:
         """What an agent message says again of what the customer gave: (slot, value, is it so).
@@ -173,6 +167,22 @@ def check_facts(conversation: Conversation, domain: Domain) -> list[tuple[int, s
             found = check.check_agent(message.content, label.facts, record)
             problems += [(i, problem) for problem in found]
     return problems
+
+
+def split_offers(text: str, domain: Domain) -> list[dict[str, str]]:
+    """The part of a text that is about each offer it names, if it names several: two readings.
+
+    From each name up to the next, as in "Lisbon Tram for 420 euros", or from the one before it, as
+    in "for 420 euros the Lisbon Tram". Both are empty where one offer or none is named.
+    """
+    named = offers_named(text, domain)
+    if len(named) < 2:
+        return [{}]
+    places = [text.lower().find(domain.offers[offer].name.lower()) for offer in named]
+    ends = [at + len(domain.offers[offer].name) for at, offer in zip(places, named, strict=True)]
+    after = zip(named, places, [*places[1:], len(text)], strict=True)
+    before = zip(named, [0, *ends[:-1]], ends, strict=True)
+    return [{offer: text[start:end] for offer, start, end in cuts} for cuts in (after, before)]
 
 
 def offers_named(text: str, domain: Domain) -> list[str]:

@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from workbench.conformance import DEFAULT, Aligner, Forgiveness
-from workbench.conversation import Conversation, Label, Message
+from workbench.conversation import UNCLEAR, Conversation, Label, Message
 from workbench.domain import Domain, read_domain
 from workbench.evaluate.labelling import fit_readers, label_transcript
 from workbench.evaluate.metrics import Score, average_scores, score_transcript
 from workbench.evaluate.off_procedure import TURNS
-from workbench.evaluate.reader import UNCLEAR
 from workbench.evaluate.statistics import Metric
 from workbench.evaluate.transcripts import Transcript, TranscriptError, read_transcripts
 from workbench.show import Panel, table

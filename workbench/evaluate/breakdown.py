@@ -18,6 +18,9 @@ from workbench.evaluate.statistics import (
 MARGIN = 0.05
 """How much worse still counts as "as good", unless an evaluation says otherwise."""
 
+ALPHA = 0.05
+"""A difference with a p value below is taken to be there."""
+
 AS_BASELINES = "compiled/as_baselines"
 """The compiled model before the prompted baselines' customers alone: for what compiling saves."""
 
@@ -74,8 +77,8 @@ BARS = (
 
 
 def verdict(result: Mapping[str, Any], bars: Iterable[Bar] = BARS) -> list[dict[str, Any]]:
-    """Each bar with what was reached, as {bar, wanted, is_most, reached, low, high, n, is_met,
-    is_sure}.
+    """Each bar with what was reached, as {bar, wanted, is_most, reached, low, high, n, unscored,
+    is_met, is_sure}.
 
     `is_met` looks at the figure, `is_sure` at the bad end of its interval too; both are None where
     nothing was measured, which is neither.
@@ -113,6 +116,7 @@ def _compare_with(bar: Bar, name: str, found: dict[str, Any]) -> dict[str, Any]:
         "low": low,
         "high": high,
         "n": found.get("n", 0),
+        "unscored": found.get("unscored", 0),
         "is_met": _is_past(bar, reached),
         "is_sure": _is_past(bar, worst) if reached is not None else None,
     }
@@ -128,18 +132,21 @@ def judge_difference(measure: str, difference: Difference, margin: float) -> str
     """What a paired difference shows: "better", "as good", "worse", "open", or "" if nothing.
 
     "As good" is claimed only against the margin, never because no difference was found: where
-    neither is shown, the matter is open.
+    neither is shown, the matter is open. "Better" and "worse" need the p value too, adjusted if it
+    is one of a family: of few customers on few paths no interval can be trusted.
     """
     if difference.mean is None or difference.low is None or difference.high is None:
         return ""
     is_less_better = PERFECT[measure] == 0
     low, high = difference.low, difference.high
     gain, loss = (-high, -low) if is_less_better else (low, high)
+    p = difference.p if difference.p_adjusted is None else difference.p_adjusted
+    is_shown = p is not None and p < ALPHA
     if gain > 0:
-        return "better"
+        return "better" if is_shown else "open"
     if difference.is_as_good(margin, is_less_better):
         return "as good"
-    return "worse" if loss < 0 else "open"
+    return "worse" if loss < 0 and is_shown else "open"
 
 
 def average_by_hub(scores: Iterable[Score]) -> dict[str, dict[str, dict[str, Metric]]]:

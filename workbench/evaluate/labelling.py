@@ -7,12 +7,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from workbench.conversation import Act, Label, Message, hash_text, seeded
+from workbench.conversation import UNCLEAR, Act, Label, Message, hash_text, seeded
 from workbench.design.covering import cover_route_pairs, sample_long_walks
 from workbench.design.paths import sample_paths
 from workbench.domain import Domain
 from workbench.evaluate.faults import write_faulty_practice
-from workbench.evaluate.reader import UNCLEAR
 from workbench.evaluate.statistics import Metric, average
 from workbench.evaluate.transcripts import GivenLabel, Transcript
 from workbench.facts import GIVING, offers_named

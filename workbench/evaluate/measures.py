@@ -6,8 +6,8 @@
 A prediction is a `Conversation` or a dict with its fields: `messages`, and `labels` beside them
 (the agent's `steps` and `asks`, the customer's `acts`); optional are `endings` (acceptable
 outcomes), `is_overrun`, `has_left_in_anger`, `conversation_id`, `scenario_id` and `path_id`. The
-classes: EndingCorrect, PrematureEnding, Overrun, InvalidMoves, Fitness, BranchCorrect, FactsRight,
-Reasked, SlotsKept, OffProcedure and PassK. No hub and no network is needed.
+classes: EndingCorrect, PrematureEnding, Overrun, LeftInAnger, InvalidMoves, Fitness, BranchCorrect,
+FactsRight, Reasked, SlotsKept, OffProcedure and PassK. No hub and no network is needed.
 """
 
 from collections.abc import Iterable
@@ -24,16 +24,17 @@ from workbench.evaluate.repeats import measure_pass_k
 from workbench.evaluate.statistics import Metric, average
 
 FORMULAS = {
-    "ending_correct": "1 if the closing reply reaches an acceptable outcome and no reply reaches "
-    "another, else 0",
+    "ending_correct": "1 if the closing reply reaches an acceptable outcome, no reply reaches "
+    "another, and the customer has not lost patience, else 0",
     "premature_ending": "1 if a reply before the closing one reaches an outcome, else 0",
     "overrun": "1 if the talk hits the limit of replies, else 0",
+    "left_in_anger": "1 if the customer loses patience and leaves, else 0",
     "invalid_moves": "pairs of consecutive steps that are no move of the flowchart / pairs",
     "fitness": "max(0, 1 - cost / steps), where cost is the least number of steps to leave out "
     "and put in that make a walk from the start to an end",
     "branch_correct": "hub decisions among those that the acts allow / hub decisions",
-    "facts_right": "1 if all due facts are stated and no quantity, detail or offer that is not so, "
-    "else 0",
+    "facts_right": "1 if the quantities of all due facts are stated, those of steps left out too, "
+    "and no quantity, detail or offer that is not so, else 0",
     "reasked": "1 if a detail on record is asked for, else 0",
     "slots_kept": "restated details that are those on record / restated details",
     "off_procedure": "turns off the procedure that are answered in place / such turns",
@@ -60,7 +61,7 @@ class Prediction(BaseModel):
     labels: list[Label]
     endings: list[str] | None = None
     is_overrun: bool | None = None
-    has_left_in_anger: bool = False
+    has_left_in_anger: bool | None = None
     conversation_id: str = ""
     scenario_id: str = ""
     path_id: str = ""

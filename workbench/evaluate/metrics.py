@@ -13,13 +13,16 @@ from workbench.evaluate.statistics import Difference, Metric, adjust_holm, avera
 from workbench.synthesize.scenarios import Scenario
 
 MEASURES = {
-    "ending_correct": "the last reply reaches an ending that may be, and none another before",
+    "ending_correct": "the last reply reaches an ending that may be, none another before, and the"
+    " customer has not lost patience",
     "premature_ending": "a reply ends the talk before the customer's closing act",
     "overrun": "the talk hits the limit of replies",
+    "left_in_anger": "the customer loses patience and leaves",
     "invalid_moves": "share of consecutive steps that the flowchart does not have",
     "fitness": "1 - alignment cost / agent steps: 1 is a walk from start to an end",
     "branch_correct": "share of hub decisions that the customer's acts allow",
-    "facts_right": "every due fact is stated, and nothing that is not so",
+    "facts_right": "every number, name and date that is due is stated, and no other; claims in"
+    " words are not checked",
     "reasked": "a detail already on record is asked for again",
     "slots_kept": "share of restated details that are those on record",
     "off_procedure": "share of a customer's turns off the procedure that are answered in place",
@@ -27,11 +30,18 @@ MEASURES = {
 """Names and meanings."""
 
 PERFECT = dict.fromkeys(MEASURES, 1.0) | dict.fromkeys(
-    ("premature_ending", "overrun", "invalid_moves", "reasked"), 0.0
+    ("premature_ending", "overrun", "left_in_anger", "invalid_moves", "reasked"), 0.0
 )
 """What each measure is in a conversation with nothing wrong."""
 
-HEADLINE = ("ending_correct", "facts_right", "reasked", "fitness", "branch_correct")
+HEADLINE = (
+    "ending_correct",
+    "premature_ending",
+    "facts_right",
+    "reasked",
+    "fitness",
+    "branch_correct",
+)
 """The measures that are shown first; their differences are tested as families."""
 
 ALL = "all"
@@ -101,23 +111,27 @@ def score_transcript(
     aligner: Aligner,
     endings: Iterable[str] | None = None,
     is_overrun: bool | None = None,
-    has_left_in_anger: bool = False,
+    has_left_in_anger: bool | None = None,
     condition: str = "",
     stratum: str = "",
 ) -> Score:
     """All measures of one labelled conversation, whoever held it.
 
-    `endings` are the acceptable outcomes; without them no ending is right or wrong, and without
-    `is_overrun` it is not known whether there was a limit to hit. Such measures are None.
+    `endings` are the acceptable outcomes; without them no ending is right or wrong, without
+    `is_overrun` it is not known whether there was a limit to hit, and without `has_left_in_anger`
+    not whether the customer lost patience. Such measures are None.
     """
     reader = Reader(conversation, domain, conversation.labels)
     said, given = reader.said, reader.given_at_steps
     alignment = aligner.align(said, given, reader.agent_opens)
     invalid, moves = aligner.invalid_moves(said, given, reader.agent_opens)
-    acceptable = None
-    if endings is not None:
-        acceptable = {*endings, *(["abandonment"] if has_left_in_anger else [])}
-    is_right, ending = _judge_ending(reader, acceptable)
+    is_right, ending = _judge_ending(reader, None if endings is None else {*endings})
+    if has_left_in_anger and is_right is not None:
+        # whatever was said last: who is not understood, and goes, was not served
+        reader.note(reader.places[reader.closing], "ending", "the customer lost patience")
+        is_right = 0.0
+    left_out = [step for kind, step in alignment.moves if kind == "missing"]
+    withheld = reader.find_withheld(left_out)
     return Score(
         conversation_id=conversation.conversation_id,
         scenario_id=conversation.scenario_id,
@@ -131,13 +145,15 @@ def score_transcript(
             "invalid_moves": invalid / moves if moves else None,
             "fitness": alignment.fitness if said else 0.0,
             "branch_correct": reader.branch_correct,
-            "facts_right": reader.facts_right,
+            "left_in_anger": None if has_left_in_anger is None else float(has_left_in_anger),
+            "facts_right": 0.0 if withheld else reader.facts_right,
             "reasked": float(reader.has_reasked),
             "slots_kept": reader.slots_kept,
             "off_procedure": reader.off_procedure,
         },
         faults=[
             *reader.faults,
+            *(f"facts: {step}" for step in left_out if reader.find_withheld([step])),
             *(f"{kind}: {s}" for kind, s in alignment.moves if kind in ("extra", "missing")),
         ],
         wrong=reader.wrong,

@@ -51,7 +51,8 @@ class OrchestratedAgent:
     """A model led by a langgraph orchestrator: `orchestrated/base` is the untuned base model.
 
     Each message is one run through the graph, from the user node at which the walk waited to the
-    next one or to an end. Talks run side by side and share the model's batches.
+    next one or to an end. Talks run side by side and share the model's batches. Each node may write
+    `max_new_tokens`.
     """
 
     domain: Domain
@@ -172,7 +173,10 @@ def _make_agent(domain: Domain, node: Node, gatherer: Gatherer) -> Step:
             prompt = router_prompt(conditions.values(), history)
             calls.append(await gatherer.choose([prompt], letters))
             step = list(conditions)[letters.index(calls[0].text)]
-        calls.append(await gatherer.write([node_prompt(domain, step, history), *history]))
+        # what the node before it has just said in the same message is not to be said again
+        spoken = [Message(role="assistant", content=part) for part in state["said"]]
+        prompt = node_prompt(domain, step, history)
+        calls.append(await gatherer.write([prompt, *history, *spoken]))
         return {
             "at": domain.flowchart.step_target(step) or state["waited_at"],
             "speaker": node.id,

@@ -1,15 +1,13 @@
 """One conversation gone through once: what was said, what was due, and what was wrong with it."""
 
 from collections import Counter
+from collections.abc import Iterable, Sequence
 
-from workbench.conversation import Act, Conversation, Label
+from workbench.conversation import UNCLEAR, Act, Conversation, Label
 from workbench.domain import Domain
 from workbench.evaluate.off_procedure import judge_turn
-from workbench.facts import FactCheck, offers_named
+from workbench.facts import FactCheck, find_quantities, offers_named
 from workbench.record import Record
-
-UNCLEAR = "unclear"
-"""Kind of act of a customer's message that could not be read: what follows on it is not judged."""
 
 
 class Reader:
@@ -33,6 +31,7 @@ class Reader:
         """For each value restated, whether it is the one on record."""
         self.off_turns: Counter[str] = Counter()
         self.n_due, self.n_fact_problems, self.has_reasked = 0, 0, False
+        self._stated: set[tuple[str, str]] = set()
         self.places: list[int] = []
         """Index of each reply among the messages."""
         self.after_courtesies: list[bool] = []
@@ -142,8 +141,9 @@ class Reader:
                 self.note(i, "branch", f"takes {labels}, which the customer's acts do not allow")
 
     def _check_facts(self, i: int, text: str, steps: list[str]) -> None:
-        due = self._due(text, steps)
+        due = self._due(text, steps, self._acts)
         self.n_due += len(due)
+        self._stated |= set(find_quantities(text))
         problems = self.facts.check_agent(text, due, self.record)
         self.n_fact_problems += len(problems)
         for problem in problems:
@@ -153,12 +153,24 @@ class Reader:
             if not is_so:
                 self.note(i, "slots", f"restates {slot} as {value}")
 
-    def _due(self, text: str, steps: list[str]) -> list[str]:
+    def find_withheld(self, steps: Iterable[str]) -> list[str]:
+        """Facts of steps that were left out which no reply states: less said is less right."""
+        # of offers any will do, and which were made is on record
+        made = [step for step in steps if "offers" in self.domain.cites(step)]
+        left = [step for step in steps if not (step in made and self.record.offered)]
+        due = self._due("", left, ())
+        return [
+            fact
+            for fact in due
+            if not set(find_quantities(self.domain.spoken_fact(fact))) <= self._stated
+        ]
+
+    def _due(self, text: str, steps: Iterable[str], acts: Sequence[Act]) -> list[str]:
         """Facts due in a reply: those asked for, and those its steps cite.
 
         Which offers to make is the agent's choice among those for what the customer wants.
         """
-        asked = [act.target for act in self._acts if act.kind == "ask"]
+        asked = [act.target for act in acts if act.kind == "ask"]
         due = [fact for fact in asked if fact in self.domain.facts]
         for step in steps:
             name = step.split("|")[0]
@@ -168,7 +180,7 @@ class Reader:
                 made = made or sorted(own)[:1]
                 due += [f"{offer}.{field}" for offer in made for field in self.domain.offer_units]
             else:
-                found = self.domain.due_facts(name, self.record, self._acts)
+                found = self.domain.due_facts(name, self.record, acts)
                 known = {*self.domain.facts, *self.domain.offers}
                 due += [fact for fact in found if fact.partition(".")[0] in known]
         return list(dict.fromkeys(due))

@@ -149,6 +149,8 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
             " For this the compiled model meets them once more, without its other customers: what"
             " is held at once tells on seconds and caches. Those are compared where both began"
             " with as many talks, which leaves out what was resumed after an interruption."
+            " Sums are over all talks, whatever came of them, and talks of a batch share its time:"
+            " what another run would take is in no interval. Training is in no ratio."
             " Tokens that no cache has are those left to read where the start of a prompt that was"
             " read before is kept. Under an orchestrator that is counted, not done: its seconds are"
             " those of a model that reads each prompt whole."
@@ -175,7 +177,7 @@ def _show_details(result: dict[str, Any]) -> Iterable[Part]:
         yield tabulate_endings(result)
         yield (
             "Conversations of the compiled model: which ending the scenario accepts, and which was"
-            " reached. A customer whose patience runs out may be let go, whatever stands here."
+            " reached. A customer whose patience ran out was not served, whatever was said last."
             f" {_say_read(result)}"
         )
     if result.get("by_behaviour"):
@@ -183,16 +185,18 @@ def _show_details(result: dict[str, Any]) -> Iterable[Part]:
         yield tabulate_behaviours(result)
         yield (
             "Conversations of the compiled model, in each behaviour that the customer shows: one"
-            " with two behaviours stands in two rows, so rows are not independent."
-            f" {_say_read(result)}"
+            " with two behaviours stands in two rows, so rows are not independent. That an agent"
+            " withstands is seen in its steps, facts and endings; what it grants in words alone is"
+            f" not seen. {_say_read(result)}"
         )
     if result.get("pass_k"):
         yield "## The same customers again"
         yield tabulate_pass_k(result)
         yield (
-            "Each customer of unseen wordings meets the compiled model several times, in other"
-            " words each time. Served well: the right ending and not before its time, all facts"
-            f" right, and no route that the customer's acts do not allow. {_say_read(result)}"
+            f"{_count_repeated(result)} customers of unseen wordings meet the compiled model"
+            " several times, in other words each time. Served well: the right ending and not before its"
+            " time, all facts right, and no route that the customer's acts do not allow."
+            f" {_say_read(result)}"
         )
     if result.get("forgiveness"):
         yield "## What is forgiven"
@@ -248,9 +252,10 @@ def _show_customers(
         yield "## People by the same measure"
         yield tabulate_humans(result)
         yield (
-            f"{result['humans']['n']} dialogues between people, by the code that scores agents."
-            " People are not 100 % conformant either; how far they are depends on what the rules"
-            " forgive."
+            f"{result['humans']['n']} dialogues between people, by the aligner that scores agents,"
+            " but under rules of their own: labels are given, conditions of routes are not judged,"
+            " and people are forgiven more, row by row. People are not 100 % conformant either; how"
+            " far they are depends on what the rules forgive."
         )
 
 
@@ -323,8 +328,9 @@ def _explain(result: dict[str, Any]) -> str:
     never = f" Kinds that training never shows: {', '.join(untrained)}." if untrained else ""
     meanings = "\n".join(f"- {name}: {meaning}" for name, meaning in MEASURES.items())
     return (
-        f"{_explain_reading(result)} Intervals are 95 %, and know that conversations on one path"
-        " are alike: Wilson's of as many as the paths are worth, for differences and ratios the"
+        f"{_explain_reading(result)} All is of one training: what another seed would change is in"
+        " no interval. Intervals are 95 %, and know that conversations on one path are alike:"
+        " Wilson's of as many as the paths are worth, for differences and ratios the"
         f" jackknife's over paths. All scenarios follow paths that training never shows.{never}"
         f"\n\n{customers}\n\n{meanings}"
     )
@@ -365,8 +371,11 @@ def _explain_differences(result: dict[str, Any]) -> str:
         " them over the rows of one sort. Endings are as good only where"
         f" the whole interval lies above a loss of {margin:g} points, a margin set beforehand"
         " (a claim for each row, not adjusted for how many there are);"
-        f" open says that neither that nor a difference is shown. {_say_read(result)} How little"
-        " can be seen: against"
+        " better and worse need p under 0.05 too, and open says that nothing is shown."
+        f" {_say_read(result)} That is of a scripted agent in the phrase book's language, in which"
+        " the compiled model was taught and the customers' ears too; of the baselines' free prose it"
+        " is not known how well it is read, and what is misread counts against them. How little can"
+        " be seen: against"
         f" 95 %, in four of five repetitions, {shown}.{spans}"
     )
 
@@ -377,6 +386,10 @@ def _say_resolution(n: int) -> str:
     return f"{n} independent customers show " + (
         "no drop reliably" if drop is None else f"a drop of {100 * drop:.0f} points"
     )
+
+
+def _count_repeated(result: dict[str, Any]) -> int:
+    return max(metric["n"] for metric in result["pass_k"].values())
 
 
 def _say_span(numbers: Sequence[float]) -> str:

@@ -102,18 +102,23 @@ def tabulate_differences(result: dict[str, Any]) -> Panel:
     for condition, strata in result["differences"]["compiled"].items():
         for stratum, found in strata.items():
             endings = Difference(**found["ending_correct"])
+            pairs = max(difference["n"] for difference in found.values())
             row = {
                 "compiled beside": condition,
                 "customers": stratum,
-                "pairs": max(difference["n"] for difference in found.values()),
+                "pairs": pairs,
                 "endings are": judge_difference("ending_correct", endings, margin) or None,
             }
-            rows.append(row | {name: write_difference(name, found[name]) for name in HEADLINE})
+            own = {name: write_difference(name, found[name], pairs) for name in HEADLINE}
+            rows.append(row | own)
     return table(rows)
 
 
-def write_difference(measure: str, difference: Mapping[str, Any]) -> str:
-    """Example: "+79.0 points (61.2 to 93.0), p < 0.001"."""
+def write_difference(measure: str, difference: Mapping[str, Any], pairs: int = 0) -> str:
+    """Example: "+79.0 points (61.2 to 93.0), p < 0.001"; where not all pairs were scored, their n.
+
+    "pairs" is how many there are, if that is known.
+    """
     if difference["mean"] is None:
         return "no pair scored"
     scale, digits, unit = (1, 3, "") if measure == "fitness" else (100, 1, " points")
@@ -121,34 +126,28 @@ def write_difference(measure: str, difference: Mapping[str, Any]) -> str:
         f"{scale * difference[name]:{sign}.{digits}f}"
         for name, sign in (("mean", "+"), ("low", ""), ("high", ""))
     )
-    p = difference.get("p_adjusted")
-    if p is None:
-        return f"{mean}{unit} ({low} to {high})"
-    chance = "p < 0.001" if p < 0.001 else f"p = {p:.3f}"
-    return f"{mean}{unit} ({low} to {high}), {chance}"
+    p, n = difference.get("p_adjusted"), difference["n"]
+    chance = "" if p is None else ", p < 0.001" if p < 0.001 else f", p = {p:.3f}"
+    return f"{mean}{unit} ({low} to {high}){chance}{f', n {n}' if n < pairs else ''}"
 
 
 def tabulate_savings(result: dict[str, Any]) -> Panel:
     """How many times as much each prompted baseline takes as the compiled model."""
-    return table(
-        [
-            {
-                "times as much as compiled": baseline,
-                "talks": max(ratio["n"] for ratio in found.values()),
-                **{QUANTITIES[q]: write_ratio(ratio) for q, ratio in found.items()},
-            }
-            for baseline, found in result.get("savings", {}).items()
-        ]
-    )
+    rows = []
+    for baseline, found in result.get("savings", {}).items():
+        talks = max(ratio["n"] for ratio in found.values())
+        head = {"times as much as compiled": baseline, "talks": talks}
+        rows.append(head | {QUANTITIES[q]: write_ratio(r, talks) for q, r in found.items()})
+    return table(rows)
 
 
-def write_ratio(ratio: Mapping[str, Any]) -> str:
-    """Example: "2.31 (2.20-2.43)"."""
+def write_ratio(ratio: Mapping[str, Any], talks: int = 0) -> str:
+    """Example: "2.31 (2.20-2.43)"; where not all `talks` could be compared, their n."""
     if ratio["mean"] is None:
         return "nothing to compare"
-    if ratio["low"] is None:
-        return f"{ratio['mean']:.2f}"
-    return f"{ratio['mean']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})"
+    spans = "" if ratio["low"] is None else f" ({ratio['low']:.2f}-{ratio['high']:.2f})"
+    rest = f", n {ratio['n']}" if ratio.get("n", talks) < talks else ""
+    return f"{ratio['mean']:.2f}{spans}{rest}"
 
 
 def tabulate_cost(result: dict[str, Any]) -> Panel:
