@@ -194,8 +194,8 @@ def _show_details(result: dict[str, Any]) -> Iterable[Part]:
         yield tabulate_pass_k(result)
         yield (
             f"{_count_repeated(result)} customers of unseen wordings meet the compiled model"
-            " several times, in other words each time. Served well: the right ending and not before its"
-            " time, all facts right, and no route that the customer's acts do not allow."
+            " several times, in other words each time. Served well: the right ending and not before"
+            " its time, all facts right, and no route that the customer's acts do not allow."
             f" {_say_read(result)}"
         )
     if result.get("forgiveness"):
@@ -373,9 +373,9 @@ def _explain_differences(result: dict[str, Any]) -> str:
         " (a claim for each row, not adjusted for how many there are);"
         " better and worse need p under 0.05 too, and open says that nothing is shown."
         f" {_say_read(result)} That is of a scripted agent in the phrase book's language, in which"
-        " the compiled model was taught and the customers' ears too; of the baselines' free prose it"
-        " is not known how well it is read, and what is misread counts against them. How little can"
-        " be seen: against"
+        " the compiled model was taught and the customers' ears too; of the baselines' free prose"
+        " it is not known how well it is read, and what is misread counts against them. How little"
+        " can be seen: against"
         f" 95 %, in four of five repetitions, {shown}.{spans}"
     )
 
