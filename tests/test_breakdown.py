@@ -196,8 +196,9 @@ def test_few_customers_show_nothing_however_far_apart(n):
 
 
 def test_a_chance_that_is_adjusted_is_the_one_that_counts():
-    found = gap(0.01, 0.1).model_copy(update={"p_adjusted": 0.2})
-    assert judge_difference("ending_correct", found, 0.05) == "open"
+    for p, shown in ((0.01, "as good"), (0.1, "open")):
+        found = gap(0.01, 0.1, p).model_copy(update={"p_adjusted": 0.2})
+        assert judge_difference("ending_correct", found, 0.05) == shown
 
 
 def test_no_pair_shows_nothing():

@@ -108,13 +108,13 @@ def test_only_an_earlier_export_is_replaced(run, tmp_path):
     other = tmp_path / "other"
     other.mkdir()
     export(run, other, [])
-    (other / "model" / "stale").touch()
+    (other / "README.md").write_text("an earlier one")
     export(run, other, [])
-    assert not (other / "model" / "stale").exists()
-    (other / "notes.txt").touch()
-    with pytest.raises(ExportError, match=r"no export wrote \(notes\.txt\)"):
+    assert (other / "README.md").read_text() != "an earlier one"
+    (other / "model" / "notes.txt").touch()
+    with pytest.raises(ExportError, match=r"no export wrote \(model/notes\.txt\)"):
         export(run, other, [])
-    assert (other / "notes.txt").exists()
+    assert (other / "model" / "notes.txt").exists()
 
 
 def test_where_it_cannot_be_written_is_said_in_a_sentence(run, tmp_path):

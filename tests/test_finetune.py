@@ -8,6 +8,7 @@ import time
 import pytest
 
 from workbench.run import RunError, open_run
+from workbench.train import finetune
 from workbench.train.backend import BackendError, choose_backend
 from workbench.train.checkpoints import bytes_needed, find_damage
 from workbench.train.estimate import estimate_training
@@ -203,11 +204,23 @@ def test_a_training_that_comes_apart_stops_and_says_what_to_change(root):
     assert len(run.read("model/training_log.jsonl")) < 160
 
 
-def test_a_loss_that_is_no_number_stops_it_at_once(tmp_path):
+def test_a_loss_that_is_no_number_stops_it_at_once(root, monkeypatch):
+    really = finetune.loss_sum
+
+    def broken(*given):
+        total, count = really(*given)
+        return total * float("nan"), count
+
+    monkeypatch.setattr(finetune, "loss_sum", broken)
+    with pytest.raises(TrainError, match="the loss is nan at step 1"):
+        train(make_run(root, "no_number"), **SMALL)
+
+
+def test_a_held_out_loss_that_is_no_number_stops_it_too(tmp_path):
     log = TrainingLog(tmp_path / "log.jsonl", [10] * 4, 0)
     log.begin(0)
-    with pytest.raises(TrainError, match="the loss is nan at step 1"):
-        log.add(1, float("nan"), 1e-3)
+    with pytest.raises(TrainError, match="held-out loss is nan at step 2"):
+        log.add_valid(2, float("nan"))
 
 
 def test_training_ends_when_held_out_loss_no_longer_falls(root):

@@ -20,7 +20,7 @@ from workbench.evaluate.stage import (
     simulate_condition,
 )
 from workbench.evaluate.statistics import average
-from workbench.run import open_run
+from workbench.run import RunError, open_run
 from workbench.sizes import size_of
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.train.base_model import BaseModel
@@ -67,6 +67,15 @@ def test_conditions_are_chosen_by_name_or_group_and_the_yardsticks_stay(conditio
     assert {c.agent.name for c in choose_conditions(every, "faulty")} == {*always, *kinds}
     with pytest.raises(ConditionError, match=r'no condition "flor"\. Did you mean "floor"'):
         choose_conditions(every, "floor,flor")
+
+
+def test_a_run_that_is_not_trained_is_refused(travel, tmp_path):
+    run = open_run("travel_booking", "stage", tmp_path)
+    with pytest.raises(RunError, match="is not trained to the end"):
+        stage.evaluate(run, travel, size_of("smoke"))
+    run.claim("train", epochs=1)
+    with pytest.raises(RunError, match="is not trained to the end"):
+        stage.evaluate(run, travel, size_of("smoke"))
 
 
 def test_only_the_model_with_the_procedure_in_its_prompt_sees_it(conditions, travel):

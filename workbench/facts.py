@@ -1,9 +1,9 @@
 """What a message states: amounts, dates, counts and percentages, and whether they are right."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from workbench.conversation import UNCLEAR, Act, Conversation
+from workbench.conversation import Act, Conversation
 from workbench.domain import Domain
 from workbench.record import Record
 
@@ -20,6 +20,9 @@ _QUANTITY = re.compile(
 GIVING = {"give", "revise"}
 """Kinds of acts that put a value on record."""
 
+DEMANDING = "take_over"
+"""Kind of acts that want what the procedure does not have: a number in them is no promise."""
+
 _ALIKE = {"percent": "%", "€": "euro", "people": "person", "adult": "person"}
 
 
@@ -28,14 +31,16 @@ def find_quantities(text: str) -> list[tuple[str, str]]:
 
     Example: "1,240 euros for two people, 20 %" -> [("1240", "euro"), ("2", "person"), ("20", "%")]
     """
-    found = []
+    return [found for _, found in _iterate_quantities(text)]
+
+
+def _iterate_quantities(text: str) -> Iterator[tuple[re.Match[str], tuple[str, str]]]:
     for match in _QUANTITY.finditer(text):
         number = match["number"].lower().replace(",", "")
         number = str(WORDS.index(number) + 1) if number in WORDS else number
         unit = (match["unit"] or ("euro" if match.group().startswith("€") else "")).lower()
         unit = unit if unit in {"%", "kg"} else _ALIKE.get(unit, unit.removesuffix("s"))
-        found.append((number, _ALIKE.get(unit, unit)))
-    return found
+        yield match, (number, _ALIKE.get(unit, unit))
 
 
 class FactCheck:
@@ -48,14 +53,18 @@ class FactCheck:
         self._given: dict[str, str] = {}
 
     def hear_acts(self, text: str, acts: Iterable[Act]) -> None:
-        """Take what the customer gave. What it merely says, or demands, is not so for that.
+        """Take what the customer gave.
 
-        Of a message that could not be read, every number counts as given.
+        Other numbers that it says count as given too, for a value may be one that no list has; but
+        not those of values taken back in the same breath, and not what it demands.
         """
+        acts = [act for act in acts if act.target in self.domain.slots or act.kind == DEMANDING]
+        valued = [q for act in acts if act.value for q in self._quantities(act.target, act.value)]
+        if not any(act.kind == DEMANDING for act in acts):
+            numbers = {number for number, _ in valued}
+            self.known |= {q for q in find_quantities(text) if q[0] not in numbers}
         for act in acts:
-            if act.kind == UNCLEAR:
-                self.known |= set(find_quantities(text))
-            elif act.kind in GIVING and act.value and act.target in self.domain.slots:
+            if act.kind in GIVING and act.value:
                 self.hear_value(act.target, act.value)
 
     def hear_value(self, slot: str, value: str) -> None:
@@ -79,15 +88,16 @@ class FactCheck:
         """Problems of one agent message: due facts it lacks, and anything stated that is not so.
 
         Wrong is a number that belongs to no cited fact and to nothing the customer gave; a slot
-        value other than the one on record; an offer that is not for what the customer wants. Where
-        several offers are named, the numbers of each must stand beside its name. What is claimed in
-        words alone is not checked.
+        value other than the one on record; an offer that is not for what the customer wants; offers
+        whose numbers are each other's. What is claimed in words alone is not checked.
         """
         stated, due = find_quantities(text), list(due)
-        readings = [self._lacking(due, text, parts) for parts in split_offers(text, self.domain)]
-        problems = [f"{fact} is missing" for fact in min(readings, key=len)]
+        problems = []
         for fact in due:
-            self.known |= set(find_quantities(self.domain.spoken_fact(fact)))
+            quantities = find_quantities(self.domain.spoken_fact(fact))
+            self.known |= set(quantities)
+            problems += [f"{fact} is missing" for q in quantities if not _belongs(q, stated)]
+        problems += [f"{fact} is another's" for fact in find_swapped(text, due, self.domain)]
         for fact in self.domain.citable(due):
             self.known |= set(find_quantities(self.domain.spoken_fact(fact)))
         problems += [
@@ -103,15 +113,6 @@ class FactCheck:
             if offer.name.lower() in text.lower() and offer.id not in offers
         ]
         return problems
-
-    def _lacking(self, due: Iterable[str], text: str, parts: dict[str, str]) -> list[str]:
-        """The due facts of which a number is lacking in the text, or in its part on their offer."""
-        return [
-            fact
-            for fact in due
-            for quantity in find_quantities(self.domain.spoken_fact(fact))
-            if not _belongs(quantity, find_quantities(parts.get(fact.partition(".")[0], text)))
-        ]
 
     def find_restated(self, text: str, record: Record) -> list[tuple[str, str, bool]]:
         """What an agent message says again of what the customer gave: (slot, value, is it so).
@@ -169,20 +170,36 @@ def check_facts(conversation: Conversation, domain: Domain) -> list[tuple[int, s
     return problems
 
 
-def split_offers(text: str, domain: Domain) -> list[dict[str, str]]:
-    """The part of a text that is about each offer it names, if it names several: two readings.
+def find_swapped(text: str, due: Iterable[str], domain: Domain) -> list[str]:
+    """Due facts of offers whose numbers stand in another order than the offers' names.
 
-    From each name up to the next, as in "Lisbon Tram for 420 euros", or from the one before it, as
-    in "for 420 euros the Lisbon Tram". Both are empty where one offer or none is named.
+    Both may stand in any order, and either first, if they go together: what counts is where each is
+    said first, or where each is said last. Example: ["lisbon_tram.price", "lisbon_fado.price"]
     """
-    named = offers_named(text, domain)
-    if len(named) < 2:
-        return [{}]
-    places = [text.lower().find(domain.offers[offer].name.lower()) for offer in named]
-    ends = [at + len(domain.offers[offer].name) for at, offer in zip(places, named, strict=True)]
-    after = zip(named, places, [*places[1:], len(text)], strict=True)
-    before = zip(named, [0, *ends[:-1]], ends, strict=True)
-    return [{offer: text[start:end] for offer, start, end in cuts} for cuts in (after, before)]
+    numbers = [(found, match.start()) for match, found in _iterate_quantities(text)]
+    fields: dict[str, dict[str, list[int]]] = {}
+    for fact in due:
+        offer, _, field = fact.partition(".")
+        quantities = find_quantities(domain.spoken_fact(fact)) if field else []
+        places = [at for found, at in numbers if any(_belongs(q, [found]) for q in quantities)]
+        if places and offer in offers_named(text, domain):
+            fields.setdefault(field, {})[offer] = places
+    swapped = []
+    for field, places in fields.items():
+        names = {o: _find_all(text.lower(), domain.offers[o].name.lower()) for o in places}
+        values = {domain.spoken_fact(f"{offer}.{field}") for offer in places}
+        orders = [
+            [sorted(places, key=lambda o, of=of, end=end: of[o][end]) for of in (places, names)]
+            for end in (0, -1)
+        ]
+        # offers alike in this cannot be told apart by it
+        if len(values) == len(places) and not any(mine == theirs for mine, theirs in orders):
+            swapped += [f"{offer}.{field}" for offer in places]
+    return swapped
+
+
+def _find_all(text: str, part: str) -> list[int]:
+    return [match.start() for match in re.finditer(re.escape(part), text)]
 
 
 def offers_named(text: str, domain: Domain) -> list[str]:

@@ -142,8 +142,11 @@ def judge_difference(measure: str, difference: Difference, margin: float) -> str
     gain, loss = (-high, -low) if is_less_better else (low, high)
     p = difference.p if difference.p_adjusted is None else difference.p_adjusted
     is_shown = p is not None and p < ALPHA
+    if gain > 0 and not is_shown:
+        # chance alone may look so among so many rows, but hardly in this one
+        return "as good" if difference.p is not None and difference.p < ALPHA else "open"
     if gain > 0:
-        return "better" if is_shown else "open"
+        return "better"
     if difference.is_as_good(margin, is_less_better):
         return "as good"
     return "worse" if loss < 0 and is_shown else "open"

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel
 
-from workbench.conformance import Aligner
+from workbench.conformance import Aligner, Alignment
 from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
 from workbench.evaluate.reader import Reader
@@ -128,9 +128,10 @@ def score_transcript(
     is_right, ending = _judge_ending(reader, None if endings is None else {*endings})
     if has_left_in_anger and is_right is not None:
         # whatever was said last: who is not understood, and goes, was not served
-        reader.note(reader.places[reader.closing], "ending", "the customer lost patience")
         is_right = 0.0
-    left_out = [step for kind, step in alignment.moves if kind == "missing"]
+        if reader.places:
+            reader.note(reader.places[reader.closing], "ending", "the customer lost patience")
+    left_out = _list_left_out(alignment)
     withheld = reader.find_withheld(left_out)
     return Score(
         conversation_id=conversation.conversation_id,
@@ -163,6 +164,14 @@ def score_transcript(
         forgiven_kinds=alignment.forgiven,
         off_turns=dict(reader.off_turns),
     )
+
+
+def _list_left_out(alignment: Alignment) -> list[str]:
+    """Steps passed over on the way to one that was taken: what comes after the last is open."""
+    moves = [*alignment.moves]
+    while moves and moves[-1][0] == "missing":
+        moves.pop()
+    return [step for kind, step in moves if kind == "missing"]
 
 
 def _judge_ending(reader: Reader, acceptable: set[str] | None) -> tuple[float | None, str]:

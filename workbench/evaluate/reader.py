@@ -155,15 +155,20 @@ class Reader:
 
     def find_withheld(self, steps: Iterable[str]) -> list[str]:
         """Facts of steps that were left out which no reply states: less said is less right."""
-        # of offers any will do, and which were made is on record
-        made = [step for step in steps if "offers" in self.domain.cites(step)]
-        left = [step for step in steps if not (step in made and self.record.offered)]
-        due = self._due("", left, ())
-        return [
-            fact
-            for fact in due
-            if not set(find_quantities(self.domain.spoken_fact(fact))) <= self._stated
-        ]
+        withheld = []
+        for step in steps:
+            due = self._due("", [step], ())
+            if "offers" in self.domain.cites(step):
+                # any offer that fits will do
+                own = [offer.id for offer in self.domain.offers_for(self.record.given)]
+                by_offer = [[f"{o}.{field}" for field in self.domain.offer_units] for o in own]
+                due = min(by_offer, key=lambda facts: len(self._unstated(facts)), default=[])
+            withheld += self._unstated(due)
+        return withheld
+
+    def _unstated(self, facts: Iterable[str]) -> list[str]:
+        spoken = {fact: set(find_quantities(self.domain.spoken_fact(fact))) for fact in facts}
+        return [fact for fact, quantities in spoken.items() if not quantities <= self._stated]
 
     def _due(self, text: str, steps: Iterable[str], acts: Sequence[Act]) -> list[str]:
         """Facts due in a reply: those asked for, and those its steps cite.

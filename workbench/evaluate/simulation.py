@@ -43,7 +43,7 @@ class Simulated(BaseModel):
     is_overrun: bool = False
     """It hit the limit of replies before the customer's closing act."""
     has_left_in_anger: bool = False
-    """The customer's patience ran out, so abandonment is an acceptable ending."""
+    """The customer's patience ran out: whatever is said then, no ending is right."""
     prompt_tokens: int = 0
     reply_tokens: int = 0
     cached_tokens: int = 0

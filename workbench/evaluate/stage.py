@@ -35,7 +35,7 @@ from workbench.evaluate.simulation import (
 )
 from workbench.reading import suggest
 from workbench.recognizer import AgentRecognizer, CustomerRecognizer
-from workbench.run import Run
+from workbench.run import Run, RunError
 from workbench.sizes import Size
 from workbench.synthesize.scenarios import Scenario
 from workbench.train.base_model import BaseModel, resolve_base_model
@@ -119,13 +119,14 @@ def evaluate(
         RunError: the run was evaluated otherwise before, or is not trained.
     """
     with run.lock():
-        trained = run.manifest["train"]
+        trained = run.manifest.get("train", {})
+        if "result" not in trained:
+            raise RunError(f"{run.folder} is not trained to the end; run its stage 4 first")
         run.claim(
             "evaluate",
             data=hash_text(sorted(domain.hashes.items())),
             model=hash_model(trained),
             margin=margin,
-            conditions=conditions,
             **{name: getattr(settings, name) for name in COUNTS},
         )
         base = resolve_base_model(trained["inputs"]["base_model"])

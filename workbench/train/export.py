@@ -102,9 +102,9 @@ def _check_replaceable(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise ExportError(f"{folder} is a file; name a folder")
-    names = {file.name for file in folder.iterdir()}
-    known = json.loads((folder / MARK).read_text())["files"] if MARK in names else []
-    if others := sorted(names - {*known, MARK}):
+    mark = folder / MARK
+    known = json.loads(mark.read_text())["files"] if mark.is_file() else []
+    if others := sorted({*_list_files(folder)} - {*known, MARK}):
         raise ExportError(
             f"{folder} holds files that no export wrote ({', '.join(others[:3])}); name another"
             " folder, or move them away"
@@ -121,8 +121,14 @@ def _write(run: Run, draft: Path, kinds: Sequence[str], opening: Sequence[Messag
         text = write_modelfile(files[-1], opening, tokenizer, context)
         (draft / "Modelfile").write_text(text, "utf-8")
     (draft / "README.md").write_text(_explain(run, files, opening), "utf-8")
-    names = sorted(file.name for file in draft.iterdir())
-    (draft / MARK).write_text(json.dumps({"domain": run.domain, "run": run.name, "files": names}))
+    facts = {"domain": run.domain, "run": run.name, "files": _list_files(draft)}
+    (draft / MARK).write_text(json.dumps(facts))
+
+
+def _list_files(folder: Path) -> list[str]:
+    """Relative paths of all files, and of links, below a folder."""
+    files = [file for file in folder.rglob("*") if file.is_symlink() or not file.is_dir()]
+    return sorted(str(file.relative_to(folder)) for file in files)
 
 
 def _replace(folder: Path, draft: Path) -> None:

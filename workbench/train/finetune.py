@@ -297,6 +297,8 @@ def _make_trainer(
         metric_for_best_model="eval_loss" if held_out else None,
         prediction_loss_only=True,
         logging_steps=1,
+        # a loss that is no number is to be seen, not passed over
+        logging_nan_inf_filter=False,
         disable_tqdm=True,
         report_to="none",
         seed=parameters["seed"],

@@ -27,6 +27,8 @@ STEPS_TO_JUDGE = 20
 COMES_APART = 2.0
 """It has, when their average is so many times that of the first steps."""
 
+LOWER = "choose a lower learning_rate (a third, say) or a larger batch_size"
+
 
 class TrainError(ValueError):
     """Training cannot start or go on; the message says what to do."""
@@ -57,7 +59,11 @@ class TrainingLog:
         self._bar.update(sum(self.tokens_of_steps[:step]))
 
     def add(self, step: int, loss: float, learning_rate: float) -> None:
-        """One step is done."""
+        """One step is done.
+
+        Raises:
+            TrainError: the loss is no number, or far above what it was at first.
+        """
         seconds, tokens = self.seconds, sum(self.tokens_of_steps[:step])
         speed = tokens / seconds
         self._write(
@@ -74,7 +80,13 @@ class TrainingLog:
         self._check_loss(step, learning_rate)
 
     def add_valid(self, step: int, valid_loss: float) -> None:
-        """The held-out loss was measured."""
+        """The held-out loss was measured.
+
+        Raises:
+            TrainError: it is no number.
+        """
+        if not math.isfinite(valid_loss):
+            raise TrainError(f"held-out loss is {valid_loss} at step {step}: {LOWER}")
         self._write(step=step, valid_loss=round(valid_loss, 5), seconds=round(self.seconds, 2))
 
     def end(self) -> None:
@@ -126,8 +138,7 @@ class TrainingLog:
         if has_risen or not math.isfinite(losses[-1]):
             raise TrainError(
                 f"the loss is {losses[-1]:.3g} at step {step} and was {losses[0]:.3g} at the first:"
-                f" training has come apart at a learning rate of {learning_rate:.1e}; choose a"
-                " lower learning_rate (a third, say) or a larger batch_size"
+                f" training has come apart at a learning rate of {learning_rate:.1e}; {LOWER}"
             )
 
     def _valid_losses(self) -> list[float]:
