@@ -1,6 +1,7 @@
 """The stage: which conditions meet which customers, and what stands in the result."""
 
 import time
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from workbench.evaluate.stage import (
     list_conditions,
     repeat_scenarios,
     simulate_condition,
+    spread_over_paths,
 )
 from workbench.evaluate.statistics import average
 from workbench.run import RunError, open_run
@@ -47,13 +49,26 @@ def meet(condition, stratum):
     return [s.scenario_id for s in own] if stratum in condition.strata else []
 
 
-def test_all_conditions_meet_the_first_of_the_same_customers(conditions):
+def test_all_conditions_meet_some_of_the_same_customers(conditions):
     for stratum in STRATA:
         compiled = meet(conditions["compiled"], stratum)
         assert len(compiled) == 6
-        for name in ("in_context/base", "orchestrated/base"):
-            assert meet(conditions[name], stratum) == compiled[:4]
-    assert meet(conditions["floor/base"], "seen") == meet(conditions["compiled"], "seen")[:2]
+        prompted = meet(conditions["in_context/base"], stratum)
+        assert len(prompted) == 4
+        assert set(prompted) < set(compiled)
+        assert meet(conditions["orchestrated/base"], stratum) == prompted
+    floor = meet(conditions["floor/base"], "seen")
+    assert set(floor) < set(meet(conditions["compiled"], "seen"))
+    assert meet(conditions["floor/base"], "unseen") == floor
+
+
+def test_few_customers_are_spread_over_the_paths(scenarios):
+    # four sorts on the same six paths
+    for most, paths, busiest in ((1, 4, 1), (2, 6, 2), (3, 6, 2)):
+        some = spread_over_paths(scenarios, most)
+        taken = Counter(s.path_id for s in some)
+        assert len(some) == len({s.scenario_id for s in some}) == 4 * most
+        assert (len(taken), max(taken.values())) == (paths, busiest)
 
 
 def test_conditions_are_chosen_by_name_or_group_and_the_yardsticks_stay(conditions):

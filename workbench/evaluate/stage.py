@@ -2,6 +2,7 @@
 
 import json
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -211,8 +212,8 @@ def list_conditions(
     The base model without and with the procedure meets fewer customers: it is slow, and far from
     the others.
     """
-    few = _first_of_each(scenarios, settings.floor_scenarios)
-    some = _first_of_each(scenarios, settings.baseline_scenarios)
+    few = spread_over_paths(scenarios, settings.floor_scenarios)
+    some = spread_over_paths(scenarios, settings.baseline_scenarios)
     most = settings.max_new_tokens
     prompt = write_procedure_prompt(domain)
     return [
@@ -263,6 +264,25 @@ def _first_of_each(scenarios: Iterable[Scenario], most: int) -> list[Scenario]:
         if len(own) < most:
             own.append(scenario)
     return [scenario for own in kept.values() for scenario in own]
+
+
+def spread_over_paths(scenarios: Iterable[Scenario], most: int) -> list[Scenario]:
+    """Some scenarios of each sort of customer, on as many paths as can be.
+
+    Customers on one path count as one where it is asked what chance explains: few on the same few
+    paths show nothing, however far a condition is behind.
+    """
+    sorts: dict[str, list[Scenario]] = {}
+    for scenario in scenarios:
+        sorts.setdefault(scenario.stratum, []).append(scenario)
+    taken, kept = Counter[str](), []
+    for left in sorts.values():
+        for _ in range(min(most, len(left))):
+            chosen = min(left, key=lambda scenario: taken[scenario.path_id])
+            left.remove(chosen)
+            taken[chosen.path_id] += 1
+            kept.append(chosen)
+    return kept
 
 
 def repeat_scenarios(scenarios: Iterable[Scenario], n: int) -> list[Scenario]:
