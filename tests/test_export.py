@@ -92,7 +92,7 @@ def test_its_card_quotes_what_was_measured_of_this_model_and_of_no_other(run):
     text = (export(run, kinds=[]) / "model/README.md").read_text()
     row = "| compiled | seen | 50.0 (25.0-75.0), n 8, 2 not scored | not measured |"
     assert row in text
-    assert "reads 90.0 (80.0-95.0), n 40 % of" in text
+    assert "it reads right, in %: 90.0 (80.0-95.0), n 40." in text
     assert "walker" not in text
     run.record("evaluate", inputs={"model": "another"})
     assert row not in (export(run, kinds=[]) / "model/README.md").read_text()

@@ -131,8 +131,8 @@ def _show_measured(measured: dict[str, Any] | None) -> list[str]:
         *rows,
         "",
         "With 95 % intervals; compiled is this model, base the untuned one. Steps are read off the"
-        f" words by a recognizer, which reads {_share(measured['recognizer'], 'accuracy')} % of"
-        " messages right.",
+        " words by a recognizer; of messages it reads right, in %:"
+        f" {_share(measured['recognizer'], 'accuracy')}.",
     ]
 
 
