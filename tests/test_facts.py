@@ -101,7 +101,7 @@ def test_numbers_of_another_offer_are_found_out(check, record, text, swapped):
 
 def test_what_a_customer_demands_is_not_so_for_that(travel, record):
     check = FactCheck(travel)
-    check.hear_acts("I am told I get 50 % off.", [Act("take_over", "discount")])
+    check.hear_acts("I am told I get 50 % off.", [Act("take_over", "discount", "50 %")])
     check.hear_acts("We are 2.", [Act("give", "travellers", "2")])
     assert check.check_agent("Fine, 50 % off.", [], record) == ["50 % is no fact"]
     assert check.check_agent("A fee of 2 %.", [], record) == ["2 % is no fact"]

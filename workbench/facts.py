@@ -58,13 +58,13 @@ class FactCheck:
         Other numbers that it says count as given too, for a value may be one that no list has; but
         not those of values taken back in the same breath, and not what it demands.
         """
-        acts = [act for act in acts if act.target in self.domain.slots or act.kind == DEMANDING]
-        valued = [q for act in acts if act.value for q in self._quantities(act.target, act.value)]
+        acts = [*acts]
+        valued = [act for act in acts if act.value and act.target in self.domain.slots]
         if not any(act.kind == DEMANDING for act in acts):
-            numbers = {number for number, _ in valued}
-            self.known |= {q for q in find_quantities(text) if q[0] not in numbers}
-        for act in acts:
-            if act.kind in GIVING and act.value:
+            own = {n for act in valued for n, _ in self._quantities(act.target, act.value)}
+            self.known |= {q for q in find_quantities(text) if q[0] not in own}
+        for act in valued:
+            if act.kind in GIVING:
                 self.hear_value(act.target, act.value)
 
     def hear_value(self, slot: str, value: str) -> None:

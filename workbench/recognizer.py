@@ -352,9 +352,9 @@ class CustomerRecognizer(Recognizer):
     """
 
     boldness = 5.0
-    """Customers talk in thousands of ways. With 150 plain scenarios a checker so bold rejects 30 of
-    100 sound talks; as bold as the agent's, 37 (`tests/test_writing.py` holds it under 35), and at
-    3.0 it passes over a planted talk of `tests/test_checking.py`."""
+    """Customers talk in thousands of ways. As bold as the agent's, it rejected 65 of 178 sound
+    talks in `tests/test_writing.py`, which holds it under 35 %; at 3.0 it passes over a planted
+    talk of `tests/test_checking.py`."""
 
     def __init__(self, domain: Domain, adaptation: Adaptation | None = None):
         super().__init__(domain, ["acts"])

@@ -133,7 +133,8 @@ def judge_difference(measure: str, difference: Difference, margin: float) -> str
 
     "As good" is claimed only against the margin, never because no difference was found: where
     neither is shown, the matter is open. "Better" and "worse" need the p value too, adjusted if it
-    is one of a family: of few customers on few paths no interval can be trusted.
+    is one of a family: of few customers on few paths no interval can be trusted. What lies wholly
+    on the better side, but is significant only by itself, is "as good".
     """
     if difference.mean is None or difference.low is None or difference.high is None:
         return ""
