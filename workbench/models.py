@@ -168,6 +168,7 @@ def no_progress_bars() -> Iterator[None]:
 @cache
 def device_and_dtype() -> tuple[str, str]:
     """What this machine computes on, and in what: ("cpu", "bfloat16"), ("cuda", "float16"), ..."""
+    prepare_process()
     import torch
 
     if torch.cuda.is_available():

@@ -3,7 +3,7 @@
 import importlib.util
 from dataclasses import dataclass
 
-from workbench.models import bfloat16_speedup, device_and_dtype
+from workbench.models import bfloat16_speedup, device_and_dtype, prepare_process
 
 CHOICES = ("auto", "transformers", "unsloth")
 
@@ -38,6 +38,7 @@ def choose_backend(choice: str = "auto") -> Backend:
     Raises:
         BackendError: no such backend, or unsloth was asked for where it cannot run.
     """
+    prepare_process()
     import torch
 
     if choice not in CHOICES:
