@@ -88,6 +88,18 @@ def make_parser() -> argparse.ArgumentParser:
     chat.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
     chat.set_defaults(command=chat_command)
 
+    serve = commands.add_parser("serve", help="serve a compiled model to clients of OpenAI's API")
+    serve.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
+    serve.add_argument(
+        "--engine",
+        default="auto",
+        metavar="NAME",
+        help="transformers, vllm, or auto: vllm where it and a GPU are there (auto)",
+    )
+    serve.add_argument("--host", default="localhost", help="who may reach it (localhost)")
+    serve.add_argument("--port", default=8000, type=int, help="(8000)")
+    serve.set_defaults(command=serve_command)
+
     export = commands.add_parser("export", help="write a compiled model for other programs")
     export.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
     export.add_argument(
@@ -183,6 +195,15 @@ def chat_command(given: argparse.Namespace) -> int:
         # a byte that is no letter must not end the talk
         sys.stdin.reconfigure(errors="replace")
     chat(find_run(given.run))
+    return 0
+
+
+def serve_command(given: argparse.Namespace) -> int:
+    """Become a server of the compiled model of a run."""
+    from workbench.run import find_run
+    from workbench.serve import serve
+
+    serve(find_run(given.run), given.engine, given.host, given.port)
     return 0
 
 
