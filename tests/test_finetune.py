@@ -87,6 +87,8 @@ def test_a_trained_model_is_one_folder_with_all_that_belongs_to_it(trained):
     assert {"model.safetensors", "config.json", "generation_config.json", "README.md"} <= names
     assert {"tokenizer.json", "chat_template.jinja", "training_log.jsonl"} <= names
     assert "checkpoints" not in names
+    # whoever serves it need not know the prompt
+    assert "Sell coffee." in trained.file("model/chat_template.jinja").read_text()
 
 
 def test_training_lowers_both_losses(root):

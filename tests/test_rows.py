@@ -2,9 +2,15 @@ import json
 
 import pytest
 
-from workbench.chat_format import JOINING, ChatFormatError, chat_format, prompt_ids
+from workbench.chat_format import (
+    JOINING,
+    ChatFormatError,
+    chat_format,
+    prompt_ids,
+    with_system,
+)
 from workbench.inspect.rows import encode_row, mask_labels
-from workbench.train.base_model import load_tokenizer, resolve_base_model
+from workbench.train.base_model import CHAT_TEMPLATE, load_tokenizer, resolve_base_model
 
 TALK = [
     {"role": "system", "content": "You are the assistant of a café."},
@@ -58,6 +64,24 @@ def test_where_a_template_demands_a_user_first_one_joining_message_is_put_in(tok
     other.chat_template = USER_FIRST
     text = other.decode(encode_row(TALK[:2], other).ids)
     assert f"<|im_end|>[{JOINING}]Hello!" in text
+
+
+@pytest.mark.parametrize("template", [CHAT_TEMPLATE, USER_FIRST])
+def test_a_template_puts_in_the_prompt_that_the_messages_lack(tokenizer, template):
+    plain, own = (load_tokenizer(tokenizer.name_or_path) for _ in range(2))
+    system = {"role": "system", "content": "Say \"{% if x %}\" \\ and '{{ é }}', 😀\nno more."}
+    plain.chat_template = template
+    own.chat_template = with_system(template, system["content"])
+
+    def write(tokenizer, talk):
+        return tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=True)
+
+    talk = TALK[2:]
+    assert write(own, talk) == write(plain, [system, *talk])
+    assert write(own, [TALK[0], *talk]) == write(plain, [TALK[0], *talk])
+    # what our rows and prompts are made of does not change: they have one
+    talk = [TALK[0], *talk]
+    assert encode_row(talk, own) == encode_row(talk, plain)
 
 
 def test_a_template_that_drops_the_system_message_is_refused(tokenizer):

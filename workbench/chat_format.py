@@ -4,6 +4,7 @@ Templates write everything as one text, in which a customer who types a control 
 message. Here only what stands between the messages may become control tokens, never their content.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -113,6 +114,20 @@ def prompt_ids(
     """Ids to generate from: the conversation, then the header under which the agent replies."""
     pieces = chat_format(tokenizer).pieces(messages, last=_REPLY)
     return [token for piece in pieces for token in piece.ids]
+
+
+def with_system(template: str, system: str) -> str:
+    """A chat template that begins with this system prompt where the messages have none.
+
+    What is served from a folder then never lacks the prompt it was trained with.
+    """
+    # a string of JSON is one of Jinja as well
+    prompt = json.dumps(system, ensure_ascii=False)
+    return (
+        "{%- if not messages or messages[0]['role'] != 'system' -%}"
+        f"{{%- set messages = [{{'role': 'system', 'content': {prompt}}}] + messages | list -%}}"
+        f"{{%- endif %}}{template}"
+    )
 
 
 def _learn_glue(

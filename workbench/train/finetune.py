@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from workbench.chat_format import with_system
 from workbench.conversation import hash_text
 from workbench.inspect.rows import encode_row, hash_rows, mask_labels
 from workbench.models import describe_hardware, no_progress_bars, prepare_process
@@ -149,6 +150,10 @@ def _train(run: Run, base: BaseModel, parameters: dict[str, Any]) -> dict[str, A
     last = find_last(checkpoints)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     result = log.result()
+    system = next((one["content"] for one in rows[0]["messages"] if one["role"] == "system"), "")
+    # a tokenizer with several templates has a dictionary of them
+    if system and isinstance(tokenizer.chat_template, str):
+        tokenizer.chat_template = with_system(tokenizer.chat_template, system)
     _save(trainer.model, tokenizer, run.file("model"))
     facts = {
         "result": result,
