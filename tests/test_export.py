@@ -12,7 +12,7 @@ from workbench.run import RunError, open_run
 from workbench.train import export as module
 from workbench.train.base_model import load_tokenizer, resolve_base_model
 from workbench.train.card import hash_model
-from workbench.train.export import ExportError, export, parse_kinds
+from workbench.train.export import ExportError, export, parse_kinds, write_quantized
 
 SYSTEM = {"role": "system", "content": 'You sell """coffee""".'}
 ROW = {"messages": [SYSTEM, {"role": "assistant", "content": "Hello."}]}
@@ -222,3 +222,25 @@ def test_gguf_says_what_the_model_says_and_stops(tmp_path):
         answers.append(own)
     assert answers[0] == answers[1]
     assert any(answer[-1] == ours.eos_token_id for answer in answers[0])
+
+
+@pytest.mark.slow
+def test_what_quantizing_does_to_the_weights_can_be_measured(tmp_path):
+    from safetensors.torch import load_file
+
+    run = make_run(tmp_path, "smollm2")
+    folder = write_quantized(run, "q8_0")
+    assert folder == run.file("quantized/q8_0")
+    ours, theirs = (
+        load_file(one / "model.safetensors")["model.layers.0.mlp.up_proj.weight"].float()
+        for one in (run.file("model"), folder)
+    )
+    off = (ours - theirs).abs().max() / ours.abs().max()
+    # eight bits a weight: not the same, and not far from it
+    assert 0.0001 < off < 0.02
+    assert LocalModel(folder).reply([[SYSTEM]], 4)[0].reply_tokens
+    assert not list(folder.glob("*.gguf"))
+    begun = folder.stat().st_ctime_ns
+    assert write_quantized(run, "q8_0").stat().st_ctime_ns == begun
+    run.record("train", result=FACTS["result"] | {"loss": 2})
+    assert write_quantized(run, "q8_0").stat().st_ctime_ns > begun

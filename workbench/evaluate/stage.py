@@ -41,6 +41,7 @@ from workbench.sizes import Size
 from workbench.synthesize.scenarios import Scenario
 from workbench.train.base_model import BaseModel, resolve_base_model
 from workbench.train.card import hash_model
+from workbench.train.export import write_quantized
 
 FIT_CONVERSATIONS = 500
 """Conversations the recognizers learn from; more make them slower and hardly better."""
@@ -61,6 +62,9 @@ COUNTS = (
 )
 """Numbers of a size that an evaluation depends on."""
 
+
+QUANTIZED = "quantized/q8_0"
+"""The compiled model with the weights of its smallest GGUF file; only where it is asked for."""
 
 ALWAYS = ("compiled", "walker", "walker/true_labels")
 """Conditions without which there is no result: the model, and what the recognizer is tested on."""
@@ -164,6 +168,8 @@ def _simulate_all(
     conditions = list_conditions(run, domain, settings, base, scenarios)
     # refused before anything takes time
     conditions = choose_conditions(conditions, asked)
+    if any(condition.agent.name == QUANTIZED for condition in conditions):
+        write_quantized(run, QUANTIZED.partition("/")[2])
     agent_reader, customer_reader = fit_recognizers(
         run, domain, settings.recognizer_epochs, progress
     )
@@ -224,6 +230,7 @@ def list_conditions(
             for agent in make_instruments(domain)
         ),
         Condition(ModelAgent("compiled", run.file("model"), most), scenarios),
+        Condition(ModelAgent(QUANTIZED, run.file(QUANTIZED), most), scenarios),
         Condition(ModelAgent("floor/base", base.folder, most), few, ("seen", "unseen")),
         Condition(ModelAgent("in_context/base", base.folder, most, prompt), some),
         Condition(OrchestratedAgent(domain, base.folder, max_new_tokens=most), some),
@@ -231,7 +238,8 @@ def list_conditions(
 
 
 def choose_conditions(conditions: Sequence[Condition], asked: str) -> list[Condition]:
-    """Those asked for, by their names or by what stands before the slash; all if none is.
+    """Those asked for, by their names or by what stands before the slash; if none is, all but the
+    quantized model.
 
     The compiled model and the walkers are always among them. Example: "in_context, faulty"
 
@@ -250,7 +258,7 @@ def choose_conditions(conditions: Sequence[Condition], asked: str) -> list[Condi
     return [
         condition
         for condition in conditions
-        if not names
+        if (not names and condition.agent.name != QUANTIZED)
         or condition.agent.name in {*names, *ALWAYS}
         or condition.agent.name.partition("/")[0] in names
     ]
