@@ -92,6 +92,8 @@ def check_port(host: str, port: int) -> None:
     Raises:
         ServeError: it cannot, e.g. as another program does.
     """
+    if not 0 < port < 2**16:
+        raise ServeError(f"--port is {port}, but ports are 1 to {2**16 - 1}")
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
