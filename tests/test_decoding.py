@@ -83,6 +83,26 @@ def test_rows_that_stop_early_leave_the_others_alone(load, wanted):
     assert len({len(tokens) for tokens in written}) > 1
 
 
+@pytest.mark.parametrize("names", [(), "abcdefgh"])
+def test_whoever_waits_takes_the_place_of_a_row_that_has_ended(load, wanted, monkeypatch, names):
+    prompts = [*PROMPTS, *([9, *prompt[::-1]] for prompt in PROMPTS)]
+    stop = wanted(PROMPTS[0])[3]
+    passes = []
+    for refilled in (1, 99):
+        monkeypatch.setattr("workbench.decoding.REFILLED", refilled)
+        decoder = Decoder(load(), stop)
+        counts = count_read(decoder, monkeypatch)
+        written = decoder.write(prompts, 12, names, batch_size=3)
+        assert written == [wanted(prompt, stop=stop) for prompt in prompts]
+        assert len({len(tokens) for tokens in written}) > 1
+        passes.append(len(counts))
+        if names:
+            longer = [[*p, *w, 7, 8] for p, w in zip(prompts, written, strict=True)]
+            assert decoder.write(longer, 6, names, 3) == [wanted(p, 6, stop) for p in longer]
+    # a place does not stay empty until the last of three has ended
+    assert passes[0] < passes[1]
+
+
 def test_many_small_blocks_and_passes_change_nothing(decoder, wanted, monkeypatch):
     monkeypatch.setattr("workbench.decoding.ATTEND_AT_ONCE", 1)
     monkeypatch.setattr("workbench.decoding.READ_AT_ONCE", 20)

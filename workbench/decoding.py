@@ -2,12 +2,13 @@
 
 What a model computed for a conversation, its keys and values, is kept for the conversation's next
 message; what all prompts begin with, such as a long procedure, is kept once for all of them.
-Conversations of any length share a batch without padding, and leave it as they end.
+Conversations of any length share a batch without padding, and as they end others take their places.
 """
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,6 +19,9 @@ READ_AT_ONCE = 2048
 
 ATTEND_AT_ONCE = 16
 """Rows whose attention is computed together, each up to the end of the longest of them."""
+
+REFILLED = 16
+"""Places that must be free before others take them: reading a few costs as much as reading many."""
 
 MOST_AT_ONCE = 4 * 2**30
 """Bytes of keys and values of the conversations that are continued together."""
@@ -106,20 +110,20 @@ class Decoder:
             n_read_for_all = self._share(prompts)
             memories, self.memories = self.memories, {}
             n_bytes = self.shared.states.nbytes if self.shared else 0
-            budget = MOST_REMEMBERED - n_bytes if names else 0
             if rows:
                 n_own = rows[order[0]].room - _length(self.shared)
                 fitting = (MOST_AT_ONCE - n_bytes) // (n_own * _bytes_per_token(self.model))
-                batch_size = max(1, min(batch_size, fitting))
-            for start in range(0, len(order), batch_size):
-                places = order[start : start + batch_size]
-                batch = _Batch(self.model, [rows[place] for place in places], self.shared)
-                batch.recall([memories.pop(names[p], None) if names else None for p in places])
-                batch.write(self.stop, budget)
-                for place in places:
-                    if memory := rows[place].memory:
-                        self.memories[names[place]] = memory
-                        budget -= memory.states.nbytes
+                n_places = max(1, min(batch_size, fitting, len(rows)))
+                # one by one, so that what is remembered of a row goes when the row has it
+                waiting = (
+                    (rows[place], memories.pop(names[place], None) if names else None)
+                    for place in order
+                )
+                batch = _Batch(self.model, n_places, rows[order[0]].room, self.shared)
+                batch.write(waiting, self.stop, MOST_REMEMBERED - n_bytes if names else 0)
+            for name, row in zip(names, rows, strict=bool(names)):
+                if row.memory:
+                    self.memories[name] = row.memory
         self.n_cached = [row.n_cached for row in rows]
         if n_read_for_all:
             self.n_cached[order[0]] -= n_read_for_all
@@ -140,7 +144,7 @@ class Decoder:
         # what is remembered of each conversation holds its beginning already
         if len(prompts) < 2 or n_same < SHARED_FROM or self.memories:
             return 0
-        self.shared = _Batch(self.model, [_Row(prompts[0][:n_same], n_same, 0)]).read_one()
+        self.shared = _Batch(self.model, 1, n_same).read_one(prompts[0][:n_same])
         return n_same
 
 
@@ -190,20 +194,49 @@ class _Batch:
     All begin with what is `shared`; the tensors hold what comes after it.
     """
 
-    def __init__(self, model: Any, rows: list[_Row], shared: Memory | None = None):
-        self.model, self.rows, self.shared = model, list(rows), shared
+    def __init__(self, model: Any, n_places: int, room: int, shared: Memory | None = None):
+        self.model, self.n_places, self.room, self.shared = model, n_places, room, shared
         self.n_shared = _length(shared)
-        self.room = max(row.room for row in rows)
+        self.rows: list[_Row] = []
         self.layers: dict[int, Tensor] = {}
-        """Keys and values by layer, each of shape (2, rows, groups, room - n_shared, size)."""
+        """Keys and values by layer, each of shape (2, n_places, groups, room - n_shared, size)."""
         self.blocks: list[_Block] = []
         """Of the rows that are being read."""
         self.n_attended = 0
         """Layers that came to `attend` in this pass."""
 
-    def recall(self, memories: list[Memory | None]) -> None:
-        """Put the keys and values that are known already into the rows."""
-        for place, (row, memory) in enumerate(zip(self.rows, memories, strict=True)):
+    def read_one(self, ids: list[int]) -> Memory:
+        """Read these tokens, and keep them where the model is."""
+        import torch
+
+        self.rows = [_Row(list(ids), len(ids), 0)]
+        self._read(0, 1)
+        return Memory(ids, torch.stack([layer[:, 0] for layer in self.layers.values()]))
+
+    def write(self, waiting: Iterator[tuple[_Row, Memory | None]], stop: int, budget: int) -> None:
+        """Write until every row has ended; remember what was read, within `budget` bytes.
+
+        As rows end, those that wait take their places: a row that writes much holds up no other.
+        """
+        while True:
+            for place in reversed(range(len(self.rows))):
+                if self.rows[place].has_ended(stop):
+                    budget -= self._end(place, budget)
+            n_free = self.n_places - len(self.rows)
+            is_time = n_free >= REFILLED or not self.rows
+            if is_time and self._take_in(islice(waiting, n_free)):
+                continue
+            if not self.rows:
+                return
+            self._read(0, len(self.rows))
+
+    def _take_in(self, waiting: Iterable[tuple[_Row, Memory | None]]) -> bool:
+        """Begin with these: what is remembered is put into their places, the rest is read.
+
+        Returns whether there were any.
+        """
+        first = start = len(self.rows)
+        for row, memory in waiting:
             row.n_read = self.n_shared
             if memory:
                 # one token at least is read: what comes next is computed from it
@@ -211,35 +244,16 @@ class _Batch:
                 own = slice(row.n_read - self.n_shared)
                 for number, states in enumerate(memory.states):
                     layer = self._layer(number, states[0])
-                    layer[:, place, :, own] = states[:, :, own].to(layer.device)
+                    layer[:, len(self.rows), :, own] = states[:, :, own].to(layer.device)
             row.n_cached = row.n_read
-
-    def read_one(self) -> Memory:
-        """Read the only row, and keep it where the model is."""
-        import torch
-
-        ids = list(self.rows[0].ids)
-        self._read(0, 1)
-        return Memory(ids, torch.stack([layer[:, 0] for layer in self.layers.values()]))
-
-    def write(self, stop: int, budget: int) -> None:
-        """Write until every row has ended; remember what was read, within `budget` bytes."""
-        self._read_prompts()
-        while True:
-            for place in reversed(range(len(self.rows))):
-                if self.rows[place].has_ended(stop):
-                    budget -= self._end(place, budget)
-            if not self.rows:
-                return
-            self._read(0, len(self.rows))
-
-    def _read_prompts(self) -> None:
-        start, waiting = 0, 0
-        for stop, row in enumerate(self.rows, start=1):
-            waiting += len(row.unread)
-            if waiting >= READ_AT_ONCE or stop == len(self.rows):
+            self.rows.append(row)
+        n_unread = 0
+        for stop, row in enumerate(self.rows[start:], start=start + 1):
+            n_unread += len(row.unread)
+            if n_unread >= READ_AT_ONCE or stop == len(self.rows):
                 self._read(start, stop)
-                start, waiting = stop, 0
+                start, n_unread = stop, 0
+        return len(self.rows) > first
 
     def _read(self, start: int, stop: int) -> None:
         """Read what is unread in these rows, and write the likeliest token after each."""
@@ -295,7 +309,7 @@ class _Batch:
         """The keys and values of a layer; `like` is a tensor of shape (groups, any, size)."""
         if number not in self.layers:
             groups, _, size = like.shape
-            shape = (2, len(self.rows), groups, self.room - self.n_shared, size)
+            shape = (2, self.n_places, groups, self.room - self.n_shared, size)
             self.layers[number] = like.new_zeros(shape, device=self.model.device)
         return self.layers[number]
 
