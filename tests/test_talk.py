@@ -206,3 +206,25 @@ def test_who_wants_a_change_before_booking_chooses_something_else(travel):
             assert one != other
             n += 1
     assert n > 5
+
+
+def test_many_customers_greet_and_only_at_first(travel):
+    scenarios = [plan_scenario(p, "train", travel, 7, 0) for p in enumerate_paths(travel.flowchart)]
+    greetings = [w.text for w in travel.customer.wordings("part/hello") if w.split == "train"]
+    n = 0
+    for scenario in scenarios:
+        talk = write_talk(scenario, travel, None, scenario.seed)
+        first, *others = [m.content for m in talk.messages if m.role == "user"]
+        n += any(first.startswith(hello) for hello in greetings)
+        assert not any(text.startswith(hello) for text in others for hello in greetings)
+    # who begins with a demand does not
+    assert 0.2 < n / len(scenarios) < 0.6
+
+
+def test_customers_of_few_words_do_not_greet(travel):
+    (path, *_) = enumerate_paths(travel.flowchart)
+    planned = [plan_scenario(path, "train", travel, 7, n) for n in range(20)]
+    for scenario in planned:
+        curt = scenario.model_copy(update={"behaviours": ["curt"]})
+        talk = write_talk(curt, travel, None, scenario.seed)
+        assert not talk.messages[2].content.startswith(("Hello", "Hi", "Dear", "Greetings", "Hey"))

@@ -39,6 +39,11 @@ class Wording:
         return int(hash_text(self.text), 16) % FOLDS
 
     @property
+    def id(self) -> str:
+        """What it is known by. Of the text alone: another place or manner leaves it as it is."""
+        return hash_text(self.text, digits=8)
+
+    @property
     def placeholders(self) -> set[str]:
         """Names in braces. Example: "To {destination}!" -> {"destination"}"""
         return {name for _, name, _, _ in string.Formatter().parse(self.text) if name}
@@ -156,14 +161,22 @@ class PhraseBook:
         return self._admitted[key, voice]
 
     def pick(
-        self, key: str, voice: Voice, rng: random.Random, values: Mapping[str, object] | None = None
+        self,
+        key: str,
+        voice: Voice,
+        rng: random.Random,
+        values: Mapping[str, object] | None = None,
+        dealt: str = "",
     ) -> str:
         """One wording of `key`, usually in the voice's manner, filled with `values`.
 
-        Wordings that need a value which is not known are passed over.
+        Wordings that need a value which is not known are passed over. The one whose id is `dealt`
+        is taken, if the voice admits it.
         """
         known = set(values or {})
         fitting = [w for w in self.wordings(key, voice) if w.placeholders <= known]
+        if dealt:
+            fitting = [w for w in fitting if w.id == dealt] or fitting
         mannered = [w for w in fitting if w.manner == voice.manner]
         if mannered and rng.random() < 0.8:
             fitting = mannered

@@ -34,6 +34,7 @@ class Customer:
         self.plan = {hub: [list(acts) for acts in visits] for hub, visits in scenario.plan.items()}
         self.patience = next(p.patience for p in domain.personas if p.id == scenario.persona)
         self.behaviours = set(scenario.behaviours)
+        self.dealt = {key: list(ids) for key, ids in scenario.wordings.items()}
         if "impatient" in self.behaviours:
             self.patience = min(self.patience, LITTLE_PATIENCE)
         self.last: dict[str, list[Act]] = {}
@@ -45,8 +46,10 @@ class Customer:
 
         `asks` are the slots it heard the agent ask for.
         """
+        # asked before it decides: what it decides is kept
+        is_first = not self.last
         acts, is_again = self._decide(record, at, asks)
-        words = self.word(acts, record, is_again, is_first=not self.last)
+        words = self.word(acts, record, is_again, is_first)
         if "typos" in self.behaviours and self.rng.random() < TYPO_SHARE:
             words = self._mistype(words)
         self.last[""] = acts
@@ -93,9 +96,8 @@ class Customer:
         if is_again:
             return f"{self._part('restate')} {self._lowered(_join(sentences))}"
         if is_first:
-            return _join(
-                [self._part("hello"), *sentences] if self.rng.random() < 0.5 else sentences
-            )
+            greets = "curt" not in self.behaviours and self.rng.random() < 0.5
+            return _join([self._part("hello"), *sentences] if greets else sentences)
         if lead := self._lead(kinds):
             sentences[0] = f"{lead} {self._lowered(sentences[0])}"
         if self.rng.random() < 0.12:
@@ -159,7 +161,8 @@ class Customer:
             )
         if act.value:
             values[act.target] = self.rng.choice(self.domain.slots[act.target].forms(act.value))
-        return book.pick(key, self.voice, self.rng, values)
+        left = self.dealt.get(act.kind if act.kind == "choose" else act.name)
+        return book.pick(key, self.voice, self.rng, values, left.pop(0) if left else "")
 
     def _is_test(self, wordings: list[str]) -> bool:
         return self.voice.split == "test" and bool(wordings)

@@ -42,6 +42,8 @@ class Scenario(BaseModel):
     """What sort of customer it is; untrained: adversarial in a way that is never trained on."""
     behaviours: list[str] = []
     """What makes it difficult or adversarial: names in `synthesize.behaviours`."""
+    wordings: dict[str, list[str]] = {}
+    """Ids of the wordings it says, by the phrase book's key and in order; see `dealing`."""
 
 
 def plan_scenario(
@@ -70,7 +72,7 @@ def plan_scenario(
     for share in SIDE_TRIPS[split].get(stratum, ()):
         if rng.random() < share:
             scenario = strew_side_trip(scenario, domain, rng)
-    content = scenario.model_dump(exclude={"scenario_id"})
+    content = scenario.model_dump(exclude={"scenario_id", "wordings"})
     return scenario.model_copy(update={"scenario_id": hash_text(sorted(content.items()))})
 
 

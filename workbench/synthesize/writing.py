@@ -18,6 +18,7 @@ from workbench.record import Record
 from workbench.run import Run
 from workbench.synthesize.behaviours import list_behaviours
 from workbench.synthesize.checking import Checker
+from workbench.synthesize.dealing import deal_wordings, talk_seed
 from workbench.synthesize.scenarios import Scenario, draw_paths, plan_scenario, strew_side_trip
 from workbench.synthesize.talk import hold_talk, open_talk
 from workbench.synthesize.teacher import HABIT, NAME, PhraseBookAgent
@@ -124,7 +125,7 @@ def plan_scenarios(
             # a path without occasion for any behaviour
             scenarios.append(planned or plan_scenario(path, split, domain, seed, n))
             used[path.path_id] += 1
-    scenarios += tests
+    scenarios = deal_wordings(scenarios, domain, seed) + tests
     with run.lock():
         run.claim(
             "synthesize",
@@ -316,6 +317,8 @@ def write_practice(
     talks = []
     for scenario in scenarios:
         rich = strew_side_trip(scenario, domain, seeded(seed, "practice", scenario.scenario_id))
+        # other words than those of the conversation: there is more to hear
+        rich = rich.model_copy(update={"wordings": {}})
         own = hash_text(seed, fold, scenario.scenario_id)
         agent = _PracticeAgent(domain, fold, own)
         talk = write_talk(rich, domain, fold, own, agent)
@@ -354,8 +357,7 @@ def _try_all(
     kept, rejections = [], []
     by_fold: dict[int, list[tuple[Conversation, Scenario]]] = {}
     for scenario in scenarios:
-        own = hash_text(seed, "talk", scenario.scenario_id, attempt)
-        fold = int(own, 16) % FOLDS
+        own, fold = talk_seed(seed, scenario.scenario_id, attempt)
         by_fold.setdefault(fold, []).append((write_talk(scenario, domain, fold, own), scenario))
     for fold, pairs in by_fold.items():
         checkers[fold].prepare([talk for talk, _ in pairs])
