@@ -72,7 +72,7 @@ def test_the_extras_of_the_makefile_exist():
 
 def test_the_torch_of_the_makefile_is_one_that_the_project_takes():
     torch = re.search(r"^TORCH \?= torch==(\S+)$", (ROOT / "Makefile").read_text(), re.M)[1]
-    declared = next(req for req in map(Requirement, EXTRAS["train"]) if req.name == "torch")
+    declared = next(req for req in map(Requirement, EXTRAS["models"]) if req.name == "torch")
     assert torch in declared.specifier
 
 
