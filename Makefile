@@ -15,7 +15,7 @@ PYTEST_ARGS ?=
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help demo lab test test-all check clean
+.PHONY: help demo lab test test-all check colab clean
 
 help:
 	@echo "make demo      all five notebooks on $(DOMAIN), size $(SIZE)"
@@ -23,6 +23,7 @@ help:
 	@echo "make test      the tests that CI runs"
 	@echo "make test-all  every test"
 	@echo "make check     ruff and the fast tests"
+	@echo "make colab     stamp the public address in pyproject.toml into the notebooks"
 	@echo "make clean     delete $(VENV) and caches; runs stay"
 
 demo: $(VENV)/.installed
@@ -41,6 +42,9 @@ check: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/python -m pytest -m "not slow and not exhaustive" $(PYTEST_ARGS)
+
+colab: | $(BIN)/python
+	$(BIN)/python tests/colab/stamp.py
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis

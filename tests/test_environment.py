@@ -100,7 +100,7 @@ def test_ci_is_a_script_that_can_be_run():
     subprocess.run(["bash", "-n", str(ROOT / ".ci/run")], check=True)
 
 
-@pytest.mark.parametrize("target", ["demo", "lab", "test", "test-all", "check", "clean"])
+@pytest.mark.parametrize("target", ["demo", "lab", "test", "test-all", "check", "colab", "clean"])
 def test_make_knows_what_to_do(target):
     plan = ["make", "--dry-run", "--directory", str(ROOT), target]
     done = subprocess.run(plan, capture_output=True, text=True, check=False)
