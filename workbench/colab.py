@@ -56,7 +56,7 @@ def install(extra: str) -> None:
 def check_pyarrow() -> None:
     """Refuse a session that has one pyarrow in memory and another on disk.
 
-    A new session has pyarrow loaded already, and the extra "train" brings a newer one.
+    A new session has pyarrow loaded already, with pandas, and the extra "train" brings a newer one.
 
     Raises:
         ColabError: it is such a session.

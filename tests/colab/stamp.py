@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 
 ROOT = Path(__file__).parents[2]
 
-EXTRAS = {"design": "", "synthesize": "models", "inspect": "models"}
-"""What a notebook needs of pyproject.toml's extras; those that are not here need "train"."""
+EXTRAS = {"design": "", "train": "train"}
+"""The extra of pyproject.toml that a notebook needs; those that are not here need "models"."""
 
 ON_GPU = ("train", "evaluate")
 """Notebooks for which Colab is asked for a GPU."""
@@ -96,7 +96,7 @@ def write_bootstrap(stage: str, address: Address | None) -> str:
     """The code of a notebook's first cell."""
     url = f"https://github.com/{address.repository}" if address else ""
     ref = address.ref if address else ""
-    extra = EXTRAS.get(stage, "train")
+    extra = EXTRAS.get(stage, "models")
     return BOOTSTRAP.substitute(url=url, ref=ref, extra=extra)
 
 
