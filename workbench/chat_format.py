@@ -2,6 +2,10 @@
 
 Templates write everything as one text, in which a customer who types a control token closes the
 message. Here only what stands between the messages may become control tokens, never their content.
+
+Models that can think before they reply do not here: templates are asked for
+`enable_thinking=False`, and what they then put before the next reply (an empty thought) stands
+before every reply, in rows as in prompts.
 """
 
 import json
@@ -17,6 +21,26 @@ if TYPE_CHECKING:
 
 JOINING = "Hello."
 """What a customer says first where a template demands it; the agent opens everywhere else."""
+
+_TEMPLATE = """\
+{%- set glue = GLUE -%}
+{%- set talk = namespace(before="start", is_open=IS_OPEN) -%}
+{%- for message in messages + [{"role": "reply" if add_generation_prompt else "end"}] -%}
+{%- if not talk.is_open and message.role not in ("system", "user") -%}
+{{- glue[talk.before ~ " user"] ~ JOINING -}}
+{%- set talk.before = "user" -%}
+{%- endif -%}
+{%- if message.role != "system" -%}
+{%- set talk.is_open = true -%}
+{%- endif -%}
+{%- set between = talk.before ~ " " ~ message.role -%}
+{%- if between not in glue -%}
+{{- raise_exception("a conversation is system, assistant, user, assistant, ...") -}}
+{%- endif -%}
+{{- glue[between] ~ message.content|default("") -}}
+{%- set talk.before = message.role -%}
+{%- endfor -%}"""
+"""Of `write_template`, with three words to be filled in."""
 
 _ROLES = ["system", "assistant", "user", "assistant", "user"]
 _START, _END, _REPLY = "start", "end", "reply"
@@ -38,6 +62,9 @@ class Piece:
     stop_length: int = 0
     """First tokens of what stands between that end the message before: its stop token."""
 
+    text: str = ""
+    """What stands between two messages, in the template's words."""
+
 
 @dataclass(frozen=True)
 class ChatFormat:
@@ -50,6 +77,9 @@ class ChatFormat:
 
     is_user_first: bool = False
     """Whether the template demands a customer who speaks first; `JOINING` is put in then."""
+
+    has_thinking: bool = False
+    """Whether the template has a thinking mode, which is off here."""
 
     def pieces(self, messages: Iterable[Message | dict[str, Any]], last: str = _END) -> list[Piece]:
         """The conversation in pieces; with last="reply" it ends where the agent is to speak.
@@ -66,6 +96,19 @@ class ChatFormat:
     def encode_content(self, content: str) -> list[int]:
         """Ids of what somebody wrote; "<|im_end|>" in it is seven ordinary tokens."""
         return self.tokenizer.encode(content, add_special_tokens=False, split_special_tokens=True)
+
+    def write_template(self) -> str:
+        """A chat template that writes what `pieces` does, for programs that know templates alone.
+
+        A model trained without thinking needs it: its own template would turn thinking on where
+        nobody says otherwise, and write earlier replies in another way than they were learned.
+        """
+        glue = {f"{before} {after}": piece.text for (before, after), piece in self.glue.items()}
+        return (
+            _TEMPLATE.replace("JOINING", json.dumps(JOINING))
+            .replace("IS_OPEN", "false" if self.is_user_first else "true")
+            .replace("GLUE", json.dumps(glue, ensure_ascii=False, indent=1))
+        )
 
     def _turns(self, messages: Iterable[Message | dict[str, Any]]) -> list[tuple[str, str]]:
         turns = [
@@ -105,7 +148,8 @@ def chat_format(tokenizer: "PreTrainedTokenizerBase") -> ChatFormat:
             f"the chat template of {tokenizer.name_or_path} drops or forbids a system message;"
             f" take another model, or give it a chat_template.jinja that writes one"
         )
-    return ChatFormat(tokenizer, glue, is_user_first)
+    glue, has_thinking = _think_never(glue)
+    return ChatFormat(tokenizer, glue, is_user_first, has_thinking)
 
 
 def prompt_ids(
@@ -147,6 +191,25 @@ def _learn_glue(
     return glue
 
 
+def _think_never(
+    glue: dict[tuple[str, str], Piece],
+) -> tuple[dict[tuple[str, str], Piece], bool]:
+    """The same before replies of old as before the next one, and whether there was a difference.
+
+    Templates with a thinking mode end a prompt with an empty thought, and leave it out of what was
+    said before: a row, in which each reply is learned and then is of old, could not have both.
+    """
+    longer = {
+        (before, "assistant"): reply
+        for (before, after), reply in glue.items()
+        if after == _REPLY
+        and (before, "assistant") in glue
+        and reply.text != glue[before, "assistant"].text
+        and reply.text.startswith(glue[before, "assistant"].text)
+    }
+    return glue | longer, bool(longer)
+
+
 def _write(tokenizer: "PreTrainedTokenizerBase", roles: list[str], is_reply: bool) -> list | None:
     """The template's text around sentinels, one part more than there are roles."""
     from jinja2 import TemplateError
@@ -154,7 +217,9 @@ def _write(tokenizer: "PreTrainedTokenizerBase", roles: list[str], is_reply: boo
     sentinels = [f"sentinel{place}x" for place in range(len(roles))]
     talk = [{"role": r, "content": s} for r, s in zip(roles, sentinels, strict=True)]
     try:
-        rest = tokenizer.apply_chat_template(talk, tokenize=False, add_generation_prompt=is_reply)
+        rest = tokenizer.apply_chat_template(
+            talk, tokenize=False, add_generation_prompt=is_reply, enable_thinking=False
+        )
     except TemplateError:
         return None
     parts = []
@@ -170,4 +235,4 @@ def _piece(tokenizer: "PreTrainedTokenizerBase", text: str) -> Piece:
     ids = tokenizer.encode(text, add_special_tokens=False)
     control = set(tokenizer.all_special_ids) | set(tokenizer.added_tokens_decoder)
     stop = next((place for place, token in enumerate(ids) if token in control), -1)
-    return Piece(ids, stop_length=stop + 1)
+    return Piece(ids, stop_length=stop + 1, text=text)
