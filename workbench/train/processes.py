@@ -1,0 +1,31 @@
+"""Training in several processes, one a GPU, as `accelerate launch` starts them: who may write.
+
+Written for FSDP and DeepSpeed's ZeRO-3 (`workbench/train/launch`) and never run on several GPUs;
+two processes on a CPU are tested.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+def count_processes() -> int:
+    """How many processes train together; 1 unless somebody launched more."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes to the run folder."""
+    return count_processes() == 1 or os.environ.get("RANK", "0") == "0"
+
+
+@contextmanager
+def main_first() -> Iterator[None]:
+    """Let the main process through the block before all others."""
+    if count_processes() == 1:
+        yield
+        return
+    from accelerate import PartialState
+
+    with PartialState().main_process_first():
+        yield
