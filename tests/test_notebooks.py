@@ -98,14 +98,14 @@ def train_cells(tmp_path, monkeypatch):
         seen["shown"] = str(eval(cells["train-10"].splitlines()[-1], names))
         return seen
 
-    def train(*numbers, max_length):
+    def train(*numbers, max_length, method):
         seen["trained"] = max_length
         return {"loss": 0.2}
 
     monkeypatch.setattr("workbench.train.finetune.train", train)
     monkeypatch.setattr(
         "workbench.train.estimate.estimate_training",
-        lambda *numbers: seen.update(estimated=numbers[-1]),
+        lambda *numbers: seen.update(estimated=numbers[4]),
     )
     return run_cells
 
