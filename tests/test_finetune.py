@@ -7,13 +7,17 @@ import time
 
 import pytest
 
+from workbench.chat_format import prompt_ids
+from workbench.models import LocalModel
 from workbench.run import RunError, open_run
 from workbench.train import finetune
 from workbench.train.backend import BackendError, choose_backend
+from workbench.train.base_model import load_tokenizer, resolve_base_model
 from workbench.train.checkpoints import bytes_needed, find_damage
 from workbench.train.estimate import estimate_training
 from workbench.train.finetune import TrainError, order_rows, part_of_batch, train
 from workbench.train.progress import TrainingLog
+from workbench.train.recipes import WARNING
 
 SMALL = {"base_model": "tiny-random", "epochs": 2, "batch_size": 4, "max_length": 96}
 TRAINS = """
@@ -42,9 +46,13 @@ def make_run(root, name, n_valid=3):
 
 
 def weights(run):
+    return read_weights(run.file("model"))
+
+
+def read_weights(folder):
     from safetensors.torch import load_file
 
-    return load_file(run.file("model/model.safetensors"))
+    return load_file(folder / "model.safetensors")
 
 
 def assert_same_weights(first, second):
@@ -255,6 +263,133 @@ def test_training_ends_when_its_time_is_over_and_keeps_what_it_has(root):
     assert run.file("model/model.safetensors").exists()
 
 
+LORA = SMALL | {"method": "lora", "epochs": 5, "learning_rate": 2e-2}
+
+
+@pytest.fixture(scope="module")
+def adapted(root):
+    run = make_run(root, "adapted")
+    train(run, **LORA)
+    return run
+
+
+def test_lora_lowers_the_loss_and_changes_linear_layers_and_nothing_else(adapted):
+    import torch
+
+    log = [line for line in adapted.read("model/training_log.jsonl") if "loss" in line]
+    assert log[-1]["loss"] < log[0]["loss"] - 0.1
+    before, after = read_weights(resolve_base_model("tiny-random").folder), weights(adapted)
+    changed = {
+        name for name in before if not torch.equal(before[name].to(torch.bfloat16), after[name])
+    }
+    assert changed == {name for name in before if "_proj" in name}
+
+
+def test_what_lora_trained_is_a_plain_model(adapted):
+    names = {file.name for file in adapted.file("model").iterdir()}
+    assert "model.safetensors" in names
+    assert not {name for name in names if "adapter" in name or name == "checkpoints"}
+    assert LocalModel(adapted.file("model")).reply([talk(1)["messages"][:1]], 4)[0].reply_tokens
+
+
+def test_the_method_is_on_record_and_its_warning_on_the_card(adapted, trained):
+    assert adapted.manifest["train"]["inputs"]["method"] == "lora"
+    assert adapted.manifest["train"]["recipe"]["weights"] == "float32"
+    card = adapted.file("model/README.md").read_text()
+    assert "LoRA on all linear layers" in card
+    assert WARNING in card
+    assert WARNING not in trained.file("model/README.md").read_text()
+
+
+def test_a_run_begun_before_there_were_methods_goes_on(trained):
+    assert "method" not in trained.manifest["train"]["inputs"]
+    with pytest.raises(RunError, match="begun with other inputs: method"):
+        train(trained, **SMALL, method="lora")
+
+
+def test_an_interrupted_lora_goes_on_and_ends_in_the_same_weights(root, adapted, monkeypatch):
+    run = make_run(root, "adapted-interrupted")
+    with monkeypatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, **LORA)
+    train(run, **LORA)
+    first, second = weights(run), weights(adapted)
+    assert all((first[name].float() - second[name].float()).abs().max() < 0.02 for name in first)
+
+
+def test_a_method_that_cannot_be_done_leaves_the_run_as_it_was(root):
+    run = make_run(root, "quantized")
+    with pytest.raises(TrainError, match="needs an NVIDIA GPU"):
+        train(run, **SMALL, method="qlora")
+    assert "train" not in run.manifest
+    assert not run.file("model").exists()
+
+
+def fill_memory(monkeypatch, most_rows, at_step=0):
+    """As if no more rows than these fitted the memory."""
+    import torch
+
+    really, steps = finetune.loss_sum, []
+
+    def loss_sum(model, input_ids, *rest):
+        steps.append(input_ids.shape[0])
+        if input_ids.shape[0] > most_rows and len(steps) > at_step:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        return really(model, input_ids, *rest)
+
+    monkeypatch.setattr(finetune, "loss_sum", loss_sum)
+
+
+def test_where_memory_is_full_fewer_rows_are_taken_at_a_time(root, trained, monkeypatch):
+    run = make_run(root, "tight")
+    fill_memory(monkeypatch, most_rows=1, at_step=6)
+    with pytest.warns(UserWarning, match="memory was full with"):
+        result = train(run, **SMALL)
+    assert result["steps"] == 8
+    assert run.manifest["train"]["rows_at_a_time"] == 1
+    assert_same_weights(run, trained)
+
+
+def test_memory_that_holds_no_row_is_named_with_the_ways_out(root, monkeypatch):
+    run = make_run(root, "too-tight")
+    message = "1 at a time .* goes on from the last checkpoint; .* method lora or qlora"
+    with monkeypatch.context() as patch:
+        fill_memory(patch, most_rows=0, at_step=6)
+        with pytest.warns(match="memory was full"), pytest.raises(TrainError, match=message):
+            train(run, **SMALL)
+    assert list(run.folder.glob("model/checkpoints/checkpoint-*"))
+    assert train(run, **SMALL)["steps"] == 8
+
+
+def test_another_error_is_not_taken_for_full_memory(root, monkeypatch):
+    def broken(*given):
+        raise RuntimeError("shapes differ")
+
+    monkeypatch.setattr(finetune, "loss_sum", broken)
+    with pytest.raises(RuntimeError, match="shapes differ"):
+        train(make_run(root, "broken"), **SMALL)
+
+
+def test_a_model_that_can_think_is_saved_with_a_template_that_keeps_it_from_it(root, tmp_path):
+    base = shutil.copytree(resolve_base_model("tiny-random").folder, tmp_path / "thinking")
+    template = load_tokenizer(base).chat_template
+    header = "<|im_start|>assistant\\n"
+    thought = "{% if not enable_thinking|default(true) %}{{ '<think></think>' }}{% endif %}"
+    end = f"{{{{ '{header}' }}}}"
+    assert end in template
+    (base / "chat_template.jinja").write_text(template.replace(end, end + thought))
+    run = make_run(root, "thinking")
+    train(run, **SMALL | {"base_model": str(base), "max_steps": 1})
+    prompt = prompt_ids(talk(1)["messages"][:1], load_tokenizer(base))
+    tokenizer = load_tokenizer(run.file("model"))
+    assert prompt_ids(talk(1)["messages"][:1], tokenizer) == prompt
+    text = tokenizer.apply_chat_template(
+        talk(1)["messages"], tokenize=False, add_generation_prompt=False
+    )
+    assert text.count("assistant\n<think></think>") == 2
+
+
 def test_a_run_without_rows_is_refused(root):
     run = open_run("toy", "empty", root=root)
     with pytest.raises(RunError, match="3_inspect writes it"):
@@ -270,6 +405,26 @@ def test_an_estimate_counts_tokens_and_warns_of_long_trainings():
     assert often.tokens == 1e8 * once.tokens
     assert not once.warnings
     assert "hours" in str(often)
+
+
+def test_an_estimate_says_what_every_method_would_take():
+    estimate = estimate_training([talk(1)] * 4, 1, "tiny-random", 4, 96, "lora")
+    full, lora = estimate.tabulate()
+    assert (full["method"], lora["method"]) == ("full", "lora")
+    assert (full["taken"], lora["taken"]) == ("", "yes")
+    assert (full["from"], lora["from"]) == ("a formula", "a trial")
+    assert full["rows at a time"] == 4
+    assert WARNING in str(estimate)
+
+
+def test_an_estimate_says_so_if_even_the_trial_was_too_much(monkeypatch):
+    def full(*given):
+        raise MemoryError
+
+    monkeypatch.setattr("workbench.train.estimate._try_out", full)
+    estimate = estimate_training([talk(1)] * 4, 1, "tiny-random")
+    assert "could not be tried out: memory was full" in str(estimate)
+    assert estimate.tabulate()[0]["minutes"] is None
 
 
 def test_every_row_comes_once_an_epoch_in_batches_of_like_length():
@@ -291,6 +446,19 @@ def test_a_backend_says_why_it_was_chosen(monkeypatch):
     backend = choose_backend()
     assert (backend.name, backend.device) == ("transformers", "cpu")
     assert "no GPU" in backend.why
+
+
+def test_unsloth_is_imported_first_where_it_is_chosen(monkeypatch):
+    monkeypatch.setattr("workbench.train.backend.device_and_dtype", lambda: ("cuda", "float16"))
+    monkeypatch.setattr("torch.cuda.get_device_name", lambda: "Tesla T4")
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: name == "unsloth")
+    imported = []
+    monkeypatch.setattr("importlib.import_module", imported.append)
+    assert choose_backend().name == "unsloth"
+    assert choose_backend("transformers").name == "transformers"
+    assert imported == ["unsloth"]
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert choose_backend().name == "transformers"
 
 
 def test_unsloth_without_a_gpu_is_refused(monkeypatch):

@@ -1,4 +1,5 @@
 import json
+from importlib.resources import files
 
 import pytest
 
@@ -23,6 +24,25 @@ USER_FIRST = """\
 {% elif loop.index0 == 1 and m.role != 'user' %}{{ raise_exception('user first') }}\
 {% elif m.role == 'user' %}[{{ m.content }}]{% else %}{{ m.content }}<|im_end|>{% endif %}\
 {% endfor %}"""
+
+# as Qwen3's: the next reply comes after an empty thought, one before the last customer does not
+THINKING = """\
+{%- set last = namespace(user=-1) -%}
+{%- for m in messages if m.role == 'user' -%}{%- set last.user = messages.index(m) -%}{%- endfor -%}
+{%- for m in messages -%}
+{{- '<|im_start|>' + m.role + '\n' -}}
+{%- if m.role == 'assistant' and loop.last and loop.index0 > last.user > -1 -%}
+{{- '<think>\n\n</think>\n\n' -}}
+{%- endif -%}
+{{- m.content + '<|im_end|>\n' -}}
+{%- endfor -%}
+{%- if add_generation_prompt -%}
+{{- '<|im_start|>assistant\n' -}}
+{%- if enable_thinking is defined and enable_thinking is false -%}
+{{- '<think>\n\n</think>\n\n' -}}
+{%- endif -%}
+{%- endif -%}"""
+THOUGHT = "<|im_start|>assistant\n<think>\n\n</think>\n\n"
 
 
 @pytest.fixture(scope="module")
@@ -82,6 +102,62 @@ def test_a_template_puts_in_the_prompt_that_the_messages_lack(tokenizer, templat
     # what our rows and prompts are made of does not change: they have one
     talk = [TALK[0], *talk]
     assert encode_row(talk, own) == encode_row(talk, plain)
+
+
+# TRL carries the templates of real models
+KNOWN = ["qwen2_5", "qwen3", "qwen3_5_think", "gemma3", "glm4moe", "llama3_2", "nemotron_3_nano"]
+
+
+@pytest.fixture(params=["its own", "user first", "thinking", *KNOWN])
+def any_tokenizer(request, tokenizer):
+    other = load_tokenizer(tokenizer.name_or_path)
+    if request.param in KNOWN:
+        file = files("trl").joinpath("chat_templates", f"{request.param}.jinja")
+        if not file.is_file():
+            pytest.skip("this TRL does not carry it")
+        other.chat_template = file.read_text()
+    elif request.param != "its own":
+        other.chat_template = USER_FIRST if request.param == "user first" else THINKING
+    return other
+
+
+def test_a_prompt_is_the_beginning_of_the_row_that_was_trained(any_tokenizer):
+    row = encode_row(TALK, any_tokenizer)
+    for length in (1, 3):
+        prompt = prompt_ids(TALK[:length], any_tokenizer)
+        assert row.ids[: len(prompt)] == prompt
+        # and there the agent begins
+        assert row.mask[len(prompt) - 1 : len(prompt) + 1] == [0, 1]
+
+
+def test_a_model_that_can_think_has_an_empty_thought_before_every_reply(tokenizer):
+    other = load_tokenizer(tokenizer.name_or_path)
+    other.chat_template = THINKING
+    row = encode_row(TALK, other)
+    assert chat_format(other).is_altered
+    assert not chat_format(tokenizer).is_altered
+    assert other.decode(row.ids).count(THOUGHT) == 2
+    assert learned_text(row, other) == learned_text(encode_row(TALK, tokenizer), tokenizer)
+
+
+def test_other_programs_can_be_told_to_write_what_was_trained(any_tokenizer):
+    other = load_tokenizer(any_tokenizer.name_or_path)
+    other.chat_template = chat_format(any_tokenizer).write_template()
+    for length in range(2, len(TALK) + 1):
+        text = other.apply_chat_template(TALK[:length], tokenize=False)
+        assert text == other.decode(encode_row(TALK[:length], any_tokenizer).ids)
+    for length in (1, 3):
+        text = other.apply_chat_template(TALK[:length], tokenize=False, add_generation_prompt=True)
+        assert text == other.decode(prompt_ids(TALK[:length], any_tokenizer))
+    assert encode_row(TALK, other) == encode_row(TALK, any_tokenizer)
+
+
+def test_a_template_of_ours_refuses_what_no_row_has(any_tokenizer):
+    from jinja2 import TemplateError
+
+    any_tokenizer.chat_template = chat_format(any_tokenizer).write_template()
+    with pytest.raises(TemplateError, match="a conversation is"):
+        any_tokenizer.apply_chat_template([*TALK, TALK[3]], tokenize=False)
 
 
 def test_a_template_that_drops_the_system_message_is_refused(tokenizer):

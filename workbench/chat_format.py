@@ -4,8 +4,9 @@ Templates write everything as one text, in which a customer who types a control 
 message. Here only what stands between the messages may become control tokens, never their content.
 
 Models that can think before they reply do not here: templates are asked for
-`enable_thinking=False`, and what they then put before the next reply (an empty thought) stands
-before every reply, in rows as in prompts.
+`enable_thinking=False`. Many then write the reply that is to come after another header than those
+before it (with an empty thought, say). A row, in which each reply is learned and then is one of
+those before, could not have both: the longer one stands before every reply, in rows and prompts.
 """
 
 import json
@@ -78,8 +79,8 @@ class ChatFormat:
     is_user_first: bool = False
     """Whether the template demands a customer who speaks first; `JOINING` is put in then."""
 
-    has_thinking: bool = False
-    """Whether the template has a thinking mode, which is off here."""
+    is_altered: bool = False
+    """Whether the template itself, asked for nothing, would write something else than this."""
 
     def pieces(self, messages: Iterable[Message | dict[str, Any]], last: str = _END) -> list[Piece]:
         """The conversation in pieces; with last="reply" it ends where the agent is to speak.
@@ -100,8 +101,7 @@ class ChatFormat:
     def write_template(self) -> str:
         """A chat template that writes what `pieces` does, for programs that know templates alone.
 
-        A model trained without thinking needs it: its own template would turn thinking on where
-        nobody says otherwise, and write earlier replies in another way than they were learned.
+        A model needs it that was trained on an altered format, e.g. without its thinking mode.
         """
         glue = {f"{before} {after}": piece.text for (before, after), piece in self.glue.items()}
         return (
@@ -140,16 +140,24 @@ def chat_format(tokenizer: "PreTrainedTokenizerBase") -> ChatFormat:
         raise ChatFormatError(
             f"{tokenizer.name_or_path} has no chat template; take a model tuned for chat"
         )
-    glue = _learn_glue(tokenizer, _ROLES)
-    if is_user_first := glue is None:
-        glue = _learn_glue(tokenizer, ["system", "user", *_ROLES[1:]])
+    roles = _ROLES
+    glue = _learn_glue(tokenizer, roles)
+    # some want a customer somewhere, if not first: they cannot let the agent open
+    if is_user_first := glue is None or ("system", _REPLY) not in glue:
+        roles = ["system", "user", *_ROLES[1:]]
+        glue = _learn_glue(tokenizer, roles)
     if glue is None:
         raise ChatFormatError(
             f"the chat template of {tokenizer.name_or_path} drops or forbids a system message;"
             f" take another model, or give it a chat_template.jinja that writes one"
         )
-    glue, has_thinking = _think_never(glue)
-    return ChatFormat(tokenizer, glue, is_user_first, has_thinking)
+    united = _unite_headers(glue)
+    as_asked, by_itself = (
+        _write(tokenizer, roles, is_reply=True, **options)
+        for options in ({"enable_thinking": False}, {})
+    )
+    is_altered = united != glue or as_asked != by_itself
+    return ChatFormat(tokenizer, united, is_user_first, is_altered)
 
 
 def prompt_ids(
@@ -182,7 +190,7 @@ def _learn_glue(
     # the longest first: some templates write the last reply differently from those before it
     for talk in (roles, roles[:-1], roles[1:], roles[:1]):
         for last in (_END, _REPLY):
-            written = _write(tokenizer, talk, is_reply=last == _REPLY)
+            written = _write(tokenizer, talk, is_reply=last == _REPLY, enable_thinking=False)
             if written is None and talk == roles:
                 return None
             ends = [_START, *talk, last]
@@ -191,26 +199,22 @@ def _learn_glue(
     return glue
 
 
-def _think_never(
-    glue: dict[tuple[str, str], Piece],
-) -> tuple[dict[tuple[str, str], Piece], bool]:
-    """The same before replies of old as before the next one, and whether there was a difference.
-
-    Templates with a thinking mode end a prompt with an empty thought, and leave it out of what was
-    said before: a row, in which each reply is learned and then is of old, could not have both.
-    """
-    longer = {
-        (before, "assistant"): reply
-        for (before, after), reply in glue.items()
-        if after == _REPLY
-        and (before, "assistant") in glue
-        and reply.text != glue[before, "assistant"].text
-        and reply.text.startswith(glue[before, "assistant"].text)
-    }
-    return glue | longer, bool(longer)
+def _unite_headers(glue: dict[tuple[str, str], Piece]) -> dict[tuple[str, str], Piece]:
+    """The same before replies of old as before the one to come: the longer, if one begins it."""
+    united = dict(glue)
+    for before, after in glue:
+        old, new = glue.get((before, "assistant")), glue.get((before, _REPLY))
+        if after != _REPLY or old is None:
+            continue
+        shorter, longer = sorted((old, new), key=lambda piece: len(piece.text))
+        if longer.text.startswith(shorter.text):
+            united[before, "assistant"] = united[before, _REPLY] = longer
+    return united
 
 
-def _write(tokenizer: "PreTrainedTokenizerBase", roles: list[str], is_reply: bool) -> list | None:
+def _write(
+    tokenizer: "PreTrainedTokenizerBase", roles: list[str], is_reply: bool, **options: bool
+) -> list[str] | None:
     """The template's text around sentinels, one part more than there are roles."""
     from jinja2 import TemplateError
 
@@ -218,7 +222,7 @@ def _write(tokenizer: "PreTrainedTokenizerBase", roles: list[str], is_reply: boo
     talk = [{"role": r, "content": s} for r, s in zip(roles, sentinels, strict=True)]
     try:
         rest = tokenizer.apply_chat_template(
-            talk, tokenize=False, add_generation_prompt=is_reply, enable_thinking=False
+            talk, tokenize=False, add_generation_prompt=is_reply, **options
         )
     except TemplateError:
         return None

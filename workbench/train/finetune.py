@@ -283,7 +283,7 @@ def _explain_full_memory(job: _Job, part: int, longest: int) -> str:
     others = {"full": "method lora or qlora, ", "lora": "method qlora, ", "qlora": ""}
     several = "more GPUs, a smaller batch_size, " if count_processes() > 1 else ""
     return (
-        f"memory is full with {part} rows of up to {longest} tokens at a time (method"
+        f"memory is full with rows of up to {longest} tokens, {part} at a time (method"
         f" {job.recipe.method}, weights in {job.recipe.weights}): close other programs that use it"
         f" and give the same command, which goes on from the last checkpoint; or, in a run of"
         f" another name, take {several}{others[job.recipe.method]}a smaller max_tokens or a smaller"

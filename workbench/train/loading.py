@@ -74,7 +74,7 @@ def save_model(
     import torch
 
     written = chat_format(tokenizer)
-    if written.has_thinking:
+    if written.is_altered:
         # whoever serves it is to write what it was trained on
         tokenizer.chat_template = written.write_template()
     draft = folder / "checkpoints" / "final"
