@@ -9,6 +9,8 @@ def test_the_papers_base_models_have_the_papers_numbers():
     assert (small.learning_rate, small.batch_size, small.epochs) == (2e-5, 16, 20)
     assert (large.learning_rate, large.batch_size, large.epochs) == (2e-5, 32, 10)
     assert small.optimizer == large.optimizer == EIGHT_BIT
+    # carried in, where there is no hub
+    assert find_preset("/models/Qwen3-8B/", 8_190_735_360) == large
 
 
 @pytest.mark.parametrize(

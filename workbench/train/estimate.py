@@ -1,7 +1,7 @@
 """What a training will take on this machine, from a short trial; other methods by a formula."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -167,14 +167,24 @@ def estimate_training(
         taken if one == recipe else _reckon(one, taken, shape, backend, batch_size, longest)
         for one in list_recipes(backend, find_preset(base.name, shape.n_weights))
     ]
-    warnings = [] if method == "full" else [f"{METHODS[method]}. {WARNING}."]
-    if seconds and seconds > 3600:
-        warnings.append(
-            f"this takes {seconds / 3600:.1f} hours; fewer epochs or rows, or a GPU, make it less"
-        )
-    if not taken.fits:
-        warnings.append("this may not fit the memory; close other programs or lower max_length")
+    warnings = list(_find_warnings(taken, shape, backend, available))
     return Estimate(tokens, tokens_per_s, seconds, memory, available, longest, options, warnings)
+
+
+def _find_warnings(taken: Option, shape: Shape, backend: Backend, available: int) -> Iterator[str]:
+    """What one would want to know before the training begins."""
+    method, seconds, final_bytes = taken.recipe.method, taken.seconds, 2 * shape.n_weights
+    if method != "full":
+        yield f"{METHODS[method]}. {WARNING}."
+    if seconds and seconds > 3600:
+        yield f"this takes {seconds / 3600:.1f} hours; fewer epochs or rows, or a GPU, make it less"
+    if not taken.fits:
+        yield "this may not fit the memory; close other programs or lower max_length"
+    if backend.device == "cuda" and final_bytes > SHARE * available:
+        yield (
+            f"the compiled model will take {final_bytes / 1e9:.1f} GB in 16 bits, more than this"
+            " GPU has: talk with it and evaluate it on another, or choose a smaller base_model"
+        )
 
 
 def _reckon(

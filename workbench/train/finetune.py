@@ -227,6 +227,8 @@ def _train(run: Run, base: BaseModel, parameters: dict[str, Any]) -> dict[str, A
     longest = max(len(row.input_ids) for row in encoded)
     part = choose_part(parameters["batch_size"], longest, backend, shape, recipe)
     result, part = _fit_in_parts(job, part, longest)
+    # trainers hold on to themselves: without this a GPU has no room for what comes next
+    free_memory()
     facts = {
         "result": result,
         "seconds": result["seconds"],

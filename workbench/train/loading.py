@@ -26,9 +26,10 @@ def load_model(
     if backend.name == "unsloth":
         return _load_unsloth(base, recipe, seed)
     import torch
-    from transformers import BitsAndBytesConfig
 
     if recipe.weights == "nf4":
+        from transformers import BitsAndBytesConfig
+
         dtype = getattr(torch, backend.dtype)
         options = {"dtype": dtype, "device_map": {"": torch.cuda.current_device()}}
         options["quantization_config"] = BitsAndBytesConfig(
@@ -53,9 +54,9 @@ def merge_adapters(model: "PeftModel", base: BaseModel, draft: Path) -> "PreTrai
     """
     from peft import PeftModel
 
-    model.save_pretrained(draft)
+    model.save_pretrained(str(draft))
     plain = _load(base.folder, dtype="auto")
-    return PeftModel.from_pretrained(plain, draft).merge_and_unload()
+    return PeftModel.from_pretrained(plain, str(draft)).merge_and_unload()
 
 
 def gather_weights(trainer: "SFTTrainer", draft: Path) -> "PreTrainedModel | None":

@@ -47,9 +47,10 @@ RULES = (
 
 
 def find_preset(name: str, n_weights: int) -> Preset:
-    """The preset of a base model, by its name or else by its size.
+    """The preset of a base model, by its name or that of its folder, or else by its size.
 
     Example: find_preset("meta-llama/Llama-3.2-1B-Instruct", 1_235_814_400).learning_rate is 2e-5
     """
     by_size = next(preset for most, preset in RULES if n_weights <= most)
-    return PRESETS.get(name, by_size)
+    by_name = {known.rpartition("/")[2]: preset for known, preset in PRESETS.items()}
+    return by_name.get(name.rstrip("/").rpartition("/")[2], by_size)
