@@ -1,4 +1,6 @@
 import json
+import re
+from copy import deepcopy
 from importlib.resources import files
 
 import pytest
@@ -25,6 +27,11 @@ USER_FIRST = """\
 {% elif m.role == 'user' %}[{{ m.content }}]{% else %}{{ m.content }}<|im_end|>{% endif %}\
 {% endfor %}"""
 
+NO_SYSTEM = """\
+{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}\
+{{ raise_exception('a user, then the model, and so on') }}\
+{% elif m.role == 'user' %}[{{ m.content }}]{% else %}{{ m.content }}<|im_end|>{% endif %}\
+{% endfor %}"""
 # as Qwen3's: the next reply comes after an empty thought, one before the last customer does not
 THINKING = """\
 {%- set last = namespace(user=-1) -%}
@@ -105,10 +112,13 @@ def test_a_template_puts_in_the_prompt_that_the_messages_lack(tokenizer, templat
 
 
 # TRL carries the templates of real models
-KNOWN = ["qwen2_5", "qwen3", "qwen3_5_think", "gemma3", "glm4moe", "llama3_2", "nemotron_3_nano"]
+KNOWN = ["qwen2_5", "qwen3", "qwen3_5_think", "gemma", "gemma3", "glm4moe", "llama3_2"]
 
 
-@pytest.fixture(params=["its own", "user first", "thinking", *KNOWN])
+OURS = {"user first": USER_FIRST, "no system": NO_SYSTEM, "thinking": THINKING}
+
+
+@pytest.fixture(params=["its own", *OURS, *KNOWN])
 def any_tokenizer(request, tokenizer):
     other = load_tokenizer(tokenizer.name_or_path)
     if request.param in KNOWN:
@@ -116,8 +126,11 @@ def any_tokenizer(request, tokenizer):
         if not file.is_file():
             pytest.skip("this TRL does not carry it")
         other.chat_template = file.read_text()
-    elif request.param != "its own":
-        other.chat_template = USER_FIRST if request.param == "user first" else THINKING
+        # a template ends replies with a token that its own tokenizer knows
+        marks = set(re.findall(r"<\|?\w+\|?>", other.chat_template))
+        other.add_tokens(sorted(marks), special_tokens=True)
+    elif request.param in OURS:
+        other.chat_template = OURS[request.param]
     return other
 
 
@@ -141,7 +154,7 @@ def test_a_model_that_can_think_has_an_empty_thought_before_every_reply(tokenize
 
 
 def test_other_programs_can_be_told_to_write_what_was_trained(any_tokenizer):
-    other = load_tokenizer(any_tokenizer.name_or_path)
+    other = deepcopy(any_tokenizer)
     other.chat_template = chat_format(any_tokenizer).write_template()
     for length in range(2, len(TALK) + 1):
         text = other.apply_chat_template(TALK[:length], tokenize=False)
@@ -160,11 +173,26 @@ def test_a_template_of_ours_refuses_what_no_row_has(any_tokenizer):
         any_tokenizer.apply_chat_template([*TALK, TALK[3]], tokenize=False)
 
 
-def test_a_template_that_drops_the_system_message_is_refused(tokenizer):
+def test_where_a_template_knows_no_system_message_it_begins_the_customers_first(tokenizer):
     other = load_tokenizer(tokenizer.name_or_path)
-    other.chat_template = "{% for m in messages if m.role != 'system' %}{{ m.content }}{% endfor %}"
-    with pytest.raises(ChatFormatError, match="system message"):
+    other.chat_template = NO_SYSTEM
+    text = other.decode(encode_row(TALK[:2], other).ids)
+    assert text == f"[{TALK[0]['content']}\n\n{JOINING}]{TALK[1]['content']}<|im_end|>"
+
+
+def test_a_template_that_ends_no_reply_is_refused(tokenizer):
+    other = load_tokenizer(tokenizer.name_or_path)
+    other.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }} {% endfor %}"
+    with pytest.raises(ChatFormatError, match="ends no reply with a control token"):
         chat_format(other)
+
+
+def test_a_reply_ends_with_the_stop_token_of_the_template(tokenizer):
+    other = load_tokenizer(tokenizer.name_or_path)
+    assert chat_format(other).stop_id == other.eos_token_id
+    different = load_tokenizer(tokenizer.name_or_path)
+    different.eos_token = "<|endoftext|>"
+    assert chat_format(different).stop_id == other.eos_token_id != different.eos_token_id
 
 
 def test_two_messages_of_one_role_in_a_row_are_refused(tokenizer):

@@ -25,11 +25,14 @@ JOINING = "Hello."
 
 _TEMPLATE = """\
 {%- set glue = GLUE -%}
-{%- set talk = namespace(before="start", is_open=IS_OPEN) -%}
+{%- set talk = namespace(before="start", is_open=IS_OPEN, system="") -%}
 {%- for message in messages + [{"role": "reply" if add_generation_prompt else "end"}] -%}
+{%- if message.role == "system" and not HAS_SYSTEM -%}
+{%- set talk.system = talk.system ~ message.content ~ "\\n\\n" -%}
+{%- else -%}
 {%- if not talk.is_open and message.role not in ("system", "user") -%}
-{{- glue[talk.before ~ " user"] ~ JOINING -}}
-{%- set talk.before = "user" -%}
+{{- glue[talk.before ~ " user"] ~ talk.system ~ JOINING -}}
+{%- set talk.before, talk.system = "user", "" -%}
 {%- endif -%}
 {%- if message.role != "system" -%}
 {%- set talk.is_open = true -%}
@@ -38,12 +41,16 @@ _TEMPLATE = """\
 {%- if between not in glue -%}
 {{- raise_exception("a conversation is system, assistant, user, assistant, ...") -}}
 {%- endif -%}
-{{- glue[between] ~ message.content|default("") -}}
-{%- set talk.before = message.role -%}
+{{- glue[between] ~ talk.system ~ message.content|default("") -}}
+{%- set talk.before, talk.system = message.role, "" -%}
+{%- endif -%}
 {%- endfor -%}"""
-"""Of `write_template`, with three words to be filled in."""
+"""Of `write_template`, with four words to be filled in."""
 
-_ROLES = ["system", "assistant", "user", "assistant", "user"]
+_TALK = ["assistant", "user", "assistant", "user"]
+_WAYS = (["system", *_TALK], ["system", "user", *_TALK], ["user", *_TALK])
+"""What templates are asked to write, until one can: some demand a customer before the agent may
+open, and of those some know no system message."""
 _START, _END, _REPLY = "start", "end", "reply"
 
 
@@ -79,6 +86,9 @@ class ChatFormat:
     is_user_first: bool = False
     """Whether the template demands a customer who speaks first; `JOINING` is put in then."""
 
+    has_system: bool = True
+    """Whether the template knows system messages; if not, the customer's first begins with them."""
+
     is_altered: bool = False
     """Whether the template itself, asked for nothing, would write something else than this."""
 
@@ -94,6 +104,12 @@ class ChatFormat:
             before = role
         return [*pieces, self._between(before, last)]
 
+    @property
+    def stop_id(self) -> int:
+        """The token that ends a reply; not every tokenizer calls it its end of sequence."""
+        piece = self.glue["assistant", "user"]
+        return piece.ids[piece.stop_length - 1]
+
     def encode_content(self, content: str) -> list[int]:
         """Ids of what somebody wrote; "<|im_end|>" in it is seven ordinary tokens."""
         return self.tokenizer.encode(content, add_special_tokens=False, split_special_tokens=True)
@@ -107,6 +123,7 @@ class ChatFormat:
         return (
             _TEMPLATE.replace("JOINING", json.dumps(JOINING))
             .replace("IS_OPEN", "false" if self.is_user_first else "true")
+            .replace("HAS_SYSTEM", "true" if self.has_system else "false")
             .replace("GLUE", json.dumps(glue, ensure_ascii=False, indent=1))
         )
 
@@ -118,6 +135,9 @@ class ChatFormat:
         first = next((place for place, turn in enumerate(turns) if turn[0] != "system"), len(turns))
         if self.is_user_first and (first == len(turns) or turns[first][0] != "user"):
             turns.insert(first, ("user", JOINING))
+        if not self.has_system:
+            said = "\n\n".join(content for _, content in turns[: first + 1])
+            turns[: first + 1] = [("user", said)]
         return turns
 
     def _between(self, before: str, after: str) -> Piece:
@@ -134,30 +154,30 @@ def chat_format(tokenizer: "PreTrainedTokenizerBase") -> ChatFormat:
     """Learn from a tokenizer's chat template what stands between messages.
 
     Raises:
-        ChatFormatError: there is no template, or it drops or forbids messages of ours.
+        ChatFormatError: there is no template, or it cannot write a conversation of ours.
     """
     if not tokenizer.chat_template:
         raise ChatFormatError(
             f"{tokenizer.name_or_path} has no chat template; take a model tuned for chat"
         )
-    roles = _ROLES
-    glue = _learn_glue(tokenizer, roles)
-    # some want a customer somewhere, if not first: they cannot let the agent open
-    if is_user_first := glue is None or ("system", _REPLY) not in glue:
-        roles = ["system", "user", *_ROLES[1:]]
-        glue = _learn_glue(tokenizer, roles)
-    if glue is None:
+    for roles in _WAYS:
+        glue, opener = _learn_glue(tokenizer, roles), roles[roles.index("assistant") - 1]
+        if glue and (opener, _REPLY) in glue and glue["assistant", "user"].stop_length:
+            break
+    else:
         raise ChatFormatError(
-            f"the chat template of {tokenizer.name_or_path} drops or forbids a system message;"
-            f" take another model, or give it a chat_template.jinja that writes one"
+            f"the chat template of {tokenizer.name_or_path} drops or forbids messages of ours, or"
+            " ends no reply with a control token; take another model, or give it a"
+            " chat_template.jinja that writes them"
         )
     united = _unite_headers(glue)
     as_asked, by_itself = (
         _write(tokenizer, roles, is_reply=True, **options)
         for options in ({"enable_thinking": False}, {})
     )
-    is_altered = united != glue or as_asked != by_itself
-    return ChatFormat(tokenizer, united, is_user_first, is_altered)
+    has_system = roles[0] == "system"
+    is_altered = not has_system or united != glue or as_asked != by_itself
+    return ChatFormat(tokenizer, united, opener == "user", has_system, is_altered)
 
 
 def prompt_ids(

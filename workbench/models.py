@@ -11,7 +11,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from workbench.chat_format import prompt_ids
+from workbench.chat_format import chat_format, prompt_ids
 from workbench.conversation import Message
 from workbench.decoding import Decoder
 
@@ -134,7 +134,7 @@ class LocalModel:
             raise ModelError(f"a choice needs options that differ, not {list(options)}")
         tokenizer = self._loaded[0]
         encoded = [tokenizer.encode(option, add_special_tokens=False) for option in options]
-        return [[*tokens, tokenizer.eos_token_id] for tokens in encoded]
+        return [[*tokens, chat_format(tokenizer).stop_id] for tokens in encoded]
 
     @cached_property
     def _loaded(self) -> tuple[Any, Any]:
@@ -148,7 +148,7 @@ class LocalModel:
             model = AutoModelForCausalLM.from_pretrained(
                 self.folder, dtype=getattr(torch, dtype), use_safetensors=True, **options
             )
-        return tokenizer, Decoder(model.to(device).eval(), tokenizer.eos_token_id)
+        return tokenizer, Decoder(model.to(device).eval(), chat_format(tokenizer).stop_id)
 
 
 @contextmanager

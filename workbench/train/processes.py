@@ -25,7 +25,9 @@ def main_first() -> Iterator[None]:
     if count_processes() == 1:
         yield
         return
+    import torch
     from accelerate import PartialState
 
-    with PartialState().main_process_first():
+    # without a GPU it takes the processes for strangers unless it is told
+    with PartialState(cpu=not torch.cuda.is_available()).main_process_first():
         yield
