@@ -404,7 +404,7 @@ def _make_trainer(
         max_length=None,
         dataset_kwargs={"skip_prepare_dataset": True},
         remove_unused_columns=False,
-        # in chunks, processes of ZeRO-3 wait for each other forever (huggingface/trl issue 6696)
+        # in chunks, of which processes have unlike numbers, ZeRO-3 waits forever
         loss_type="nll" if is_plain or n_processes > 1 else "chunked_nll",
         learning_rate=parameters["learning_rate"],
         lr_scheduler_type="cosine",
