@@ -11,6 +11,7 @@ from contextlib import redirect_stderr
 from io import StringIO
 from pathlib import Path
 
+from workbench.chat_format import chat_format
 from workbench.conversation import Message
 from workbench.inspect.rows import read_system
 from workbench.models import MAX_NEW_TOKENS, LocalModel, no_progress_bars
@@ -194,8 +195,9 @@ def write_modelfile(gguf: str, opening: Sequence[Message], tokenizer, context: i
     The template is written where it is the embedded base model's; of other models Ollama takes the
     one in the GGUF.
     """
+    stop = tokenizer.decode(chat_format(tokenizer).stop_id)
     numbers = {"temperature": 0, "repeat_penalty": 1, "num_ctx": context}
-    numbers |= {"num_predict": MAX_NEW_TOKENS, "stop": f'"{tokenizer.eos_token}"'}
+    numbers |= {"num_predict": MAX_NEW_TOKENS, "stop": f'"{stop}"'}
     lines = [f"FROM ./{gguf}", *(f"PARAMETER {name} {value}" for name, value in numbers.items())]
     if tokenizer.chat_template.endswith(CHAT_TEMPLATE):
         lines.append(f'TEMPLATE """{CHATML}"""')

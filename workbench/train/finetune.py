@@ -13,9 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from workbench.chat_format import with_system
 from workbench.conversation import hash_text
-from workbench.inspect.rows import encode_row, hash_rows, mask_labels
+from workbench.inspect.rows import encode_row, hash_rows, mask_labels, read_system
 from workbench.models import describe_hardware, prepare_process
 from workbench.run import Run
 from workbench.train.backend import Backend, choose_backend
@@ -312,7 +311,8 @@ def _fit(job: _Job, part: int) -> dict[str, Any]:
     else:
         trained = trainer.model
     if is_main():
-        save_model(trained, job.tokenizer, folder)
+        system = "".join(message.content for message in read_system(job.run))
+        save_model(trained, job.tokenizer, folder, system)
     return log.result()
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from workbench.chat_format import chat_format
+from workbench.chat_format import chat_format, with_system
 from workbench.models import no_progress_bars
 from workbench.train.backend import Backend
 from workbench.train.base_model import BaseModel
@@ -69,15 +69,23 @@ def gather_weights(trainer: "SFTTrainer", draft: Path) -> "PreTrainedModel | Non
 
 
 def save_model(
-    model: "PreTrainedModel", tokenizer: "PreTrainedTokenizerBase", folder: Path
+    model: "PreTrainedModel",
+    tokenizer: "PreTrainedTokenizerBase",
+    folder: Path,
+    system: str = "",
 ) -> None:
-    """Write model and tokenizer, the weights last: where they are, all is there."""
+    """Write model and tokenizer, the weights last: where they are, all is there.
+
+    The chat template is one by which whoever serves the folder writes what was trained on: with
+    the system prompt `system` where the messages have none.
+    """
     import torch
 
     written = chat_format(tokenizer)
-    if written.is_altered:
-        # whoever serves it is to write what it was trained on
+    if written.is_altered or not isinstance(tokenizer.chat_template, str):
         tokenizer.chat_template = written.write_template()
+    if system:
+        tokenizer.chat_template = with_system(tokenizer.chat_template, system)
     draft = folder / "checkpoints" / "final"
     model.to(torch.bfloat16).save_pretrained(draft, max_shard_size="1TB")
     tokenizer.save_pretrained(draft)
