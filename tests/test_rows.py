@@ -107,8 +107,7 @@ def test_a_template_puts_in_the_prompt_that_the_messages_lack(tokenizer, templat
     assert write(own, talk) == write(plain, [system, *talk])
     assert write(own, [TALK[0], *talk]) == write(plain, [TALK[0], *talk])
     # what our rows and prompts are made of does not change: they have one
-    talk = [TALK[0], *talk]
-    assert encode_row(talk, own) == encode_row(talk, plain)
+    assert encode_row(TALK, own) == encode_row(TALK, plain)
 
 
 # TRL carries the templates of real models
