@@ -6,6 +6,7 @@ import pytest
 
 from workbench.conversation import Conversation, Label, Message
 from workbench.inspect.overlap import (
+    count_heard,
     find_leaks,
     find_near_duplicates,
     list_test_wordings,
@@ -58,6 +59,24 @@ def test_near_duplicates_share_most_of_their_word_triples(other, is_near):
 def test_the_first_of_many_twins_is_kept():
     found = find_near_duplicates([talk(name, TEXT) for name in "abcd"])
     assert found == {"b": "a", "c": "a", "d": "a"}
+
+
+def test_what_is_heard_of_the_wordings_is_counted(coffee_domain):
+    known = count_heard([], coffee_domain)
+    assert all(heard == 0 < n for heard, n in known.values())
+    wording = next(
+        w
+        for w in coffee_domain.customer.wordings("leave")
+        if w.split == "train" and len(w.text) > 9
+    )
+    said = fill(wording.text, coffee_domain)
+    counts = count_heard([talk("a", "Hello", f"Well, {said.lower()}")], coffee_domain)
+    assert counts["leave"] == (1, known["leave"][1])
+    shares = [heard / n for heard, n in counts.values()]
+    assert shares == sorted(shares)
+    # neither what the agent says counts, nor what is kept for validation
+    for other in (talk("a", said), talk("a", "Hello", said, split="valid")):
+        assert count_heard([other], coffee_domain)["leave"][0] == 0
 
 
 def test_a_path_on_two_sides_is_a_leak(coffee_domain):

@@ -41,6 +41,33 @@ def measure_variety(talks: Sequence[Conversation], role: str) -> Variety:
     return Variety(spoken.total(), len(spoken), spoken.most_common(10))
 
 
+def count_heard(talks: Iterable[Conversation], domain: Domain) -> dict[str, tuple[int, int]]:
+    """Of the customers' training wordings, how many training says and how many there are, by act.
+
+    The least heard come first. A wording counts as said where its longest run between placeholders
+    is; a short one may be there by chance. Example: {"leave": (313, 335), "confirm": (319, 319)}
+    """
+    said = "\n".join(
+        message.content.lower()
+        for talk in talks
+        if talk.split == "train"
+        for message in talk.messages
+        if message.role == "user"
+    )
+    known, heard = Counter[str](), Counter[str]()
+    for key in domain.customer.keys:
+        act = key.partition("(")[0]
+        for wording in domain.customer.wordings(key):
+            # a full stop goes where the sentence leads another, or is the last
+            run = _longest_run(wording.text).rstrip(".")
+            if wording.split == "train":
+                known[act] += 1
+                heard[act] += bool(run) and run in said
+    return {
+        act: (heard[act], known[act]) for act in sorted(known, key=lambda a: heard[a] / known[a])
+    }
+
+
 def find_near_duplicates(talks: Sequence[Conversation], near: float = NEAR) -> dict[str, str]:
     """Conversation id to that of an earlier one whose words are nearly the same.
 
