@@ -86,6 +86,13 @@ def test_an_edit_changes_the_hash_of_what_was_edited(copy):
     assert changed == {"fact.cup_price", "file.facts.yaml"}
 
 
+def test_a_source_is_read_and_touches_nothing_that_was_said(copy):
+    before = read_domain(copy).hashes["fact.cup_price"]
+    after = read_domain(edit(copy, "facts.yaml", "value: 3", 'source: "Menu, page 2", value: 3'))
+    assert after.facts["cup_price"].source == "Menu, page 2"
+    assert after.hashes["fact.cup_price"] == before
+
+
 @pytest.mark.parametrize(
     ("name", "old", "new", "message"),
     [

@@ -16,6 +16,11 @@ class Fact(BaseModel):
     unit: str = ""
     text: str
     """The fact as one sentence."""
+    source: str = Field("", repr=False)
+    """The page that says so, as "title, address"; "": a rule of the domain's own.
+
+    Nothing that is said depends on it, so neither does the fact's hash, which is made of its repr.
+    """
 
     def spoken(self) -> str:
         """Value and unit. Example: "20 %" """
