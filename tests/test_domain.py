@@ -5,7 +5,9 @@ from conftest import DOMAINS, edit
 
 from workbench.conversation import Act
 from workbench.domain import DomainError, check_domain, fill_prompt, find_domain, read_domain
+from workbench.parts import FactsFile
 from workbench.phrases import FOLDS, Voice
+from workbench.reading import fit_model, read_yaml
 from workbench.record import Record
 
 
@@ -84,6 +86,14 @@ def test_an_edit_changes_the_hash_of_what_was_edited(copy):
     after = read_domain(edit(copy, "facts.yaml", "value: 3", "value: 4")).hashes
     changed = {name for name in before if before[name] != after[name]}
     assert changed == {"fact.cup_price", "file.facts.yaml"}
+
+
+def test_what_zoom_support_says_of_zoom_names_its_page_and_stands_in_its_sentence():
+    facts, faults = fit_model(read_yaml(DOMAINS / "zoom_support" / "facts.yaml"), FactsFile)
+    assert not faults
+    assert [fact.text for fact in facts.facts.values() if fact.spoken() not in fact.text] == []
+    own = [name for name, fact in facts.facts.items() if ", http" not in fact.source]
+    assert own == ["callback", "case_open", "test_length"]
 
 
 def test_a_source_is_read_and_touches_nothing_that_was_said(copy):

@@ -23,21 +23,6 @@ from workbench.flowchart import Flowchart, Node, Route, read_flowchart
 
 DOMAINS = Path(__file__).parents[1] / "domains"
 
-# the wiring of reference procedure 2: every route as "node: target, target, ..."
-ZOOM = """
-opening: user_issue
-user_issue: triage
-triage: user_details present_solution unresolved escalated
-user_details: triage
-present_solution: user_result
-user_result: handle_response
-handle_response: verify_fix present_solution explain_step triage unresolved escalated
-explain_step: user_result
-verify_fix: user_verify
-user_verify: final_check
-final_check: resolved triage user_result escalated
-"""
-
 
 @pytest.fixture(scope="module")
 def travel() -> Flowchart:
@@ -138,12 +123,12 @@ def test_travel_has_5_paths_that_repeat_no_node(travel):
     assert len(enumerate_paths(travel, max_visits=1)) == 5
 
 
-def test_zoom_has_60_paths_and_6_take_every_route():
-    zoom = make_chart(
-        {line.split(":")[0]: line.split(":")[1].split() for line in ZOOM.strip().splitlines()}
-    )
-    paths, few = enumerate_paths(zoom), cover_routes(zoom)
-    assert (len(paths), max(len(path.nodes) for path in paths), len(few)) == (60, 17, 6)
+def test_zoom_has_60_paths_of_4_to_17_nodes_and_6_take_every_route():
+    zoom = read_flowchart(DOMAINS / "zoom_support" / "flowchart.yaml")
+    lengths = [len(path.nodes) for path in enumerate_paths(zoom)]
+    assert (len(zoom.nodes), len(zoom.hubs), len(zoom.ends)) == (14, 3, 3)
+    assert (len(lengths), min(lengths), max(lengths)) == (count_paths(zoom).n, 4, 17) == (60, 4, 17)
+    assert len(cover_routes(zoom)) == 6
 
 
 def test_a_loop_is_listed_in_the_order_of_the_routes():
