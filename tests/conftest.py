@@ -17,6 +17,7 @@ from workbench.encoder import SentenceEncoder
 from workbench.flowchart import Flowchart, read_flowchart
 
 COFFEE = Path(__file__).parent / "toy" / "coffee"
+PRINTER = Path(__file__).parent / "toy" / "printer"
 DOMAINS = Path(__file__).parents[1] / "domains"
 
 
@@ -45,6 +46,12 @@ def coffee() -> Flowchart:
 def coffee_domain() -> Domain:
     """The toy domain: one fact, no offers, few wordings."""
     return read_domain(COFFEE)
+
+
+@pytest.fixture(scope="session")
+def printer() -> Domain:
+    """A toy domain in which things are tried one after the other: offers for two slots, names."""
+    return read_domain(PRINTER)
 
 
 @pytest.fixture(scope="session")

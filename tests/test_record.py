@@ -3,7 +3,7 @@
 import pytest
 
 from workbench.conversation import Act
-from workbench.record import Record
+from workbench.record import Record, fits
 
 
 @pytest.fixture
@@ -44,6 +44,60 @@ def test_offers_count_from_the_last_change_of_requirements(record):
     assert (record.offered, record.presentations) == (["a", "b"], 1)
     hear(record, "revise(dates=June)")
     assert (record.offered, record.presentations) == ([], 0)
+
+
+def test_offers_are_left_until_each_was_made(record):
+    record.list_offers = lambda given: ["a", "b"] if given else []
+    assert "offers_spent" in record.states
+    hear(record, "give(dates=May)")
+    record.offer(["a"])
+    assert (record.left, record.states) == (["b"], {"slots_missing", "offers_left"})
+    record.offer(["b"])
+    hear(record, "reopen")
+    assert (record.left, "offers_spent" in record.states) == ([], True)
+    hear(record, "revise(dates=June)")
+    assert record.left == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("acts", "offered", "routes"),
+    [
+        (["failed"], [], ["next_one"]),
+        (["failed"], ["cable", "wake", "driver", "empty"], ["out"]),
+        (["done"], [], ["worked"]),
+        (["done", "leave"], [], ["worked", "leave"]),
+        (["chat"], [], []),
+    ],
+)
+def test_a_route_needs_its_act_and_its_state_of_the_offers(printer, acts, offered, routes):
+    record = printer.open_record()
+    hear(record, "give(printer=Inkwell)", "give(problem=prints nothing)")
+    record.offer(offered)
+    hub = printer.flowchart.nodes["react"]
+    assert record.allowed_routes(hub, [Act.parse(act) for act in acts]) == routes
+
+
+@pytest.mark.parametrize(
+    ("printer_is", "problem", "route"),
+    [
+        ("Oldjet", "prints stripes", "replace"),
+        ("Laseron", "prints stripes", "ready"),
+        ("Laseron", "shows error code 77", "hopeless"),
+    ],
+)
+def test_a_route_is_for_what_is_on_record(printer, printer_is, problem, route):
+    record = printer.open_record()
+    hear(record, f"give(printer={printer_is})", f"give(problem={problem})")
+    assert record.allowed_routes(printer.flowchart.nodes["check"], []) == [route]
+
+
+@pytest.mark.parametrize(
+    ("given", "is_fitting"),
+    [({}, False), ({"size": "large"}, True), ({"size": "huge"}, False)],
+)
+def test_what_is_for_some_values_fits_those_only(given, is_fitting):
+    assert fits({"size": ("small", "large")}, given) is is_fitting
+    assert fits({}, given)
 
 
 def test_a_change_of_requirements_takes_the_choice_back(record):

@@ -4,18 +4,19 @@ import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import product
 from pathlib import Path
 from string import Template
 
 from workbench.conversation import Act, hash_text
 from workbench.draft import read_draft
 from workbench.flowchart import Flowchart
-from workbench.parts import Fact, FactsFile, Offer, Persona, SlotTalk, find_offer_slot
+from workbench.parts import Fact, FactsFile, Offer, Offering, Persona, SlotTalk, find_offer_slot
 from workbench.phrase_rules import check_draft
-from workbench.phrases import PhraseBook
+from workbench.phrases import PhraseBook, find_placeholders
 from workbench.reading import Problem, suggest
-from workbench.record import Record
-from workbench.rules import SLOT_STATES
+from workbench.record import Record, fits
+from workbench.rules import SLOT_STATES, Needs
 from workbench.run import project_folder
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -41,6 +42,7 @@ class Domain:
     facts: dict[str, Fact]
     offers: dict[str, Offer]
     offer_units: dict[str, str]
+    offering: Offering
     slots: dict[str, SlotTalk]
     agent: PhraseBook
     customer: PhraseBook
@@ -55,8 +57,16 @@ class Domain:
 
     @cached_property
     def offer_slot(self) -> str:
-        """The slot whose value decides which offers there are; "" if the domain has none."""
+        """The slot that offers are for which name one value and no slot; "" if there are none."""
         return find_offer_slot(self.slots, self.offers.values())
+
+    @cached_property
+    def offer_needs(self) -> dict[str, Needs]:
+        """Offer id to what it is for, slot by slot."""
+        return {
+            id_: {self.offer_slot: (o.value,)} if isinstance(o.value, str) else o.value
+            for id_, o in self.offers.items()
+        }
 
     @cached_property
     def askable(self) -> list[str]:
@@ -84,7 +94,7 @@ class Domain:
     def wanted_values(self, slot: str) -> list[str]:
         """Values that a customer can want: of the offer slot those that there are offers for."""
         if slot == self.offer_slot:
-            return sorted({offer.value for offer in self.offers.values()})
+            return sorted({v for o in self.offers.values() for v in o.list_values(slot)})
         return list(self.slots[slot].values)
 
     @cached_property
@@ -94,8 +104,24 @@ class Domain:
 
     def offers_for(self, given: dict[str, str]) -> list[Offer]:
         """Offers for what is on record, in the file's order."""
-        wanted = given.get(self.offer_slot)
-        return [offer for offer in self.offers.values() if offer.value == wanted]
+        return [self.offers[id_] for id_, needs in self.offer_needs.items() if fits(needs, given)]
+
+    @cached_property
+    def offer_counts(self) -> list[tuple[dict[str, str], int]]:
+        """All combinations of the values that offers are for, each with how many there are for it.
+
+        Example: [({"destination": "Lisbon"}, 3), ...]
+        """
+        slots = sorted({slot for needs in self.offer_needs.values() for slot in needs if slot})
+        combined = product(*(self.wanted_values(slot) for slot in slots))
+        given = [dict(zip(slots, values, strict=True)) for values in combined]
+        return [(values, len(self.offers_for(values))) for values in given]
+
+    def open_record(self) -> Record:
+        """The record of a conversation that begins."""
+        return Record(
+            self.flowchart.slots, lambda given: [offer.id for offer in self.offers_for(given)]
+        )
 
     def is_within_means(self, given: dict[str, str]) -> bool:
         """Whether all offers for something that may still be wanted keep within what is given.
@@ -103,36 +129,50 @@ class Domain:
         Example: a budget of 300 is not, where every destination has a trip for more
         """
         limits = {talk.covers: given.get(slot) for slot, talk in self.slots.items() if talk.covers}
-        wanted = given.get(self.offer_slot)
-        by_value: dict[str, list[Offer]] = {}
-        for offer in self.offers.values():
-            if wanted in (None, offer.value):
-                by_value.setdefault(offer.value, []).append(offer)
-        return not by_value or any(
+        by_needs: dict[str, list[Offer]] = {}
+        for id_, needs in self.offer_needs.items():
+            if fits({slot: (None, *values) for slot, values in needs.items()}, given):
+                by_needs.setdefault(str(needs), []).append(self.offers[id_])
+        return not by_needs or any(
             all(
                 float(offer.fields()[field]) <= float(limit)
                 for offer in offers
                 for field, limit in limits.items()
                 if limit is not None
             )
-            for offers in by_value.values()
+            for offers in by_needs.values()
         )
 
-    def present(self, given: dict[str, str], presentations: int) -> list[Offer]:
-        """The offers to present next: two, then the rest, then all again (at most three)."""
-        offers = self.offers_for(given)
-        rest = offers[2:4]
-        if presentations == 1 and rest:
+    def present(self, record: Record) -> list[Offer]:
+        """The offers to present next: the first ones, then the next, then none or all again.
+
+        Example: of three, where two are made at once and again: two, then one, then all three
+        """
+        n = self.offering.at_once
+        if not self.offering.again:
+            return [self.offers[offer] for offer in record.left[:n]]
+        offers = self.offers_for(record.given)
+        rest = offers[n : 2 * n]
+        if record.presentations == 1 and rest:
             return rest
-        return offers[:2] if presentations == 0 else offers[:3]
+        return offers[:n] if record.presentations == 0 else offers[: n + 1]
+
+    def find_offer(self, record: Record) -> str:
+        """Id of the offer that is spoken of: the one chosen, or put alone last; "" if neither."""
+        last = record.offered[-1:] if self.offering.at_once == 1 else []
+        return next(iter([*filter(None, [record.chosen]), *last]), "")
 
     def offer_values(self, offer: Offer) -> dict[str, str]:
         """An offer's fields as the agent says them, e.g. {"price": "420 euros", ...}."""
+        facts = self.fact_values()
         spoken = {
-            name: f"{value} {self.offer_units[name]}" if name in self.offer_units else str(value)
+            name: f"{value} {self.offer_units[name]}"
+            if name in self.offer_units
+            else value.format_map(facts)
             for name, value in offer.fields().items()
         }
-        return spoken | {"name": offer.name, "offer": offer.name, self.offer_slot: offer.value}
+        spoken |= {"name": offer.name, "offer": offer.name}
+        return spoken | ({self.offer_slot: offer.value} if isinstance(offer.value, str) else {})
 
     def fact_values(self) -> dict[str, str]:
         """Facts as the agent says them, e.g. {"deposit": "20 %"}, and the agency's name."""
@@ -143,12 +183,17 @@ class Domain:
         return self.flowchart.find_element(step).cites
 
     def causes(self, step: str) -> set[str]:
-        """Acts and states of the slots that make the agent take a step's route; empty: none."""
+        """Acts and states that make the agent take a step's route; empty: none."""
         return set(getattr(self.flowchart.find_element(step.split("|")[0]), "acts", ()))
 
     def slot_states(self, step: str) -> set[str]:
         """States of the slots that a step is taken in, e.g. {"slots_missing"}; empty: any state."""
         return SLOT_STATES & self.causes(step)
+
+    def find_slot_state(self, step: str, record: Record) -> str:
+        """The state of the slots in which a step is taken: the record's, if it may be; "": any."""
+        states = self.slot_states(step)
+        return record.state if record.state in states else min(states, default="")
 
     def asks_for_slots(self, step: str) -> bool:
         """Whether a step is taken because a slot is missing or vague, and so asks for it."""
@@ -157,19 +202,45 @@ class Domain:
     def due_facts(self, step: str, record: Record, acts: Sequence[Act]) -> list[str]:
         """Ids of the facts that are due when a message takes `step`.
 
-        An offer's facts are "id.field". Of the chosen offer those are due that every wording of
-        the step states; an answering step owes the facts asked for.
+        An offer's facts are "id.field". Of the offer that is spoken of those are due that every
+        wording of the step states; an answering step owes the facts asked for. What is for
+        something else than stands on record is not due.
         """
-        due = [cite for cite in self.cites(step) if cite in self.facts]
+        cited = [cite for cite in self.cites(step) if cite in self.facts]
+        due = [cite for cite in cited if fits(self.facts[cite].needs, record.given)]
         if "offers" in self.cites(step):
-            offers = self.present(record.given, record.presentations)
-            due += [f"{offer.id}.{name}" for offer in offers for name in self.offer_units]
-        if "offer" in self.cites(step) and record.chosen:
-            stated = set.intersection(*(w.placeholders for w in self.agent.wordings(step)))
-            due += [f"{record.chosen}.{name}" for name in self.offer_units if name in stated]
+            for offer in self.present(record):
+                due += self.offer_facts(offer.id)
+        if "offer" in self.cites(step) and (spoken_of := self.find_offer(record)):
+            due += self.offer_facts(spoken_of, self._stated(step))
         if step in self.agent and "answer" in self.agent.wordings(step)[0].placeholders:
             due += [act.target for act in acts if act.kind == "ask"]
         return due
+
+    def offer_facts(self, offer: str, stated: set[str] | None = None) -> list[str]:
+        """Facts due with an offer: its numbers, as "id.field", and the facts its fields name.
+
+        `stated` are the fields that are said; None: what every wording that makes offers says, and
+        all numbers.
+        """
+        own = [name for name in self.offer_units if stated is None or name in stated]
+        said = self._stated("part/offer") if stated is None else stated
+        texts = [text for name, text in self.offers[offer].fields().items() if name in said]
+        cited = [fact for text in texts for fact in find_placeholders(text)]
+        return [f"{offer}.{name}" for name in own] + cited
+
+    def _stated(self, key: str) -> set[str]:
+        """What every wording of the agent's states."""
+        return set.intersection(*(w.placeholders for w in self.agent.wordings(key)))
+
+    def list_reasons(self, step: str, given: dict[str, str]) -> list[str]:
+        """Ids of the facts that a step cites for what is on record, and for nothing else."""
+        cited = [self.facts.get(cite) for cite in self.cites(step)]
+        return [
+            cite
+            for cite, fact in zip(self.cites(step), cited, strict=True)
+            if fact and fact.needs and fits(fact.needs, given)
+        ]
 
     def citable(self, due: list[str]) -> list[str]:
         """Facts that may be stated beside those due: what any wording of their answers mentions."""
@@ -275,6 +346,7 @@ def read_domain(name: str | Path, root: str | Path = "domains") -> Domain:
         facts=facts.facts,
         offers={offer.id: offer for offer in facts.offers},
         offer_units=facts.offer_units,
+        offering=facts.offering,
         slots=draft.slots,
         **books,
         personas=list(draft.personas.values()),

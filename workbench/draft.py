@@ -10,7 +10,7 @@ from workbench.flowchart import Flowchart, draft_flowchart
 from workbench.parts import FactsFile, Persona, SlotTalk, find_offer_slot
 from workbench.phrases import DEMANDS, MANNERS, Entry
 from workbench.reading import KeyPath, Located, Problem, fit_items, fit_model, read_yaml
-from workbench.rules import ACTS, SLOT_STATES
+from workbench.rules import ACTS, STATES
 
 PARTS = {
     "agent": {
@@ -94,7 +94,7 @@ class Draft:
         if chart := self.flowchart:
             names |= {"step": chart.steps, "slot": chart.slots}
             names["user node"] = [id_ for id_, node in chart.nodes.items() if node.role == "user"]
-            names["act"] = {*ACTS, *self.causes, "start", "choose_only"} - SLOT_STATES
+            names["act"] = {*ACTS, *self.causes, "start", "choose_only"} - STATES
         return names
 
     def list_placeholders(self, entry: Entry) -> set[str] | None:
@@ -114,7 +114,7 @@ class Draft:
         if entry.part:
             # one form for all offers of a message: it can say only what they all have
             slot = find_offer_slot(self.slots, self.facts.offers)
-            return set.intersection(*offers) | {slot} if offers else set()
+            return set.intersection(*offers) | ({slot} - {""}) if offers else set()
         known = {"agency", *self.facts.facts}
         if entry.answers:
             return known | {"value"}
@@ -127,7 +127,9 @@ class Draft:
         acts = set(getattr(element, "acts", ()))
         asks = {"asks"} if acts & {"slots_missing", "slots_vague"} else set()
         answers = {"answer", "pending"} if "ask" in acts else set()
-        return asks | answers | ({"offers"} & set(element.cites))
+        facts = [self.facts.facts.get(cite) for cite in element.cites]
+        reasons = {"reason"} if any(fact and fact.needs for fact in facts) else set()
+        return asks | answers | reasons | ({"offers"} & set(element.cites))
 
 
 def _list_act_placeholders(act: Act) -> set[str]:
@@ -154,9 +156,9 @@ def read_draft(folder: Path) -> Draft:
     flowchart = keep(draft_flowchart(files["flowchart.yaml"], cited))
     slots = keep(fit_items(files["phrases/slots.yaml"], dict, SlotTalk))
     if facts:
-        values = sorted({offer.value for offer in facts.offers})
         for slot, talk in slots.items():
             if talk.values == "offers":
+                values = sorted({v for offer in facts.offers for v in offer.list_values(slot)})
                 slots[slot] = talk.model_copy(update={"values": values})
     entries = [
         Written(book, files[name], place, entry)

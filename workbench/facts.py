@@ -1,7 +1,7 @@
 """What a message states: amounts, dates, counts and percentages, and whether they are right."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from workbench.conversation import Act, Conversation
 from workbench.domain import Domain
@@ -106,11 +106,12 @@ class FactCheck:
         for slot, values in self.domain.find_mentions(text).items():
             wrong = [value for value in values if value != record.given.get(slot)]
             problems += [f"{slot} is not {value}" for value in wrong]
-        offers = {offer.id for offer in self.domain.offers_for(record.given)}
+        fitting = {offer.id for offer in self.domain.offers_for(record.given)}
+        made = offers_named(text, self.domain, record.given)
         problems += [
             f"{offer.name} is not on offer"
             for offer in self.domain.offers.values()
-            if offer.name.lower() in text.lower() and offer.id not in offers
+            if offer.id in made and offer.id not in fitting
         ]
         return problems
 
@@ -156,7 +157,7 @@ def check_facts(conversation: Conversation, domain: Domain) -> list[tuple[int, s
 
     Which facts are due is read from the agent's labels, what was given from the customer's.
     """
-    check, record, problems = FactCheck(domain), Record(domain.flowchart.slots), []
+    check, record, problems = FactCheck(domain), domain.open_record(), []
     for i, (message, label) in enumerate(
         zip(conversation.messages, conversation.labels, strict=True)
     ):
@@ -202,8 +203,13 @@ def _find_all(text: str, part: str) -> list[int]:
     return [match.start() for match in re.finditer(re.escape(part), text)]
 
 
-def offers_named(text: str, domain: Domain) -> list[str]:
-    """Ids of the offers that a text names, in the order in which it names them."""
-    text = text.lower()
-    places = {o.id: text.find(o.name.lower()) for o in domain.offers.values()}
-    return sorted((o for o, place in places.items() if place >= 0), key=places.__getitem__)
+def offers_named(text: str, domain: Domain, given: Mapping[str, str] = {}) -> list[str]:
+    """Ids of the offers that a text names, in the order in which it names them.
+
+    Of offers that have the same name it is the first, or the first for what was `given`.
+    """
+    text, fitting = text.lower(), domain.offers_for(dict(given))
+    by_name = {o.name.lower(): o.id for o in reversed([*fitting, *domain.offers.values()])}
+    places = {id_: text.find(name) for name, id_ in by_name.items()}
+    named = (id_ for id_ in domain.offers if places.get(id_, -1) >= 0)
+    return sorted(named, key=places.__getitem__)

@@ -3,8 +3,8 @@
 All are errors. What is written: unknown_step, unknown_user_node, unknown_slot, unknown_fact,
 unknown_act, unknown_part, unknown_manner, unknown_value, unknown_placeholder, unknown_offer_field,
 bad_braces, bad_act, entry_kind, empty_text, empty_list, no_number, on_both_sides. What is lacking:
-no_value, no_training_wordings, no_personas and, where all files can be read, no_slot, no_wordings,
-no_answers.
+no_value, no_training_wordings, no_personas and, where all files can be read, no_slot, no_offers,
+no_wordings, no_answers.
 """
 
 import re
@@ -13,9 +13,9 @@ from collections.abc import Collection, Iterator
 
 from workbench.conversation import Act
 from workbench.draft import NEEDED, PARTS, Draft, Written, find_path
-from workbench.parts import SlotTalk
+from workbench.parts import SlotTalk, Wordings
 from workbench.reading import KeyPath, Located, Problem, list_texts, suggest
-from workbench.rules import SLOT_STATES
+from workbench.rules import OFFER_STATES, STATES, Needs
 
 MAX_SHOWN = 30
 
@@ -39,7 +39,7 @@ def check_draft(draft: Draft) -> list[Problem]:
     problems = [*draft.problems]
     for written in draft.entries:
         problems += _check_entry(draft, written)
-    for rule in (_check_training, _check_sides, _check_slots, _check_personas):
+    for rule in (_check_training, _check_sides, _check_needs, _check_slots, _check_personas):
         problems += rule(draft)
     problems += _list_gaps(draft) if draft.is_whole else []
     order = [located.file for located in draft.files.values()]
@@ -178,6 +178,33 @@ def _check_sides(draft: Draft) -> Iterator[Problem]:
                 yield located.problem(path, "on_both_sides", reason)
 
 
+def _check_needs(draft: Draft) -> Iterator[Problem]:
+    """That facts, offers and routes are for values there are, and offers name facts there are."""
+    needs: list[tuple[str, KeyPath, Needs]] = []
+    if facts := draft.facts:
+        located = draft.files["facts.yaml"]
+        needs += [("facts.yaml", ("facts", name), fact.needs) for name, fact in facts.facts.items()]
+        for place, offer in enumerate(facts.offers):
+            is_plain = isinstance(offer.value, str)
+            needs.append(("facts.yaml", ("offers", place), {} if is_plain else offer.value))
+            for name, text in offer.fields().items():
+                yield from _check_text(located, ("offers", place, name), text, facts.facts)
+    if chart := draft.flowchart:
+        for step in chart.steps:
+            own = getattr(chart.find_element(step), "needs", {})
+            needs.append(("flowchart.yaml", find_path(step), own))
+    for file, path, slots in needs:
+        for slot, values in slots.items():
+            where = (*path, "for", slot)
+            located = draft.files[file]
+            if file != "flowchart.yaml":
+                known = draft.names.get("slot")
+                yield from _check_name(located, where, "slot", slot, known, key=True)
+            talk = draft.slots.get(slot)
+            for n, value in enumerate(values if talk else ()):
+                yield from _check_name(located, (*where, n), "value", value, talk.values)
+
+
 def _check_slots(draft: Draft) -> Iterator[Problem]:
     located = draft.files["phrases/slots.yaml"]
     for slot, talk in draft.slots.items():
@@ -186,7 +213,10 @@ def _check_slots(draft: Draft) -> Iterator[Problem]:
         if "slots_vague" in draft.causes:
             lists["vague", "train"] = talk.vague.train
         if isinstance(talk.say, dict):
-            lists |= {("say", value): forms for value, forms in talk.say.items()}
+            for value, forms in talk.say.items():
+                is_split = isinstance(forms, Wordings)
+                lists |= {("say", value, "train"): forms.train} if is_split else {}
+                lists |= {} if is_split else {("say", value): forms}
         for path, items in lists.items():
             if not items:
                 text = f"{'.'.join((slot, *path))} is empty; write at least one"
@@ -238,6 +268,23 @@ def _check_personas(draft: Draft) -> Iterator[Problem]:
         yield from _check_name(located, path, "manner", persona.manner, known)
 
 
+def _list_reason_gaps(draft: Draft, step: str) -> Iterator[Problem]:
+    """What is lacking to state facts that a step cites for some values only."""
+    located, agent = draft.files["flowchart.yaml"], draft.by_key["agent"]
+    cites = draft.flowchart.find_element(step).cites
+    path = (*find_path(step), "cites")
+    reasons = [c for c in cites if c in draft.facts.facts and draft.facts.facts[c].needs]
+    for fact in reasons:
+        if f"answers/{fact}" not in agent:
+            text = f'phrases/agent.yaml has no answers for the fact "{fact}", a reason of "{step}"'
+            yield located.problem(path, "no_answers", text)
+    entries = [written.entry for written in agent.get(step, ())] if reasons else []
+    wordings = [w for entry in entries for w in entry.wordings() if w.split == "train"]
+    if wordings and not any("reason" in wording.placeholders for wording in wordings):
+        text = f'no training wording of "{step}" has {{reason}}, where it states the facts it cites'
+        yield located.problem(path, "no_wordings", text)
+
+
 def _list_gaps(draft: Draft) -> Iterator[Problem]:
     """What the phrase book lacks for this flowchart, at the line that calls for it."""
     chart, located = draft.flowchart, draft.files["flowchart.yaml"]
@@ -251,9 +298,13 @@ def _list_gaps(draft: Draft) -> Iterator[Problem]:
         if step not in agent and not (chart.slots and per_slot):
             text = f'phrases/agent.yaml has no wordings for the step "{step}"'
             yield located.problem(find_path(step), "no_wordings", text, key=True)
+        yield from _list_reason_gaps(draft, step)
         if "offers" in chart.find_element(step).cites and "part/offer" not in agent:
             text = f'phrases/agent.yaml has no part "offer" to say the offers of "{step}" with'
             yield located.problem((*find_path(step), "cites"), "no_wordings", text, key=True)
+    for state in sorted(draft.causes.keys() & OFFER_STATES if not draft.facts.offers else ()):
+        text = f'"{state}" causes a route, but facts.yaml has no offers; add some'
+        yield located.problem(draft.causes[state], "no_offers", text)
     # customers say these whatever the flowchart is: "start" when they give nothing at first
     opening = ("nodes", chart.start)
     for part in NEEDED:
@@ -262,7 +313,7 @@ def _list_gaps(draft: Draft) -> Iterator[Problem]:
             yield located.problem(opening, "no_wordings", text, key=True)
     causes = {"start": opening} | draft.causes
     said = {act.partition("(")[0] for key in customer for act in key.split("+")}
-    for kind in sorted(causes.keys() - said - SLOT_STATES):
+    for kind in sorted(causes.keys() - said - STATES):
         text = f'phrases/customer*.yaml has no wordings for the act "{kind}"'
         yield located.problem(causes[kind], "no_wordings", text, key=kind == "start")
     for fact in draft.facts.facts:

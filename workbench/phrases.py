@@ -2,8 +2,8 @@
 
 import random
 import string
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -46,7 +46,12 @@ class Wording:
     @property
     def placeholders(self) -> set[str]:
         """Names in braces. Example: "To {destination}!" -> {"destination"}"""
-        return {name for _, name, _, _ in string.Formatter().parse(self.text) if name}
+        return set(find_placeholders(self.text))
+
+
+def find_placeholders(text: str) -> list[str]:
+    """Names in braces, in order. Example: "From {price} on" -> ["price"]"""
+    return [name for _, name, _, _ in string.Formatter().parse(text) if name]
 
 
 def _by_manner(wordings: list[str] | dict[str, list[str]]) -> dict[str, list[str]]:
@@ -167,14 +172,20 @@ class PhraseBook:
         rng: random.Random,
         values: Mapping[str, object] | None = None,
         dealt: str = "",
+        needed: Collection[str] = (),
     ) -> str:
         """One wording of `key`, usually in the voice's manner, filled with `values`.
 
-        Wordings that need a value which is not known are passed over. The one whose id is `dealt`
-        is taken, if the voice admits it.
+        Wordings that need a value which is not known, or leave out one that is `needed`, are passed
+        over; where a fold has no others, those of all folds do. The one whose id is `dealt` is
+        taken, if the voice admits it.
         """
         known = set(values or {})
-        fitting = [w for w in self.wordings(key, voice) if w.placeholders <= known]
+        for own in (voice, replace(voice, fold=None)):
+            fitting = [w for w in self.wordings(key, own) if w.placeholders <= known]
+            fitting = [w for w in fitting if w.placeholders.issuperset(needed)]
+            if fitting:
+                break
         if dealt:
             fitting = [w for w in fitting if w.id == dealt] or fitting
         mannered = [w for w in fitting if w.manner == voice.manner]

@@ -1,9 +1,21 @@
 """What stands on record in a conversation, and which routes it allows."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 
 from workbench.conversation import Act
 from workbench.flowchart import Node
+from workbench.rules import OFFER_STATES, SLOT_STATES, STATES, Route
+
+REACTIONS = {"done": "failed", "agree": "decline"}
+"""Acts by which a customer says that an offer was the right one, and that it was not."""
+
+
+def fits(needs: Mapping[str, Collection[str]], given: Mapping[str, str]) -> bool:
+    """Whether what was given has one of the values that are needed, for every slot named.
+
+    Example: {"size": ["small", "large"]} fits {"size": "large", "drink": "mocha"}
+    """
+    return all(given.get(slot) in values for slot, values in needs.items())
 
 
 class Record:
@@ -12,14 +24,23 @@ class Record:
     It follows true acts, never recognized ones: it is the scenario's own account of what was said.
     """
 
-    def __init__(self, slots: Iterable[str]):
-        self.slots = list(slots)
+    def __init__(
+        self,
+        slots: Iterable[str],
+        list_offers: Callable[[dict[str, str]], Iterable[str]] = lambda given: (),
+    ):
+        """`list_offers` says which offers, by id, there are for what was given."""
+        self.slots, self.list_offers = list(slots), list_offers
         self.given: dict[str, str] = {}
         """Slot to value, in the domain's standard form."""
         self.vague: set[str] = set()
         """Slots of which something was said that is too vague to act on."""
         self.offered: list[str] = []
         """Ids of the offers made in the last presentation."""
+        self.tried: list[str] = []
+        """Ids of the offers made since the requirements last changed, as often as they were."""
+        self.has_reacted = False
+        """Whether the customer has said since whether they were right."""
         self.presentations = 0
         """Presentations since the requirements last changed."""
         self.chosen = ""
@@ -39,6 +60,16 @@ class Record:
             return "slots_vague"
         return "slots_missing" if self.missing else "slots_complete"
 
+    @property
+    def left(self) -> list[str]:
+        """Ids of the offers for what was given that have not been made."""
+        return [offer for offer in self.list_offers(self.given) if offer not in self.tried]
+
+    @property
+    def states(self) -> set[str]:
+        """The state of the slots and that of the offers."""
+        return {self.state, "offers_left" if self.left else "offers_spent"}
+
     def hear(self, acts: Iterable[Act]) -> None:
         """Take down what one customer message does."""
         for act in acts:
@@ -50,7 +81,9 @@ class Record:
             if act.kind == "vague":
                 self.vague.add(act.target)
             if act.kind in {"revise", "drop"}:
-                self.presentations, self.offered, self.chosen = 0, [], ""
+                self.presentations, self.offered, self.chosen, self.tried = 0, [], "", []
+            if act.kind in {*REACTIONS, *REACTIONS.values()}:
+                self.has_reacted = True
             if act.kind == "choose":
                 self.chosen = act.target
             if act.kind == "ask":
@@ -58,8 +91,9 @@ class Record:
 
     def offer(self, offers: list[str]) -> None:
         """Take down that these offers were presented."""
-        self.offered = offers
+        self.offered, self.tried = offers, [*self.tried, *offers]
         self.presentations += 1
+        self.has_reacted = False
 
     def allowed_routes(self, hub: Node, acts: Iterable[Act]) -> list[str]:
         """Names of the routes that the customer's acts allow at `hub`, in the flowchart's order.
@@ -68,5 +102,14 @@ class Record:
         missing. Empty: nothing was said that leads on from here.
         """
         kinds = {act.kind for act in acts}
-        caused = [name for name, route in hub.routes.items() if kinds & set(route.acts)]
-        return caused or [name for name, route in hub.routes.items() if self.state in route.acts]
+        open_routes = {n: route for n, route in hub.routes.items() if self._is_open(route, kinds)}
+        caused = [name for name, route in open_routes.items() if kinds & set(route.acts)]
+        return caused or list(open_routes)
+
+    def _is_open(self, route: Route, kinds: set[str]) -> bool:
+        """Whether one holds of the acts, of the states of the slots and of those of the offers that
+        a route names, and what it is for is on record."""
+        causes, holding = set(route.acts), kinds | self.states
+        named = [causes & SLOT_STATES, causes & OFFER_STATES, causes - STATES]
+        is_caused = all(not group or group & holding for group in named)
+        return bool(causes) and is_caused and fits(route.needs, self.given)

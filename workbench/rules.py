@@ -3,9 +3,9 @@
 Errors (the file is refused): unknown_target, unknown_start, start_not_agent, no_end, unreachable,
 no_exit, agent_loop, self_loop, dead_end, next_and_routes, one_route, twin_when, twin_acts,
 route_without_when, agent_without_say, user_with_routes, user_after_user, user_before_end,
-end_with_routes, end_without_outcome, end_speaks, outcome_outside_end, unknown_fact, reserved_id,
-too_many_nodes, and what `reading` refuses. Warnings: shared_act, same_target, route_without_acts,
-unknown_act, unasked_slots, no_slots, uncited_fact, odd_character.
+end_with_routes, end_without_outcome, end_speaks, outcome_outside_end, unknown_fact, unknown_slot,
+reserved_id, too_many_nodes, and what `reading` refuses. Warnings: shared_act, same_target,
+route_without_acts, unknown_act, unasked_slots, no_slots, uncited_fact, odd_character.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationError,
+    model_serializer,
+)
 
 from workbench.reading import Located, Problem, check_characters, find_nearest, fit_model, suggest
 
@@ -27,7 +35,13 @@ MAX_SUGGESTIONS = 50
 SLOT_STATES = {"slots_missing", "slots_vague", "slots_complete"}
 """Not acts but states of what the agent knows; they may cause a route as acts do."""
 
-ACTS = SLOT_STATES | {
+OFFER_STATES = {"offers_left", "offers_spent"}
+"""States of what the agent can still offer for what it knows."""
+
+STATES = SLOT_STATES | OFFER_STATES
+"""All that may cause a route and is no act."""
+
+ACTS = STATES | {
     *("give", "vague", "revise", "drop", "choose", "reject", "ask", "confirm", "deny", "reopen"),
     *("agree", "decline", "report", "done", "failed", "unsure", "want_human"),
     *("leave", "leave_late", "chat", "flood", "stray", "take_over", "silence"),
@@ -44,6 +58,8 @@ ANY_FACT = {"offer", "offers"}
 Id = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", max_length=64)]
 Text = Annotated[str, StringConstraints(strip_whitespace=True)]
 Filled = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
+Needs = dict[Id, Annotated[tuple[Filled, ...], Field(min_length=1)]]
+"""Slot to the values of which one must be on record, e.g. {"size": ("small", "large")}."""
 
 
 class Element(BaseModel):
@@ -60,11 +76,19 @@ class Route(Element):
     when: Text = ""
     """Condition in plain words, e.g. "all four details are known". Empty: always."""
     acts: tuple[Id, ...] = ()
-    """Customer acts, or states of the slots, that cause the route, e.g. [leave]."""
+    """Customer acts, states of the slots and of the offers that cause the route, e.g. [leave]; of
+    each of the three that is named one must hold."""
+    needs: Needs = Field({}, alias="for")
+    """What must be on record, e.g. {size: [small, large]}. Empty: anything or nothing."""
     say: Text = ""
     """What the agent does on this route, e.g. "Accept it and close politely."."""
     cites: tuple[Id, ...] = ()
     """Ids of the facts that the agent states on this route."""
+
+    @model_serializer(mode="wrap")
+    def _write(self, write: SerializerFunctionWrapHandler) -> dict:
+        # what needs nothing keeps the hash that it had before routes could need anything
+        return {name: part for name, part in write(self).items() if part or name != "needs"}
 
 
 class SideTrip(Element):
@@ -234,7 +258,8 @@ def _mend(written: object, model: type[Element]) -> object:
         return written
     mended = {}
     for key, value in written.items():
-        known = key if key in model.model_fields else find_nearest(key, model.model_fields)
+        fields = {field.alias or name for name, field in model.model_fields.items()}
+        known = key if key in fields else find_nearest(key, fields)
         if known and (known == key or known not in written):
             mended[known] = value
     if model is WrittenNode and isinstance(routes := mended.get("routes"), dict):
@@ -302,19 +327,31 @@ def _compare(located: Located, path: tuple, where: str, routes: dict) -> Iterato
         if route.when and same_when != name:
             text = f'"{name}" and "{same_when}" {where} have the same "when"; tell them apart'
             yield located.problem((*path, name, "when"), "twin_when", text)
-        same_acts = by_acts.setdefault(frozenset(route.acts), name)
+        needs = getattr(route, "needs", {})
+        causes = frozenset([*route.acts, *((slot, *values) for slot, values in needs.items())])
+        same_acts = by_acts.setdefault(causes, name)
         if route.acts and same_acts != name:
             text = f'"{name}" and "{same_acts}" {where} have the same "acts"; tell them apart'
             yield located.problem((*path, name, "acts"), "twin_acts", text)
         for act in route.acts:
             taken = by_act.setdefault(act, name)
-            if taken != name and same_acts == name:
+            if taken != name and same_acts == name and not _are_apart(route, routes[taken]):
                 text = f'act "{act}" causes both "{name}" and "{taken}" {where}'
                 yield located.problem((*path, name, "acts"), "shared_act", text, "warning")
         same_target = by_target.setdefault(getattr(route, "to", name), name)
         if same_target != name:
             text = f'"{name}" {where} leads to "{route.to}", as "{same_target}" does'
             yield located.problem((*path, name, "to"), "same_target", text, "warning")
+
+
+def _are_apart(one: Route | SideTrip, other: Route | SideTrip) -> bool:
+    """Whether a state, or what must be on record, keeps two routes from being taken at once."""
+    for states in (SLOT_STATES, OFFER_STATES):
+        mine, theirs = states & set(one.acts), states & set(other.acts)
+        if mine and theirs and not mine & theirs:
+            return True
+    mine, theirs = (getattr(route, "needs", {}) for route in (one, other))
+    return any(set(mine[slot]).isdisjoint(theirs[slot]) for slot in mine.keys() & theirs.keys())
 
 
 def _check_targets(draft: _Draft) -> Iterator[Problem]:
@@ -399,7 +436,7 @@ def _list(ids, draft: _Draft) -> str:
 
 
 def _check_acts(draft: _Draft, acts: set[str]) -> Iterator[Problem]:
-    known = acts | SLOT_STATES
+    known = acts | STATES
     for path, speaker in draft.list_speakers():
         for place, act in enumerate(getattr(speaker, "acts", ())):
             if act not in known:
@@ -411,6 +448,11 @@ def _check_acts(draft: _Draft, acts: set[str]) -> Iterator[Problem]:
 def _check_slots(draft: _Draft) -> Iterator[Problem]:
     slots = draft.located.data.get("slots") or {}
     states = {act for _, speaker in draft.list_speakers() for act in getattr(speaker, "acts", ())}
+    for path, speaker in draft.list_speakers():
+        for slot in getattr(speaker, "needs", {}):
+            if slot not in slots:
+                text = f'"{slot}" is no slot.{suggest(slot, slots)}'
+                yield draft.located.problem((*path, "for", slot), "unknown_slot", text, key=True)
     if slots and "slots_missing" not in states:
         text = 'nobody asks for the slots; give a route of a hub "acts: [slots_missing]"'
         yield draft.located.problem(("slots",), "unasked_slots", text, "warning", True)

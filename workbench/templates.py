@@ -16,7 +16,7 @@ from workbench.phrases import Entry
 NUMBER = r"\d(?:[\d.,]*\d)?"
 """A number stands for any number: a wrong one is said in the same words."""
 
-_NESTED = re.compile(r"\{(answer|pending)\}")
+_NESTED = re.compile(r"\{(answer|pending|reason)\}")
 _FIELD = re.compile(r"\{(\w+)\}")
 
 MOST_READINGS = 20
@@ -48,7 +48,7 @@ Match = tuple[int, tuple[Piece, ...]]
 
 @dataclass(frozen=True)
 class _Template:
-    """One wording: patterns, with "answer" and "pending" between them."""
+    """One wording: patterns, with "answer", "reason" and "pending" between them."""
 
     tag: str
     is_step: bool
@@ -139,7 +139,7 @@ class TemplateReader:
 
     def _match_part(self, template: _Template, n: int, text: str, at: int) -> Iterator[Match]:
         part = template.parts[n]
-        if part == "answer":
+        if part in ("answer", "reason"):
             yield from self._match_answers(text, at)
         elif part == "pending":
             target = self.domain.flowchart.step_target(template.tag.split("|")[0])

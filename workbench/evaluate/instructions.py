@@ -72,14 +72,13 @@ def list_facts(domain: Domain, step: str, history: Sequence[Message]) -> list[st
 
 
 def list_offers(domain: Domain, history: Sequence[Message]) -> list[str]:
-    """All offers for what the customer wanted last, by its words. None if it said nothing of it.
+    """All offers for what the customer gave last, by its words. None if it said nothing of it.
 
     Example: ["Tram and Tiles Break: 420 euros, 3 nights, breakfast", …]
     """
     said = [domain.find_values(m.content) for m in history if m.role == "user"]
-    wanted = [value for values in said for value in values.get(domain.offer_slot, [])]
-    offers = domain.offers_for({domain.offer_slot: wanted[-1]} if wanted else {})
-    spoken = [(offer, domain.offer_values(offer)) for offer in offers]
+    given = {slot: found[-1] for values in said for slot, found in values.items()}
+    spoken = [(offer, domain.offer_values(offer)) for offer in domain.offers_for(given)]
     return [f"{o.name}: {', '.join(values[f] for f in o.fields())}" for o, values in spoken]
 
 

@@ -18,7 +18,7 @@ from workbench.facts import GIVING, offers_named
 from workbench.phrases import Voice
 from workbench.recognizer import AgentRecognizer, CustomerRecognizer, Reading
 from workbench.record import Record
-from workbench.synthesize.scenarios import Scenario, plan_scenario
+from workbench.synthesize.scenarios import Scenario, list_plannable, plan_scenario
 from workbench.synthesize.talk import Talk, hold_talk, open_talk
 from workbench.synthesize.teacher import PhraseBookAgent
 from workbench.synthesize.writing import write_practice
@@ -52,6 +52,7 @@ def fit_readers(domain: Domain, seed: int = 7) -> Readers:
     """Readers that have learnt from the phrase book, and how well they read what is left of it."""
     walks = [*cover_route_pairs(domain.flowchart), *sample_paths(domain.flowchart, 100, seed)]
     walks += sample_long_walks(domain.flowchart, 60, seed)
+    walks = list_plannable(walks, domain, seed)
     own = [walks[n % len(walks)] for n in range(PRACTICE)]
     scenarios = [plan_scenario(walk, "train", domain, seed, n) for n, walk in enumerate(own)]
     practice = write_practice(domain, scenarios, seed=1)
@@ -77,7 +78,7 @@ class _Labelling:
         self.readers, self.record = readers, None
         texts = [message.content for message in transcript.messages]
         if readers:
-            self.record = Record(readers.domain.flowchart.slots)
+            self.record = readers.domain.open_record()
             # all at once: encoding their sentences together is what takes the time
             readers.agent.label([m.content for m in transcript.messages if m.role == "assistant"])
             self.readings = [found["acts"] for found in readers.customer.read(texts)]
@@ -97,7 +98,7 @@ class _Labelling:
             if given.steps is None:
                 label = self.readers.agent.label([message.content])[0]
             if any("offers" in domain.cites(step.split("|")[0]) for step in label.steps):
-                self.record.offer(offers_named(message.content, domain))
+                self.record.offer(offers_named(message.content, domain, self.record.given))
         else:
             if given.acts is None:
                 acts = read_acts(message.content, self.readings[i], self.record, domain)

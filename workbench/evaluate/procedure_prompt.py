@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from workbench.domain import Domain, fill_prompt
 from workbench.flowchart import Node
+from workbench.parts import Offer
 from workbench.rules import Route, SideTrip
 
 SPEAKERS = {"agent": "You", "user": "Customer"}
@@ -53,9 +54,9 @@ def _do(part: Node | Route | SideTrip, then: str = "") -> str:
 
 
 def _write_offers(domain: Domain) -> Iterable[str]:
-    """The offers in a line for each value that they are for.
+    """The offers in a line for each value, or for all the values, that they are for.
 
-    Example: "- Lisbon: Tram and Tiles Break (price 420 euros, 3 nights, includes breakfast); ..."
+    Example: "- small or large cup, mocha: Chocolate Chip Cookie (price 2 euros); ..."
     """
     by_value: dict[str, list[str]] = {}
     for offer in domain.offers.values():
@@ -65,8 +66,17 @@ def _write_offers(domain: Domain) -> Iterable[str]:
             said[name] if domain.offer_units.get(name) == name else f"{name} {said[name]}"
             for name in offer.fields()
         ]
-        by_value.setdefault(offer.value, []).append(f"{offer.name} ({', '.join(fields)})")
+        own = f"{offer.name} ({', '.join(fields)})" if fields else offer.name
+        by_value.setdefault(_write_needs(domain, offer), []).append(own)
     return (f"- {value}: {'; '.join(offers)}" for value, offers in by_value.items())
+
+
+def _write_needs(domain: Domain, offer: Offer) -> str:
+    if isinstance(offer.value, str):
+        return offer.value
+    slots = offer.value.items()
+    forms = ([domain.slots[slot].on_record(value) for value in values] for slot, values in slots)
+    return ", ".join(" or ".join(found) for found in forms) or "always"
 
 
 def _lines(parts: Iterable[str]) -> str:

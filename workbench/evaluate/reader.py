@@ -7,14 +7,13 @@ from workbench.conversation import UNCLEAR, Act, Conversation, Label
 from workbench.domain import Domain
 from workbench.evaluate.off_procedure import judge_turn
 from workbench.facts import FactCheck, find_quantities, offers_named
-from workbench.record import Record
 
 
 class Reader:
     """Reads a conversation and keeps the record, as the customer's acts fill it."""
 
     def __init__(self, conversation: Conversation, domain: Domain, labels: list[Label]):
-        self.domain, self.record = domain, Record(domain.flowchart.slots)
+        self.domain, self.record = domain, domain.open_record()
         self.known_steps = set(domain.flowchart.steps)
         self.facts = FactCheck(domain)
         self.steps: list[list[str]] = []
@@ -161,7 +160,7 @@ class Reader:
             if "offers" in self.domain.cites(step):
                 # any offer that fits will do
                 own = [offer.id for offer in self.domain.offers_for(self.record.given)]
-                by_offer = [[f"{o}.{field}" for field in self.domain.offer_units] for o in own]
+                by_offer = map(self.domain.offer_facts, own)
                 due = min(by_offer, key=lambda facts: len(self._unstated(facts)), default=[])
             withheld += self._unstated(due)
         return withheld
@@ -181,9 +180,9 @@ class Reader:
             name = step.split("|")[0]
             if "offers" in self.domain.cites(name):
                 own = {offer.id for offer in self.domain.offers_for(self.record.given)}
-                made = [offer for offer in offers_named(text, self.domain) if offer in own]
-                made = made or sorted(own)[:1]
-                due += [f"{offer}.{field}" for offer in made for field in self.domain.offer_units]
+                named = offers_named(text, self.domain, self.record.given)
+                made = [offer for offer in named if offer in own] or sorted(own)[:1]
+                due += [fact for offer in made for fact in self.domain.offer_facts(offer)]
             else:
                 found = self.domain.due_facts(name, self.record, acts)
                 known = {*self.domain.facts, *self.domain.offers}
@@ -194,7 +193,7 @@ class Reader:
         """Take down what the reply offered, where it led and whether it ended the talk."""
         chart = self.domain.flowchart
         if any("offers" in self.domain.cites(step.split("|")[0]) for step in steps):
-            self.record.offer(offers_named(text, self.domain))
+            self.record.offer(offers_named(text, self.domain, self.record.given))
         targets = [chart.step_target(step.split("|")[0]) for step in steps]
         users = [target for target in targets if target and chart.nodes[target].role == "user"]
         self._at = users[-1] if users else self._at

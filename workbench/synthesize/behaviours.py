@@ -5,12 +5,12 @@ is worked out anew, so its ending stays known. It never changes which endings ar
 """
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 from workbench.conversation import Act
 from workbench.domain import Domain
-from workbench.record import Record
+from workbench.record import REACTIONS, Record
 from workbench.synthesize.teacher import find_steps
 
 DIFFICULT = {
@@ -67,6 +67,10 @@ class Walk:
     """The steps of the agent's messages, side trips and messages without others left out."""
     outcome: str
     """"" if the plan does not lead to an end."""
+    takes: list[str]
+    """Ids of the offers that prove to be the right ones."""
+    is_sound: bool
+    """Whether each offer is planned to be right, or planned not to be, but never both."""
 
 
 Plan = dict[str, list[list[str]]]
@@ -75,26 +79,37 @@ Edit = Callable[["_Editor", list[Turn]], list[Turn] | None]
 
 def walk_plan(plan: Plan, domain: Domain) -> Walk:
     """The walk that a customer's plan causes, worked out without a word being said."""
-    chart, record, at = domain.flowchart, Record(domain.flowchart.slots), ""
+    chart, record, at = domain.flowchart, domain.open_record(), ""
     left = {hub: list(visits) for hub, visits in plan.items()}
     turns: list[Turn] = []
     messages: list[list[str]] = []
     acts: list[Act] = []
+    right: dict[str, None] = {}
+    wrong: set[str] = set()
+
+    def close(outcome: str) -> Walk:
+        walked = [steps for steps in messages if steps]
+        return Walk(turns, walked, outcome, [*right], wrong.isdisjoint(right))
+
     while True:
         steps, at = find_steps(chart, at, record, acts)
         messages.append([step for step in steps if not step.startswith("anywhere.")])
         if any("offers" in domain.cites(step) for step in steps):
-            offers = domain.present(record.given, record.presentations)
-            record.offer([offer.id for offer in offers])
+            record.offer([offer.id for offer in domain.present(record)])
         node = chart.nodes[at]
         if node.role == "end":
-            return Walk(turns, [steps for steps in messages if steps], node.outcome)
+            return close(node.outcome)
         hub = node.routes[""].to
         if not left.get(hub):
-            return Walk(turns, [steps for steps in messages if steps], "")
+            return close("")
         planned = [Act.parse(act) for act in left[hub].pop(0)]
         turns.append(Turn(hub, tuple(planned), dict(record.given), record.state))
         acts = [found for act in planned if (found := aim(act, record, domain)) is not None]
+        kinds = set() if record.has_reacted else {act.kind for act in acts}
+        if kinds & {*REACTIONS}:
+            right |= dict.fromkeys(record.offered[-1:])
+        if kinds & {*REACTIONS.values()}:
+            wrong |= {*record.offered}
         record.hear(acts)
 
 
@@ -109,6 +124,42 @@ def aim(act: Act, record: Record, domain: Domain) -> Act | None:
         return None
     others = [offer for offer in record.offered if offer != record.chosen] or record.offered
     return Act("choose", others[int(act.target) % len(others)])
+
+
+def take_turn(
+    visits: list[list[str]], record: Record, domain: Domain, takes: Collection[str]
+) -> list[Act]:
+    """What a customer does of what is planned for its visits to a hub; what is done is removed.
+
+    Whether an offer is right is the scenario's hidden truth (`takes`), and is said whichever was
+    planned next. Of one that is not, nothing planned is removed; of one that is right earlier than
+    planned, all that was to come before.
+    """
+    planned = [Act.parse(act) for act in visits[0]]
+    acts = [react(act, record, takes) for act in planned]
+    changed = [act for act, before in zip(acts, planned, strict=True) if act != before]
+    if not changed:
+        del visits[0]
+        return [found for act in acts if (found := aim(act, record, domain)) is not None]
+    if changed[0].kind in REACTIONS:
+        kinds = [{Act.parse(act).kind for act in acts} for acts in visits]
+        last = next((n for n, own in enumerate(kinds) if changed[0].kind in own), 0)
+        # what comes after a change of mind is about other offers
+        is_near = not any(own & {"revise", "drop"} for own in kinds[:last])
+        del visits[: last + 1 if is_near else 1]
+    return changed
+
+
+def react(act: Act, record: Record, takes: Collection[str]) -> Act:
+    """A planned reaction to an offer as it comes out once the offer has been tried.
+
+    One that was made before is not right; what is said of it a second time stays as planned.
+    """
+    pair = next((pair for pair in REACTIONS.items() if act.kind in pair), None)
+    if pair is None or not record.offered or record.has_reacted:
+        return act
+    fresh = {offer for offer in record.offered if record.tried.count(offer) == 1}
+    return Act(pair[0] if fresh & {*takes} else pair[1])
 
 
 def list_behaviours(domain: Domain, stratum: str) -> list[str]:
@@ -189,7 +240,7 @@ def _put_in(
         changed.setdefault(turn.hub, []).append([str(act) for act in turn.acts])
     walk = walk_plan(changed, domain)
     # all that was planned must come to pass
-    is_whole = len(walk.turns) == len(edited)
+    is_whole = len(walk.turns) == len(edited) and walk.is_sound
     return changed if is_whole and walk.outcome in outcomes else None
 
 

@@ -9,7 +9,7 @@ from workbench.conversation import Act, Label
 from workbench.domain import Domain
 from workbench.phrases import Voice
 from workbench.record import Record
-from workbench.synthesize.behaviours import aim
+from workbench.synthesize.behaviours import react, take_turn
 from workbench.synthesize.scenarios import Scenario
 
 LITTLE_PATIENCE = 2
@@ -33,6 +33,7 @@ class Customer:
         self.voice = replace(voice, manner="curt") if "curt" in scenario.behaviours else voice
         self.plan = {hub: [list(acts) for acts in visits] for hub, visits in scenario.plan.items()}
         self.patience = next(p.patience for p in domain.personas if p.id == scenario.persona)
+        self.takes = set(scenario.takes)
         self.behaviours = set(scenario.behaviours)
         self.dealt = {key: list(ids) for key, ids in scenario.wordings.items()}
         if "impatient" in self.behaviours:
@@ -59,8 +60,7 @@ class Customer:
         hub = self.domain.flowchart.nodes[at].routes[""].to if at else ""
         planned = self.plan.get(hub)
         if planned:
-            acts = [aim(Act.parse(act), record, self.domain) for act in planned.pop(0)]
-            acts = [act for act in acts if act is not None]
+            acts = take_turn(planned, record, self.domain, self.takes)
             again = [Act("give", s, record.given[s]) for s in asks if s in record.given]
             if all(act.kind in CARRIED for act in acts):
                 acts += [act for act in again if act.target not in {a.target for a in acts}]
@@ -73,7 +73,7 @@ class Customer:
             return [Act("leave")], False
         known = [Act("give", slot, record.given[slot]) for slot in asks if slot in record.given]
         acts = known or self.last.get(hub) or self.last.get("") or [Act("start")]
-        return acts, True
+        return [react(act, record, self.takes) for act in acts], True
 
     def word(self, acts: list[Act], record: Record, is_again: bool, is_first: bool) -> str:
         """The acts in words, in the persona's manner."""
@@ -115,7 +115,7 @@ class Customer:
 
     def _slip(self, act: Act) -> str:
         """A sentence that names a wrong value and takes it back."""
-        wrong = self.rng.choice(self.domain.slots[act.target].forms(act.value))
+        wrong = self._form(act)
         return self.domain.customer.pick("part/slip", self.voice, self.rng, {"wrong": wrong})
 
     def _flood(self) -> list[str]:
@@ -160,9 +160,13 @@ class Customer:
                 vague.test if self._is_test(vague.test) else vague.train
             )
         if act.value:
-            values[act.target] = self.rng.choice(self.domain.slots[act.target].forms(act.value))
+            values[act.target] = self._form(act)
         left = self.dealt.get(act.kind if act.kind == "choose" else act.name)
         return book.pick(key, self.voice, self.rng, values, left.pop(0) if left else "")
+
+    def _form(self, act: Act) -> str:
+        """One of the ways to say an act's value."""
+        return self.rng.choice(self.domain.slots[act.target].forms(act.value, self.voice.split))
 
     def _is_test(self, wordings: list[str]) -> bool:
         return self.voice.split == "test" and bool(wordings)
@@ -183,12 +187,7 @@ class Customer:
                 if "+".join(group) in self.domain.customer
             ]
             group = self.rng.choices(groups, [len(group) ** 2 for group in groups])[0]
-            values = {
-                left[name].target: self.rng.choice(
-                    self.domain.slots[left[name].target].forms(left[name].value)
-                )
-                for name in group
-            }
+            values = {left[name].target: self._form(left[name]) for name in group}
             sentences.append(
                 self.domain.customer.pick("+".join(group), self.voice, self.rng, values)
             )

@@ -1,17 +1,21 @@
 """Scenarios: the hidden truth of each conversation, fixed before any text exists."""
 
+import math
 import random
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 
 from workbench.conversation import Act, hash_text, seeded
 from workbench.design.paths import FlowPath
 from workbench.domain import Domain
 from workbench.flowchart import Flowchart
-from workbench.record import Record
+from workbench.record import fits
+from workbench.rules import SLOT_STATES, STATES, Needs
 from workbench.synthesize.behaviours import behave, walk_plan
 
 SIDE_TRIPS = {
@@ -24,6 +28,14 @@ take over). There are more to learn from than will be met: each kind is rare, an
 words as any other."""
 
 
+MOST_PLANS = 50
+"""Plans drawn for one path before it is given up."""
+
+
+class ScenarioError(ValueError):
+    """A path that no customer can be planned for."""
+
+
 class Scenario(BaseModel):
     """What the customer wants, knows and will do, and which endings are right."""
 
@@ -33,6 +45,8 @@ class Scenario(BaseModel):
     persona: str
     plan: dict[str, list[list[str]]]
     """For each hub, what the customer does each time the talk comes there: lists of acts."""
+    takes: list[str] = []
+    """Ids of the offers that are right for it, which only trying shows."""
     endings: list[str]
     """Acceptable outcomes, from the customer's last intent."""
     steps: list[list[str]]
@@ -45,25 +59,35 @@ class Scenario(BaseModel):
     wordings: dict[str, list[str]] = {}
     """Ids of the wordings it says, by the phrase book's key and in order; see `dealing`."""
 
+    @model_serializer(mode="wrap")
+    def _write(self, write: SerializerFunctionWrapHandler) -> dict:
+        # a customer who tries nothing keeps the id that it had before any did
+        return {name: part for name, part in write(self).items() if part or name != "takes"}
+
 
 def plan_scenario(
     path: FlowPath, split: str, domain: Domain, seed: int, index: int, stratum: str = "plain"
 ) -> Scenario:
-    """A customer whose acts cause exactly the routes of `path`, and those of its behaviours."""
+    """A customer whose acts cause exactly the routes of `path`, and those of its behaviours.
+
+    Raises:
+        ScenarioError: no customer was found that does.
+    """
     item = f"{path.path_id}/{index}" + (f"/{stratum}" if stratum != "plain" else "")
     rng = seeded(seed, "scenario", item)
-    plan, behaviours = _Planner(domain, rng).plan(path), []
-    endings, steps = [path.outcome(domain.flowchart)], path.messages(domain.flowchart)
+    plan, behaviours = _plan_path(path, domain, rng), []
+    endings = [path.outcome(domain.flowchart)]
     if stratum != "plain":
         plan, behaviours = behave(plan, endings, stratum, domain, rng, split == "train")
-        steps = walk_plan(plan, domain).steps if behaviours else steps
+    walk = walk_plan(plan, domain)
     content = {
         "path_id": path.path_id,
         "split": split,
         "persona": rng.choice(domain.personas).id,
         "plan": plan,
+        "takes": walk.takes,
         "endings": endings,
-        "steps": steps,
+        "steps": walk.steps,
         "seed": hash_text(seed, item),
         "stratum": stratum,
         "behaviours": behaviours,
@@ -74,6 +98,29 @@ def plan_scenario(
             scenario = strew_side_trip(scenario, domain, rng)
     content = scenario.model_dump(exclude={"scenario_id", "wordings"})
     return scenario.model_copy(update={"scenario_id": hash_text(sorted(content.items()))})
+
+
+def _plan_path(path: FlowPath, domain: Domain, rng: random.Random) -> dict[str, list[list[str]]]:
+    """A plan that takes exactly `path`; the first drawn mostly does."""
+    for _ in range(MOST_PLANS):
+        plan = _Planner(domain, rng).plan(path)
+        walk = walk_plan(plan, domain)
+        if walk.is_sound and walk.steps == path.messages(domain.flowchart):
+            return plan
+    raise ScenarioError(
+        f"no customer was found who takes the path {' '.join(path.hub_routes)}; are there values "
+        "with as many offers as it makes, and with no more where it leaves none?"
+    )
+
+
+def list_plannable(paths: Iterable[FlowPath], domain: Domain, seed: int) -> list[FlowPath]:
+    """The paths that a customer can take. Long ones may make more offers than there are."""
+    plannable = []
+    for path in paths:
+        with suppress(ScenarioError):
+            _plan_path(path, domain, seeded(seed, "plannable", path.path_id))
+            plannable.append(path)
+    return plannable
 
 
 def draw_paths(
@@ -104,12 +151,33 @@ def draw_paths(
     return drawn
 
 
+OPEN = {"slots_missing", "slots_vague"}
+"""States of the slots in which something is to be asked for."""
+
+CHANGES = {"revise", "drop"}
+"""Acts after which other offers may fit."""
+
+
+@dataclass(frozen=True)
+class _Aim:
+    """What must be so of the values on record, up to the next change of them."""
+
+    least: int = 0
+    """Offers that there must be for them."""
+    most: float = math.inf
+    needs: tuple[Needs, ...] = ()
+    """What the routes taken are for."""
+
+
 class _Planner:
     """Chooses acts that cause each route of a path, and remembers what they put on record."""
 
     def __init__(self, domain: Domain, rng: random.Random):
         self.domain, self.rng = domain, rng
-        self.record = Record(domain.flowchart.slots)
+        self.record = domain.open_record()
+        self.ahead: list[tuple[str, str]] = []
+        """Nodes to come, each with the route taken there."""
+        self.aim = _Aim()
 
     def plan(self, path: FlowPath) -> dict[str, list[list[str]]]:
         """Acts for each visit to each hub."""
@@ -121,6 +189,8 @@ class _Planner:
             end = users[position + 1] if position + 1 < len(users) else len(routes)
             hubs = [(node, route) for node, route in routes[start + 1 : end] if route]
             later = [routes[i] for i in range(end, len(routes)) if routes[i][1]]
+            self.ahead = routes[start + 1 :]
+            self.aim = self._look_ahead(self.ahead, self.record.state == "slots_complete")
             acts = self._cause(hubs, later)
             self.record.hear(acts)
             turns.append((hubs[0][0] if hubs else "", [str(act) for act in acts]))
@@ -133,12 +203,63 @@ class _Planner:
         acts: list[Act] = []
         for hub, name in hubs:
             causes = self._causes(hub, name)
-            state = next((cause for cause in causes if cause.startswith("slots_")), "")
-            if not state:
-                acts += self._change(hubs, later) if "revise" in causes else self._act(causes[0])
-            elif not acts:
+            states = [cause for cause in causes if cause in SLOT_STATES]
+            kinds = [cause for cause in causes if cause not in STATES]
+            if kinds:
+                acts += self._change(hubs, later) if "revise" in causes else self._act(kinds[0])
+            elif states and not acts:
+                state = states[0] if len(states) == 1 else self.rng.choice(states)
                 acts += self._details(state, self._still_open(later))
+            elif self.record.state == "slots_complete" and not CHANGES & {a.kind for a in acts}:
+                # who has told all, and is led on as if not, must have changed something
+                if OPEN & {*states}:
+                    acts += self._drop([*self.record.given], states, later)
+                acts += self._meet(self.domain.flowchart.nodes[hub].routes[name].needs)
         return acts
+
+    def _meet(self, needs: Needs) -> list[Act]:
+        """Changes that put on record what a route is for."""
+        given = self.record.given
+        unmet = [slot for slot, values in needs.items() if given.get(slot) not in values]
+        return [Act("revise", slot, self._value(slot, given)) for slot in unmet]
+
+    def _look_ahead(self, routes: list[tuple[str, str]], is_fixed: bool = False) -> _Aim:
+        """What the values that are chosen next are for: all up to the change after them.
+
+        `is_fixed`: all is told, so that what is asked for again has been changed.
+        """
+        chart, least, most, made, needs = self.domain.flowchart, 0, math.inf, 0, []
+        for place, (node, name) in enumerate(routes):
+            causes = {*self._causes(node, name)} if name else set()
+            own = chart.nodes[node].routes[name].needs if name else {}
+            is_apart = any(
+                {*own[slot]}.isdisjoint(before[slot])
+                for before in needs
+                for slot in own
+                if slot in before
+            )
+            if place and (causes & CHANGES or is_apart or (is_fixed and causes & OPEN)):
+                break
+            is_fixed |= "slots_complete" in causes
+            needs.append(own)
+            cites = {*chart.nodes[node].cites, *(chart.nodes[node].routes[name].cites)}
+            if "offers_left" in causes or "offers" in cites:
+                least = max(least, made + 1)
+            if "offers_spent" in causes:
+                most = min(most, made)
+            if "offers" in cites and not self.domain.offering.again:
+                made += self.domain.offering.at_once
+        return _Aim(least, most, tuple(filter(None, needs)))
+
+    def _is_aimed(self, known: dict[str, str]) -> bool:
+        """Whether what is known can be completed to what the routes ahead are for."""
+        aim = self.aim
+        return any(
+            aim.least <= n <= aim.most
+            and all(_may_fit(needs, known | values) for needs in aim.needs)
+            for values, n in self.domain.offer_counts
+            if all(known.get(slot, value) == value for slot, value in values.items())
+        )
 
     def _act(self, kind: str) -> list[Act]:
         if kind == "choose":
@@ -151,12 +272,27 @@ class _Planner:
     def _change(self, hubs: list[tuple[str, str]], later: list[tuple[str, str]]) -> list[Act]:
         """A change of requirements that leaves the slots as the next routes need them."""
         given = self.rng.sample(list(self.record.given), len(self.record.given))
-        slot, *others = given or self.record.slots
+        slots = given or self.record.slots
         causes = {c for hub, name in hubs for c in self._causes(hub, name)}
-        if not causes & {"slots_missing", "slots_vague"}:
-            return [Act("revise", slot, self._value(slot, self.record.given))]
-        drops = [Act("drop", other) for other in [slot, *others[: self._still_open(later)]]]
-        return drops + ([Act("vague", slot)] if "slots_vague" in causes else [])
+        if not causes & OPEN:
+            known = self.record.given
+            slot = next((s for s in slots if self._aimed_values(s, known)), slots[0])
+            return [Act("revise", slot, self._value(slot, known))]
+        return self._drop(slots, causes, later)
+
+    def _drop(
+        self, slots: list[str], causes: Collection[str], later: list[tuple[str, str]]
+    ) -> list[Act]:
+        """Take back details, as many as the next routes need; the first is vague where one must."""
+        places = (n for n, (hub, name) in enumerate(self.ahead) if name)
+        opened = next((n for n in places if OPEN & {*self._causes(*self.ahead[n])}), 0)
+        self.aim = self._look_ahead(self.ahead[opened + 1 :])
+        given = self.record.given
+        slots = sorted(
+            slots, key=lambda slot: not self._is_aimed({s: given[s] for s in given if s != slot})
+        )
+        drops = [Act("drop", slot) for slot in slots[: 1 + self._still_open(later)]]
+        return drops + ([Act("vague", slots[0])] if OPEN & {*causes} == {"slots_vague"} else [])
 
     def _details(self, state: str, still_open: int) -> list[Act]:
         """Details that leave the slots in `state`, and enough open for `still_open` visits."""
@@ -183,7 +319,7 @@ class _Planner:
         n = 0
         for hub, name in later:
             causes = self._causes(hub, name)
-            if not any(cause in {"slots_missing", "slots_vague"} for cause in causes):
+            if not OPEN & {*causes}:
                 break
             n += 1
         return n
@@ -197,12 +333,25 @@ class _Planner:
 
     def _value(self, slot: str, known: dict[str, str]) -> str:
         """Another value than the one known, within the customer's means if there is one."""
-        others = [value for value in self.domain.wanted_values(slot) if value != known.get(slot)]
+        others = self._aimed_values(slot, known) or self._other_values(slot, known)
         within = [v for v in others if self.domain.is_within_means(known | {slot: v})]
         return self.rng.choice(within or others)
 
+    def _other_values(self, slot: str, known: dict[str, str]) -> list[str]:
+        return [value for value in self.domain.wanted_values(slot) if value != known.get(slot)]
+
+    def _aimed_values(self, slot: str, known: dict[str, str]) -> list[str]:
+        """Other values, as far as they lead where the path goes."""
+        others = self._other_values(slot, known)
+        return [value for value in others if self._is_aimed(known | {slot: value})]
+
     def _causes(self, hub: str, name: str) -> tuple[str, ...]:
         return self.domain.flowchart.nodes[hub].routes[name].acts
+
+
+def _may_fit(needs: Needs, known: dict[str, str]) -> bool:
+    """Whether what is needed is known, or may still become known."""
+    return fits({slot: (None, *values) for slot, values in needs.items()}, known)
 
 
 def strew_side_trip(scenario: Scenario, domain: Domain, rng: random.Random) -> Scenario:

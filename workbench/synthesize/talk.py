@@ -7,10 +7,9 @@ from workbench.conversation import Label, Message, seeded
 from workbench.domain import Domain
 from workbench.facts import offers_named
 from workbench.phrases import Voice
-from workbench.record import Record
 from workbench.synthesize.customer import Customer
 from workbench.synthesize.scenarios import Scenario
-from workbench.synthesize.teacher import PhraseBookAgent
+from workbench.synthesize.teacher import PhraseBookAgent, follow
 
 Ears = Callable[[str, Label], Label]
 """What the customer understands of an agent's message: a label with steps and asks."""
@@ -36,7 +35,7 @@ class Talk:
     is_overrun: bool = False
 
     def __post_init__(self) -> None:
-        self.record = Record(self.domain.flowchart.slots)
+        self.record = self.domain.open_record()
         self.replies = 0
         self.is_closing = False
         self.messages.append(Message(role="system", content=self.domain.system_prompt()))
@@ -53,7 +52,7 @@ class Talk:
         heard = self.ears(text, label or Label())
         self.labels.append(label or heard)
         self.replies += 1
-        offered = offers_named(text, self.domain)
+        offered = offers_named(text, self.domain, self.record.given)
         if any("offers" in self.domain.cites(s.split("|")[0]) for s in heard.steps) and offered:
             self.record.offer(offered)
         self.is_overrun = not self.is_closing and self.replies >= self.max_replies
@@ -68,14 +67,13 @@ class Talk:
         at = targets[-1] if targets else self._same_place(heard)
         words, label = self.customer.speak(self.record, at, heard.asks)
         self.place = at
-        hub = chart.nodes[chart.nodes[at].routes[""].to] if at else None
         acts = label.parsed_acts()
         self.record.hear(acts)
         self.messages.append(Message(role="user", content=words))
         self.labels.append(label)
-        if hub is not None and hub.is_hub:
-            ends = {n for n, r in hub.routes.items() if chart.nodes[r.to].role == "end"}
-            self.is_closing = bool(ends & set(self.record.allowed_routes(hub, acts)))
+        if at:
+            _, lead = follow(chart, chart.nodes[chart.nodes[at].routes[""].to], self.record, acts)
+            self.is_closing = bool(lead) and chart.nodes[lead].role == "end"
         self.is_closing |= self.customer.has_left_in_anger
 
     def _same_place(self, heard: Label) -> str:

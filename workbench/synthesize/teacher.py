@@ -95,8 +95,8 @@ class PhraseBookAgent:
         domain, key = self.domain, step
         values = domain.fact_values()
         values |= {slot: domain.slots[slot].on_record(v) for slot, v in record.given.items()}
-        if chosen := domain.offers.get(record.chosen):
-            values |= domain.offer_values(chosen)
+        if spoken_of := domain.offers.get(domain.find_offer(record)):
+            values |= domain.offer_values(spoken_of)
         if label.asks:
             values["asks"] = self._asks(label.asks)
             per_slot = f"{step}/{label.asks[0]}"
@@ -104,11 +104,15 @@ class PhraseBookAgent:
         if asked := [act.target for act in acts if act.kind == "ask"]:
             answers = [self._answer(fact) for fact in asked]
             values |= {"answer": " ".join(answers), "pending": self._pending()}
+        needed = []
+        if reasons := domain.list_reasons(step, record.given):
+            values["reason"] = " ".join(map(self._answer, reasons))
+            needed = ["reason"]
         if "offers" in domain.cites(step):
-            offers = domain.present(record.given, record.presentations)
+            offers = domain.present(record)
             values["offers"] = self._offers(offers)
             key = f"{step}/single" if len(offers) == 1 and f"{step}/single" in domain.agent else key
-        text = domain.agent.pick(key, self.voice, self.rng, values).strip()
+        text = domain.agent.pick(key, self.voice, self.rng, values, needed=needed).strip()
         return f"{self._noted(step, label.asks, record)} {text}".strip()
 
     def _noted(self, step: str, asks: list[str], record: Record) -> str:
@@ -118,14 +122,14 @@ class PhraseBookAgent:
         """
         slots = self.domain.slots
         known = [slots[s].on_record(record.given[s]) for s in record.slots if s in record.given]
-        keys = [f"part/{NOTES[state]}" for state in sorted(self.domain.slot_states(step))]
-        keys = [key for key in keys if key in self.domain.agent]
-        if not known or not keys:
+        state = self.domain.find_slot_state(step, record)
+        key = f"part/{NOTES[state]}" if state else ""
+        if not known or key not in self.domain.agent:
             return ""
         values = {"known": ", ".join(known)}
         if asks:
             values["open"] = join_clauses([slots[slot].name for slot in asks])
-        return self.domain.agent.pick(keys[0], self.voice, self.rng, values)
+        return self.domain.agent.pick(key, self.voice, self.rng, values)
 
     def _asks(self, slots: list[str]) -> str:
         asks = [self.domain.slots[slot].ask for slot in slots]
@@ -148,9 +152,10 @@ def label_steps(domain: Domain, steps: list[str], record: Record, acts: list[Act
     """The label of an agent message that takes `steps`: what it asks for, what is due."""
     asks, facts = [], []
     for step in steps:
-        if "slots_missing" in domain.causes(step):
+        state = domain.find_slot_state(step, record)
+        if state == "slots_missing":
             asks = record.missing
-        if "slots_vague" in domain.causes(step):
+        if state == "slots_vague":
             asks = sorted(record.vague, key=record.slots.index)[:1]
         facts += domain.due_facts(step, record, acts)
     return Label(steps=steps, asks=asks, facts=facts)

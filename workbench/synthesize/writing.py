@@ -19,7 +19,13 @@ from workbench.run import Run
 from workbench.synthesize.behaviours import list_behaviours
 from workbench.synthesize.checking import Checker
 from workbench.synthesize.dealing import deal_wordings, talk_seed
-from workbench.synthesize.scenarios import Scenario, draw_paths, plan_scenario, strew_side_trip
+from workbench.synthesize.scenarios import (
+    Scenario,
+    draw_paths,
+    list_plannable,
+    plan_scenario,
+    strew_side_trip,
+)
 from workbench.synthesize.talk import hold_talk, open_talk
 from workbench.synthesize.teacher import HABIT, NAME, PhraseBookAgent
 
@@ -99,7 +105,7 @@ def plan_scenarios(
         s: [p.as_path() for p in planned if p.split == s and not p.is_long]
         for s in ("train", "valid", "test")
     }
-    long = [p.as_path() for p in planned if p.is_long]
+    long = list_plannable((p.as_path() for p in planned if p.is_long), domain, seed)
     rng = seeded(seed, "draw", chart.name)
     n_valid = round(conversations * VALID_SHARE) if bounded["valid"] else 0
     n_long = round((conversations - n_valid) * LONG_SHARE) if long else 0
