@@ -1,8 +1,11 @@
 import json
+import shutil
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from conftest import COFFEE
 
+from workbench import domain as domains
 from workbench.__main__ import main
 from workbench.domain import UnknownDomainError
 from workbench.listing import LAST_FACTS, list_runs, summarize, tabulate_runs
@@ -129,6 +132,20 @@ def test_the_command_lists_runs_and_then_domains(tmp_path, monkeypatch, capsys):
     assert main(["list"]) == 0
     out = capsys.readouterr().out
     assert out.index("toy") < out.index("Domains that can be run: travel_booking")
+
+
+def test_a_domain_that_lacks_files_is_not_called_runnable(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("WORKBENCH_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(domains, "project_folder", lambda: tmp_path)
+    shutil.copytree(COFFEE, tmp_path / "domains" / "whole")
+    shutil.copytree(COFFEE, tmp_path / "domains" / "half")
+    (tmp_path / "domains" / "half" / "phrases" / "customer.yaml").unlink()
+    assert main(["list"]) == 0
+    out = capsys.readouterr().out
+    assert "Domains that can be run: whole\n" in out
+    assert '"half" is not complete and cannot be run yet; python -m workbench check half' in out
+    assert main(["check", "half"]) == 1
+    assert "customer.yaml: there is no such file." in capsys.readouterr().out
 
 
 def test_the_command_names_a_broken_run_and_exits_1(tmp_path, monkeypatch, capsys):

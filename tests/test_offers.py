@@ -17,7 +17,7 @@ from workbench.phrases import Voice
 from workbench.synthesize.behaviours import react, take_turn, walk_plan
 from workbench.synthesize.scenarios import ScenarioError, list_plannable, plan_scenario
 from workbench.synthesize.talk import hold_talk, open_talk
-from workbench.synthesize.teacher import PhraseBookAgent
+from workbench.synthesize.teacher import PhraseBookAgent, label_steps
 from workbench.synthesize.writing import write_talk
 from workbench.templates import TemplateReader
 
@@ -229,6 +229,28 @@ def test_wordings_of_values_kept_for_tests_are_said_in_tests_only(printer):
     assert talk.forms("prints nothing", "test") == ["leaves every single page blank"]
     assert talk.forms("prints stripes", "test") == ["prints stripes", "is full of stripes"]
     assert len(talk.forms("prints nothing")) == 3
+
+
+def test_a_step_for_missing_or_vague_slots_asks_for_what_is_so(printer):
+    def ask(*acts):
+        record = printer.open_record()
+        record.hear([Act.parse(act) for act in acts])
+        return label_steps(printer, ["check.details"], record, []).asks
+
+    assert ask() == ["printer", "problem"]
+    assert ask("give(printer=Inkwell)") == ["problem"]
+    assert ask("vague(problem)") == ["problem"]
+    assert ask("vague(problem)", "give(problem=prints nothing)") == ["printer"]
+
+
+def test_what_is_missing_is_not_read_back_as_unclear(printer):
+    agent = PhraseBookAgent(printer, Voice("test"), Random(1))
+    record = printer.open_record()
+    record.hear([Act("give", "printer", "Inkwell")])
+    text, _ = agent.say(["check.details"], record, [])
+    assert text.startswith("Known is Inkwell, unknown the problem.")
+    record.hear([Act("vague", "problem")])
+    assert "unclear the problem" in agent.say(["check.details"], record, [])[0]
 
 
 def test_prompts_tell_what_the_offers_are_for(printer):

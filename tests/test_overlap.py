@@ -110,6 +110,12 @@ def test_a_wording_whose_placeholders_hold_nothing_is_not_said(domain):
     assert find_leaks([talk("a", wording[: wording.index("{")])], domain) == []
 
 
+def test_a_form_of_a_value_that_is_kept_for_tests_is_a_leak(printer):
+    assert "leaves every single page blank" in list_test_wordings(printer)
+    leaks = find_leaks([talk("a", "It leaves every single page blank.")], printer)
+    assert any("leaves every single page blank" in leak for leak in leaks)
+
+
 def test_wordings_that_occur_by_chance_are_no_leaks(domain):
     runs = [re.split(r"\{\w+\}", wording) for wording in list_test_wordings(domain)]
     assert runs

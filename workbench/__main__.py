@@ -140,14 +140,20 @@ def run_command(given: argparse.Namespace) -> int:
 
 def list_command(given: argparse.Namespace) -> int:
     """Print a table of the runs, then the domains; 1 if the files of a run are broken."""
-    from workbench.domain import list_domains
+    from workbench.domain import find_domain, is_complete, list_domains
     from workbench.listing import list_runs, tabulate_runs
     from workbench.run import runs_folder
 
     found, broken = list_runs(given.domain)
     print(tabulate_runs(found) if found else f"There are no runs in {runs_folder()} to list.")
     if not given.domain:
-        print(f"\nDomains that can be run: {', '.join(list_domains()) or 'none'}")
+        names = list_domains()
+        whole = [name for name in names if is_complete(find_domain(name))]
+        print(f"\nDomains that can be run: {', '.join(whole) or 'none'}")
+        for name in names:
+            if name not in whole:
+                way_out = f"python -m workbench check {name} says what is missing"
+                print(f'"{name}" is not complete and cannot be run yet; {way_out}')
     for error in broken:
         print(f"workbench: {error}", file=sys.stderr)
     return 1 if broken else 0

@@ -9,7 +9,7 @@ from pathlib import Path
 from string import Template
 
 from workbench.conversation import Act, hash_text
-from workbench.draft import read_draft
+from workbench.draft import list_files, read_draft
 from workbench.flowchart import Flowchart
 from workbench.parts import Fact, FactsFile, Offer, Offering, Persona, SlotTalk, find_offer_slot
 from workbench.phrase_rules import check_draft
@@ -376,6 +376,11 @@ def find_domain(name: str | Path, root: str | Path = "domains") -> Path:
 def list_domains(root: str | Path = "domains") -> list[str]:
     """Names of the folders under `root` that have a flowchart."""
     return sorted(file.parent.name for file in (project_folder() / root).glob("*/flowchart.yaml"))
+
+
+def is_complete(folder: Path) -> bool:
+    """Whether a domain has all its files; what stands in them is another matter."""
+    return all((folder / name).exists() for name in list_files(folder))
 
 
 def check_domain(folder: Path) -> list[Problem]:

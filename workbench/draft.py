@@ -138,12 +138,22 @@ def _list_act_placeholders(act: Act) -> set[str]:
     return {"vague": {"vague"}, "give": {act.target}, "revise": {act.target}}.get(act.kind, set())
 
 
+def list_files(folder: Path) -> dict[str, str]:
+    """The files that a domain must have, each with the book that it is part of, "" if of none.
+
+    Example: {"flowchart.yaml": "", ..., "phrases/agent.yaml": "agent", ...}
+    """
+    customers = [file.name for file in sorted((folder / "phrases").glob("customer*.yaml"))]
+    books = {"phrases/agent.yaml": "agent"}
+    books |= {f"phrases/{name}": "customer" for name in customers or ["customer.yaml"]}
+    others = dict.fromkeys(("flowchart.yaml", "facts.yaml", "phrases/slots.yaml"), "")
+    return others | books | {"personas.yaml": ""}
+
+
 def read_draft(folder: Path) -> Draft:
     """Read all files of a domain; bad content never raises."""
-    books = {"phrases/agent.yaml": "agent"}
-    customers = sorted((folder / "phrases").glob("customer*.yaml"))
-    books |= {f"phrases/{file.name}": "customer" for file in customers}
-    names = ["flowchart.yaml", "facts.yaml", "phrases/slots.yaml", *books, "personas.yaml"]
+    names = [*list_files(folder)]
+    books = {name: book for name, book in list_files(folder).items() if book}
     files = {name: read_yaml(folder / name) for name in names}
     problems = [p for name in names[1:] for p in files[name].problems]
 

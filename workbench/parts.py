@@ -123,6 +123,12 @@ class SlotTalk(BaseModel):
             return self.standard[value]
         return self.standard.format(value=value)
 
+    @property
+    def test_forms(self) -> list[str]:
+        """The forms of all values that are kept for tests."""
+        split = self.say.values() if isinstance(self.say, dict) else ()
+        return [form for forms in split if isinstance(forms, Wordings) for form in forms.test]
+
     def forms(self, value: str, split: str = "") -> list[str]:
         """The ways in which customers of a split ("": of any) say a value."""
         forms = self.say[value] if isinstance(self.say, dict) else self.say

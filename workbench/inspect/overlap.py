@@ -136,7 +136,8 @@ def list_test_wordings(domain: Domain) -> list[str]:
         for wording in book.wordings(key)
         if wording.split == "test" and len(_longest_run(wording.text).split()) >= 4
     )
-    return list(wordings)
+    forms = (form for talk in domain.slots.values() for form in talk.test_forms)
+    return [*wordings, *(form for form in forms if len(form.split()) >= 4)]
 
 
 def _is_said(wording: str, said: list[str], forms: dict[str, str]) -> bool:
