@@ -1,10 +1,25 @@
 """Facts: what a message states is found, and what is not so is found out."""
 
+import shutil
+from random import Random
+
 import pytest
+from conftest import PRINTER, edit
 
 from workbench.conversation import Act
-from workbench.facts import FactCheck, find_quantities, offers_named
+from workbench.domain import read_domain
+from workbench.evaluate.faults import FaultyAgent
+from workbench.facts import FactCheck, find_stated, offers_named
+from workbench.phrases import Voice
+from workbench.quantities import find_quantities
 from workbench.record import Record
+from workbench.templates import TemplateReader
+
+
+@pytest.fixture
+def toy(tmp_path):
+    """A copy of the domain whose facts are names, to change."""
+    return shutil.copytree(PRINTER, tmp_path / "printer")
 
 
 @pytest.fixture
@@ -33,15 +48,25 @@ def record(travel):
         ("the first one, or two of them", []),
         ("up to 23 kg, 12.50 euros", [("23", "kg"), ("12.50", "euro")]),
         ("in 2027", [("2027", "")]),
+        ("error 0xA00F4244", [("0xa00f4244", "")]),
     ],
 )
-def test_quantities_are_found_with_their_units(text, quantities):
-    assert find_quantities(text) == quantities
+def test_quantities_are_found_with_their_units(text, quantities, travel):
+    assert find_quantities(text, travel.units) == quantities
 
 
-def test_every_fact_is_found_in_its_own_sentence(domain):
-    for fact in domain.facts.values():
-        assert set(find_quantities(fact.spoken())) <= set(find_quantities(fact.text)), fact.text
+def test_units_are_those_of_the_domain_too(travel, toy):
+    assert find_quantities("2 nights") == [("2", "")]
+    assert find_quantities("two friends", travel.units) == [("2", "person")]
+    units = read_domain(edit(toy, "facts.yaml", 'unit: "hours"', 'unit: "Mbps"')).units
+    assert find_quantities("1.2 Mbps, 600 kbps", units) == [("1.2", "mbp"), ("600", "")]
+
+
+def test_every_fact_is_found_in_its_own_sentence(domain, printer):
+    for own in (domain, printer):
+        for fact in own.facts.values():
+            (stated,) = find_stated(fact.spoken(), own)
+            assert stated in find_stated(fact.text, own), fact.text
 
 
 def test_a_right_answer_has_no_problem(check, record):
@@ -179,3 +204,86 @@ def test_what_the_customer_never_gave_cannot_be_restated(travel, record):
     record = type(record)(travel.flowchart.slots)
     check = FactCheck(travel)
     assert check.find_restated("Would Lisbon for 2 people do?", record) == []
+
+
+@pytest.fixture
+def striped(printer):
+    """Of one whose Inkwell prints stripes."""
+    record = printer.open_record()
+    record.hear([Act("give", "printer", "Inkwell"), Act("give", "problem", "prints stripes")])
+    return record
+
+
+@pytest.mark.parametrize("way", [" > ", ">", " → ", ", then ", " and then ", ", and then "])
+def test_a_way_through_menus_may_be_said_in_several_ways(way, printer, striped):
+    text = f"Choose Tools{way}Clean Heads."
+    assert FactCheck(printer).check_agent(text, ["clean_ink"], striped) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "due", "problems"),
+    [
+        ("Clean the heads.", ["clean_ink"], ["clean_ink is missing"]),
+        ("Use tools > clean heads.", ["clean_ink"], ["clean_ink is missing", "Use tools > clean"]),
+        ("Choose Tools > Align.", ["clean_ink"], ["clean_ink is missing", "Tools > Align is no"]),
+        ("Choose Tools > Clean Heads or Tools > Align.", ["clean_ink"], ["Tools > Align is no"]),
+        ("Press Wake.", [], ["Wake is no fact"]),
+        ("They are not awake. You waken it.", [], []),
+        ("Choose Tools > Scrub Heads.", [], ["Choose Tools > Scrub Heads is no fact"]),
+        ("Choose Tools > Clean Heads > Twice.", ["clean_ink"], ["… > Twice is no fact"]),
+        ('Press "Scrub".', [], ["Scrub is no fact"]),
+        ("Press “Scrub”.", [], ["Scrub is no fact"]),
+        ('Open "Tools", then "Tools > Clean Heads".', ["clean_ink"], []),
+        ("Take version 4.2.1.", ["driver"], []),
+        ("Take version 4.2.2.", ["driver"], ["driver is missing", "4.2 is no fact"]),
+        ("Take version 4.2.1.7.", ["driver"], ["driver is missing", "4.2 is no fact"]),
+        ("The grey lever is on the left.", ["lever"], []),
+        ("Error code 77 means a worn drum.", ["code_77"], []),
+        ("Error code 78 means a worn drum.", ["code_77"], ["78 is no fact"]),
+        ("So the code is 0xBAD.", [], ["0xbad is no fact"]),
+    ],
+)
+def test_wrong_names_are_found_out(text, due, problems, printer, striped):
+    found = FactCheck(printer).check_agent(text, due, striped)
+    assert len(found) == len(problems), found
+    assert all(words in own for words, own in zip(problems, found, strict=True)), found
+
+
+def test_what_the_customer_says_is_no_invention(printer, striped):
+    check = FactCheck(printer)
+    check.hear_acts('It says "Scrub" under Extras > Care, or Wake.', [])
+    assert check.check_agent('You see "Scrub", and Wake.', [], striped) == []
+
+
+def test_a_name_stated_before_may_be_repeated(printer, striped):
+    check = FactCheck(printer)
+    check.check_agent("Press Wake.", ["wake"], striped)
+    assert check.check_agent("As I said, Wake.", [], striped) == []
+
+
+def test_names_within_the_names_of_facts_are_no_details(toy, striped):
+    domain = read_domain(edit(toy, "facts.yaml", "the grey lever", "Inkwell or Laseron"))
+    text = "The drum comes out by Inkwell or Laseron."
+    assert FactCheck(domain).check_agent(text, ["lever"], striped) == []
+
+
+def test_a_domain_without_names_does_not_mind_quotes(check, record):
+    assert check.check_agent('Say "yes" > and go.', [], record) == []
+
+
+def test_the_agent_that_states_wrong_facts_swaps_names(printer, striped):
+    agent = FaultyAgent(printer, Voice("test"), Random(1), "wrong_number")
+    agent.chance, agent.at = 1.0, "user_issue"
+    text, label = agent.reply(striped, [])
+    assert (agent.planted, label.facts) == (1, ["clean_ink"])
+    found = FactCheck(printer).check_agent(text, label.facts, striped)
+    assert "clean_ink is missing" in found
+    assert len(found) == 2
+    # it is said in the same words, so it is read as the same step
+    assert TemplateReader(printer).read(text).steps == label.steps
+
+
+def test_masking_hides_which_name_it_was(printer):
+    masked = {printer.mask(f"You press {name} now.") for name in printer.names}
+    assert len(masked) == 1
+    assert printer.mask(min(masked)) == min(masked)

@@ -10,6 +10,7 @@ from workbench.conversation import Act
 from workbench.design.covering import cover_route_pairs, sample_long_walks
 from workbench.design.paths import FlowPath, enumerate_paths
 from workbench.domain import check_domain, read_domain
+from workbench.evaluate.faults import FaultyAgent
 from workbench.evaluate.instructions import list_facts
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
 from workbench.facts import check_facts, offers_named
@@ -68,6 +69,16 @@ def test_what_is_stated_is_due_and_right(talks, printer):
         assert check_facts(talk, printer) == []
         for message, label in zip(talk.messages, talk.labels, strict=True):
             assert all(printer.spoken_fact(fact) in message.content for fact in label.facts)
+
+
+def test_a_number_or_a_name_of_another_fact_is_found_in_every_talk(printer, walks):
+    planted = 0
+    for i, walk in enumerate(walks):
+        agent = FaultyAgent(printer, Voice("train"), Random(i), "wrong_number")
+        talk = write_talk(plan_scenario(walk, "train", printer, 7, i), printer, None, str(i), agent)
+        planted += agent.planted
+        assert bool(check_facts(talk, printer)) == bool(agent.planted)
+    assert planted > 50
 
 
 def test_nothing_is_offered_twice_unless_something_changed(talks, printer):

@@ -14,6 +14,7 @@ from workbench.flowchart import Flowchart
 from workbench.parts import Fact, FactsFile, Offer, Offering, Persona, SlotTalk, find_offer_slot
 from workbench.phrase_rules import check_draft
 from workbench.phrases import PhraseBook, find_placeholders
+from workbench.quantities import UNITS, find_quantities, make_units
 from workbench.reading import Problem, suggest
 from workbench.record import Record, fits
 from workbench.rules import SLOT_STATES, Needs
@@ -258,6 +259,67 @@ class Domain:
         return fill_prompt("agent_system", agency=self.agency, title=self.flowchart.title.lower())
 
     @cached_property
+    def units(self) -> dict[str, str]:
+        """Units as they are written, to the unit they are: all that facts, offers and slots have.
+
+        Where "2 adults" is a form of "2 people", adults are people.
+        """
+        own = [*(fact.unit for fact in self.facts.values()), *self.offer_units.values()]
+        units = UNITS | make_units(*(unit for unit in own if unit.lower() not in {"", *UNITS}))
+        for talk in self.slots.values():
+            for value in talk.values:
+                number, unit = _count(talk.on_record(value))
+                if unit and unit not in units:
+                    units |= make_units(unit)
+                for same, other in map(_count, talk.forms(value)):
+                    if unit and other and same == number and other not in units:
+                        units |= dict.fromkeys(make_units(other), units[unit])
+        return units
+
+    @cached_property
+    def names(self) -> dict[str, list[str]]:
+        """Facts that are names as they are said, e.g. "Tools > Align", to the ids of the facts."""
+        names: dict[str, list[str]] = {}
+        for id_, fact in self.facts.items():
+            if fact.is_name:
+                names.setdefault(fact.spoken(), []).append(id_)
+        return names
+
+    def find_names(self, text: str) -> list[tuple[re.Match[str], str]]:
+        """Where a text has names of facts, the longest first, and which.
+
+        The case counts, but for a small first letter; "Tools, then Align" is "Tools > Align".
+        """
+        if not self.names:
+            return []
+        found = []
+        for match in self._fact_names.finditer(text):
+            name = THEN.sub(" > ", match.group())
+            found.append((match, name if name in self.names else name[0].lower() + name[1:]))
+        return found
+
+    def split_names(self, text: str) -> tuple[list[str], str]:
+        """The names of facts in a text, and what is left of it."""
+        found = self.find_names(text)
+        rest = text
+        for match, _ in reversed(found):
+            rest = f"{rest[: match.start()]}…{rest[match.end() :]}"
+        return [name for _, name in found], rest
+
+    @cached_property
+    def _fact_names(self) -> re.Pattern[str]:
+        parts = {name: name.split(" > ") for name in self.names}
+        forms = {
+            name: THEN.pattern.join([_capital(first), *map(re.escape, rest)])
+            for name, (first, *rest) in parts.items()
+        }
+        ordered = sorted(forms, key=lambda name: (-len(name), name))
+        # a number of a name is no part of a longer one
+        return re.compile(
+            r"(?<!\w)(?<!\w\.)(?:" + "|".join(forms[name] for name in ordered) + r")(?!\w|\.\w)"
+        )
+
+    @cached_property
     def said_forms(self) -> dict[str, tuple[str, str]]:
         """Form to (slot, value): all the ways in which a customer can say a value."""
         return {
@@ -319,7 +381,9 @@ class Domain:
 
         Example: "Prague in May for 420 euros" -> "Amsterdam in January for 5 euros"
         """
-        plain = self._plain_names
+        plain, stated = self._plain_names, next(iter(self.names), "")
+        for match, _ in reversed(self.find_names(text)):
+            text = f"{text[: match.start()]}{stated}{text[match.end() :]}"
         text = self._names.sub(lambda m: plain.get(m.group(), m.group()), text)
         return re.sub(r"\d[\d.,]*\d|\d", "5", text)
 
@@ -401,15 +465,28 @@ def _hash_parts(folder: Path, flowchart: Flowchart, facts: FactsFile) -> dict[st
     return parts
 
 
+THEN = re.compile(r"\s*(?:>|→|,? and then|, then)\s*")
+"""What stands between the parts of a way through menus."""
+
+
+def _capital(form: str) -> str:
+    """A pattern for a form; its first letter may be a capital, as a sentence starts."""
+    if form[:1].islower():
+        return f"[{form[0]}{form[0].upper()}]{re.escape(form[1:])}"
+    return re.escape(form)
+
+
+def _count(form: str) -> tuple[str, str]:
+    """The number and the unit that are all of a form. Example: "two adults" -> ("2", "adults")"""
+    _, _, unit = form.lower().partition(" ")
+    counted = find_quantities(form, {unit: unit}) if unit.isalpha() else []
+    return counted[0] if counted and counted[0][1] == unit else ("", "")
+
+
 def _any_of(forms: Iterable[str]) -> re.Pattern[str]:
     """Matches any form, longest first; its first letter may be a capital, as a sentence starts."""
     ordered = sorted(forms, key=len, reverse=True)
-    starts = [
-        f"[{form[0]}{form[0].upper()}]{re.escape(form[1:])}"
-        if form[0].islower()
-        else re.escape(form)
-        for form in ordered
-    ]
+    starts = map(_capital, ordered)
     # "May I" and "May we" ask for leave, they name no month; "in May I" does
     return re.compile(r"(?<!\w)(?!May (?:I|we)\b)(?:" + "|".join(starts) + r")(?!\w)")
 

@@ -1,46 +1,47 @@
-"""What a message states: amounts, dates, counts and percentages, and whether they are right."""
+"""What a message states: amounts, dates, counts, percentages, names, and whether they are right."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 from workbench.conversation import Act, Conversation
 from workbench.domain import Domain
+from workbench.quantities import find_quantities, iterate_quantities
 from workbench.record import Record
 
-WORDS = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
-_UNITS = (
-    r"%|percent|euros?|days?|nights?|hours?|minutes?|weeks?|months?|years?|kg"
-    r"|people|persons?|adults?"
-)
-_QUANTITY = re.compile(
-    rf"(?<![\w.])(?:€ ?)?(?P<number>\d[\d,]*(?:\.\d+)?|(?:{'|'.join(WORDS)})(?= (?:{_UNITS})\b))"
-    rf"(?: ?(?P<unit>{_UNITS}|€)(?!\w))?",
-    re.I,
-)
 GIVING = {"give", "revise"}
 """Kinds of acts that put a value on record."""
 
 DEMANDING = "take_over"
 """Kind of acts that want what the procedure does not have: a number in them is no promise."""
 
-_ALIKE = {"percent": "%", "€": "euro", "people": "person", "adult": "person"}
+NAME = "name"
+"""What stands in the place of a unit where a fact is a name."""
+
+_QUOTED = re.compile(r'"([^"]+)"|“([^”]+)”')
 
 
-def find_quantities(text: str) -> list[tuple[str, str]]:
-    """Numbers with their units, both normalized.
+def find_stated(text: str, domain: Domain) -> list[tuple[str, str]]:
+    """What a text states: names of facts, and numbers with their units.
 
-    Example: "1,240 euros for two people, 20 %" -> [("1240", "euro"), ("2", "person"), ("20", "%")]
+    Example: "Tools > Align, for 5 minutes" -> [("Tools > Align", "name"), ("5", "minute")]
     """
-    return [found for _, found in _iterate_quantities(text)]
+    names, rest = domain.split_names(text)
+    return [(name, NAME) for name in names] + find_quantities(rest, domain.units)
 
 
-def _iterate_quantities(text: str) -> Iterator[tuple[re.Match[str], tuple[str, str]]]:
-    for match in _QUANTITY.finditer(text):
-        number = match["number"].lower().replace(",", "")
-        number = str(WORDS.index(number) + 1) if number in WORDS else number
-        unit = (match["unit"] or ("euro" if match.group().startswith("€") else "")).lower()
-        unit = unit if unit in {"%", "kg"} else _ALIKE.get(unit, unit.removesuffix("s"))
-        yield match, (number, _ALIKE.get(unit, unit))
+def find_invented(text: str, domain: Domain, heard: str = "") -> list[str]:
+    """Ways through menus, and words in quotes, that are no fact's, no value's and not `heard`.
+
+    Only where facts are names; else nothing says which there are.
+    """
+    if not domain.names:
+        return []
+    known = {part for name in domain.names for part in (name, *name.split(" > "))}
+    known |= {*domain.said_forms, *(offer.name for offer in domain.offers.values())}
+    quoted = (one or other for one, other in _QUOTED.findall(text))
+    invented = [q for q in quoted if q.strip(" .,:;!?") not in known and q not in heard]
+    chains = re.findall(r"[^.,:;!?]*[>→][^.,:;!?]*", domain.split_names(text)[1])
+    return invented + [" ".join(chain.split()) for chain in chains if chain.strip() not in heard]
 
 
 class FactCheck:
@@ -49,8 +50,9 @@ class FactCheck:
     def __init__(self, domain: Domain):
         self.domain = domain
         self.known: set[tuple[str, str]] = set()
-        """Quantities that a cited fact, or a value the customer gave, has brought in."""
+        """What a cited fact, or a value the customer gave, has brought in."""
         self._given: dict[str, str] = {}
+        self._heard = ""
 
     def hear_acts(self, text: str, acts: Iterable[Act]) -> None:
         """Take what the customer gave.
@@ -62,7 +64,8 @@ class FactCheck:
         valued = [act for act in acts if act.value and act.target in self.domain.slots]
         if not any(act.kind == DEMANDING for act in acts):
             own = {n for act in valued for n, _ in self._quantities(act.target, act.value)}
-            self.known |= {q for q in find_quantities(text) if q[0] not in own}
+            self.known |= {q for q in find_stated(text, self.domain) if q[0] not in own}
+            self._heard += f"{text}\n"
         for act in valued:
             if act.kind in GIVING:
                 self.hear_value(act.target, act.value)
@@ -79,7 +82,8 @@ class FactCheck:
         talk = self.domain.slots[slot]
         # a value that the domain does not have stands for itself
         own = value in talk.values or isinstance(talk.standard, str)
-        return find_quantities(talk.on_record(value) if own else value)
+        said = talk.on_record(value) if own else value
+        return find_quantities(said, self.domain.units)
 
     def _drop(self, quantities: list[tuple[str, str]]) -> None:
         self.known = {known for known in self.known if not _belongs(known, quantities)}
@@ -87,23 +91,24 @@ class FactCheck:
     def check_agent(self, text: str, due: Iterable[str], record: Record) -> list[str]:
         """Problems of one agent message: due facts it lacks, and anything stated that is not so.
 
-        Wrong is a number that belongs to no cited fact and to nothing the customer gave; a slot
-        value other than the one on record; an offer that is not for what the customer wants; offers
-        whose numbers are each other's. What is claimed in words alone is not checked.
+        Wrong is a number, or the name of a fact, that belongs to no cited fact and to nothing the
+        customer gave; a way through menus, or words in quotes, that are no fact's; a slot value
+        other than the one on record; an offer that is not for what the customer wants; offers whose
+        numbers are each other's. What is claimed in words alone is not checked.
         """
-        stated, due = find_quantities(text), list(due)
+        stated, due = find_stated(text, self.domain), list(due)
         problems = []
         for fact in due:
-            quantities = find_quantities(self.domain.spoken_fact(fact))
-            self.known |= set(quantities)
+            quantities = find_stated(self.domain.spoken_fact(fact), self.domain)
+            self._know(fact)
             problems += [f"{fact} is missing" for q in quantities if not _belongs(q, stated)]
         problems += [f"{fact} is another's" for fact in find_swapped(text, due, self.domain)]
         for fact in self.domain.citable(due):
-            self.known |= set(find_quantities(self.domain.spoken_fact(fact)))
-        problems += [
-            f"{' '.join(q).strip()} is no fact" for q in stated if not _belongs(q, self.known)
-        ]
-        for slot, values in self.domain.find_mentions(text).items():
+            self._know(fact)
+        wrong = [_write(q) for q in stated if not _belongs(q, self.known)]
+        wrong += find_invented(text, self.domain, self._heard)
+        problems += [f"{said} is no fact" for said in wrong]
+        for slot, values in self.domain.find_mentions(self.domain.split_names(text)[1]).items():
             wrong = [value for value in values if value != record.given.get(slot)]
             problems += [f"{slot} is not {value}" for value in wrong]
         fitting = {offer.id for offer in self.domain.offers_for(record.given)}
@@ -115,20 +120,27 @@ class FactCheck:
         ]
         return problems
 
+    def _know(self, fact: str) -> None:
+        """Take what a fact states, and what else its own sentence says."""
+        texts = [self.domain.spoken_fact(fact)]
+        texts += [self.domain.facts[fact].text] if fact in self.domain.facts else []
+        self.known |= {stated for text in texts for stated in find_stated(text, self.domain)}
+
     def find_restated(self, text: str, record: Record) -> list[tuple[str, str, bool]]:
         """What an agent message says again of what the customer gave: (slot, value, is it so).
 
         Call it after `check_agent`: a number that belongs to a cited fact restates nothing. Where
         offers are in the unit of a slot, only numbers that are values of the slot count.
         """
-        mentions, stated = self.domain.find_mentions(text), find_quantities(text)
+        stated = find_stated(text, self.domain)
+        mentions = self.domain.find_mentions(self.domain.split_names(text)[1])
         restated = []
         given = {slot: v for slot, v in record.given.items() if slot in self.domain.slots}
         for slot, value in given.items():
             restated += [(slot, said, said == value) for said in mentions.get(slot, [])]
             own = self._quantities(slot, value)
             units = {unit for _, unit in own if unit}
-            if not units & {*map(_unit_of, self.domain.offer_units.values())}:
+            if not units & {self.domain.units[u.lower()] for u in self.domain.offer_units.values()}:
                 among = [q for q in stated if q[1] in units]
             else:
                 talk = self.domain.slots[slot]
@@ -141,9 +153,9 @@ class FactCheck:
         return restated
 
 
-def _unit_of(unit: str) -> str:
-    """A unit as it is found in a text. Example: "euros" -> "euro" """
-    return next((found for _, found in find_quantities(f"1 {unit}")), unit)
+def _write(stated: tuple[str, str]) -> str:
+    value, unit = stated
+    return value if unit == NAME else f"{value} {unit}".strip()
 
 
 def _belongs(quantity: tuple[str, str], among: Iterable[tuple[str, str]]) -> bool:
@@ -177,11 +189,11 @@ def find_swapped(text: str, due: Iterable[str], domain: Domain) -> list[str]:
     Both may stand in any order, and either first, if they go together: what counts is where each is
     said first, or where each is said last. Example: ["lisbon_tram.price", "lisbon_fado.price"]
     """
-    numbers = [(found, match.start()) for match, found in _iterate_quantities(text)]
+    numbers = [(found, match.start()) for match, found in iterate_quantities(text, domain.units)]
     fields: dict[str, dict[str, list[int]]] = {}
     for fact in due:
         offer, _, field = fact.partition(".")
-        quantities = find_quantities(domain.spoken_fact(fact)) if field else []
+        quantities = find_quantities(domain.spoken_fact(fact), domain.units) if field else []
         places = [at for found, at in numbers if any(_belongs(q, [found]) for q in quantities)]
         if places and offer in offers_named(text, domain):
             fields.setdefault(field, {})[offer] = places

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveInt
 
+from workbench.quantities import NUMBER
 from workbench.rules import Needs
 
 
@@ -33,6 +34,11 @@ class Fact(Part):
 
     Nothing that is said depends on it, so neither does the fact's hash, which is made of its repr.
     """
+
+    @property
+    def is_name(self) -> bool:
+        """Whether its value is no plain number but a name, e.g. "Tools > Align" or "5.17.11"."""
+        return not NUMBER.fullmatch(self.value)
 
     def spoken(self) -> str:
         """Value and unit. Example: "20 %" """

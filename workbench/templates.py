@@ -208,7 +208,8 @@ class TemplateReader:
             tag = self.domain.shared_steps.get(entry.steps[0], entry.steps[0])
         values = self.values
         if entry.answers:
-            values = values | {"value": _loosen(self.domain.facts[entry.answers].spoken())}
+            spoken = self.domain.facts[entry.answers].spoken()
+            values = values | {"value": _loosen(spoken, self.domain)}
         return [
             _Template(
                 tag, bool(entry.steps), entry.slot, w.text.partition("{")[0], _cut(w.text, values)
@@ -244,16 +245,25 @@ def _find_values(domain: Domain) -> dict[str, str]:
     for offer in domain.offers.values():
         for name, value in domain.offer_values(offer).items():
             forms.setdefault(name, set()).add(value)
-    values = {name: _any_of(map(_loosen, found)) for name, found in forms.items()}
+    values = {name: _any_of(_loosen(form, domain) for form in f) for name, f in forms.items()}
     known = _any_of(values[slot] for slot in domain.slots)
     values["known"] = f"{known}(?:, {known})*"
     values["open"] = _listed(re.escape(talk.name) for talk in domain.slots.values())
     return values
 
 
-def _loosen(form: str) -> str:
-    """A pattern for a value, whatever its numbers. Example: "420 euros" matches "31 euros"."""
-    return NUMBER.join(map(re.escape, re.split(NUMBER, form)))
+def _loosen(form: str, domain: Domain) -> str:
+    """A pattern for a value, whatever its numbers, and whichever facts are named in it.
+
+    Example: "420 euros" matches "31 euros", "Press Wake." matches "Press Tools > Align."
+    """
+    rests, end = [], 0
+    for match, _ in domain.find_names(form):
+        rests.append(form[end : match.start()])
+        end = match.end()
+    rests.append(form[end:])
+    any_name = _any_of(map(re.escape, domain.names))
+    return any_name.join(NUMBER.join(map(re.escape, re.split(NUMBER, rest))) for rest in rests)
 
 
 def _any_of(patterns: Iterable[str]) -> str:

@@ -42,7 +42,7 @@ FAULTS = {
     "wrong_ending": Fault("ends the talk in another ending than it should", "ending_correct"),
     "early_ending": Fault("ends the talk before the customer is done", "premature_ending"),
     "never_ends": Fault("goes on asking after the customer's closing act", "ending_correct"),
-    "wrong_number": Fault("states another number than it should", "facts_right"),
+    "wrong_number": Fault("states another number or name than it should", "facts_right"),
     "asks_again": Fault("asks for a detail that it was given", "reasked"),
     "old_detail": Fault("goes on with a detail that the customer has changed", "facts_right"),
 }
@@ -228,12 +228,15 @@ class FaultyAgent(PhraseBookAgent):
         return (text, label) if text.strip() else None
 
     def _wrong_number(self, turn: _Turn) -> tuple[str, Label] | None:
-        numbers = list(re.finditer(r"\d+", turn.text))
-        if not numbers:
+        names = dict(self.domain.find_names(turn.text))
+        within = {place for match in names for place in range(*match.span())}
+        numbers = [m for m in re.finditer(r"\d+", turn.text) if m.start() not in within]
+        if not numbers and not names:
             return None
-        number = self.rng.choice(numbers)
-        wrong = str(2 * int(number[0]) + 3)
-        return turn.text[: number.start()] + wrong + turn.text[number.end() :], turn.label
+        place = self.rng.choice([*numbers, *names])
+        others = [name for name in self.domain.names if name != names.get(place)]
+        wrong = self.rng.choice(others) if place in names else str(2 * int(place[0]) + 3)
+        return turn.text[: place.start()] + wrong + turn.text[place.end() :], turn.label
 
     def _asks_again(self, turn: _Turn) -> tuple[str, Label] | None:
         chart, record = self.domain.flowchart, copy(turn.record)

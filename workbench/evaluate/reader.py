@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from workbench.conversation import UNCLEAR, Act, Conversation, Label
 from workbench.domain import Domain
 from workbench.evaluate.off_procedure import judge_turn
-from workbench.facts import FactCheck, find_quantities, offers_named
+from workbench.facts import FactCheck, find_stated, offers_named
 
 
 class Reader:
@@ -142,7 +142,7 @@ class Reader:
     def _check_facts(self, i: int, text: str, steps: list[str]) -> None:
         due = self._due(text, steps, self._acts)
         self.n_due += len(due)
-        self._stated |= set(find_quantities(text))
+        self._stated |= set(find_stated(text, self.domain))
         problems = self.facts.check_agent(text, due, self.record)
         self.n_fact_problems += len(problems)
         for problem in problems:
@@ -166,8 +166,10 @@ class Reader:
         return withheld
 
     def _unstated(self, facts: Iterable[str]) -> list[str]:
-        spoken = {fact: set(find_quantities(self.domain.spoken_fact(fact))) for fact in facts}
-        return [fact for fact, quantities in spoken.items() if not quantities <= self._stated]
+        spoken = {fact: self.domain.spoken_fact(fact) for fact in facts}
+        return [
+            f for f, said in spoken.items() if not {*find_stated(said, self.domain)} <= self._stated
+        ]
 
     def _due(self, text: str, steps: Iterable[str], acts: Sequence[Act]) -> list[str]:
         """Facts due in a reply: those asked for, and those its steps cite.
