@@ -116,6 +116,10 @@ WRONG = [
         "    next: user_pay\n    outcome: x",
         "only ends",
     ),
+    ("share_outside_end", "    next: user_pay", "    next: user_pay\n    share: 1", "only ends"),
+    ("end_without_share", "outcome: left", "outcome: left, share: 5", '"served" has no share'),
+    ("greater_than_equal", "outcome: left", "outcome: left, share: -5", "share"),
+    ("unknown_slot", "acts: [confirm]", "acts: [confirm]\n        for: {sizes: [x]}", '"size"?'),
     ("route_without_when", "        when: the customer pays\n", "", 'route "paid" of "settle"'),
     ("twin_when", "when: the customer pays", "when: The customer  changes the order", "same"),
     ("twin_acts", "acts: [slots_complete]", "acts: [leave]", '"leave" and "complete"'),
@@ -167,6 +171,26 @@ def test_a_suspect_flowchart_is_read_with_a_warning(tmp_path, rule, old, new, wo
     file = write(tmp_path, edit(old, new))
     found = check_flowchart(file, facts={"cup_price", "opening_hours"})
     assert [p.level for p in found if p.rule == rule and words in p.text][:1] == ["warning"], found
+
+
+def test_acts_that_a_state_or_a_detail_keeps_apart_are_not_shared(tmp_path):
+    both = "acts: [leave, slots_missing]"
+    text = edit("acts: [slots_missing]", both).replace("acts: [leave]", "acts: [leave, x]", 1)
+    text = text.replace("acts: [slots_complete]", "acts: [leave, slots_complete]", 1)
+    problems = check_flowchart(write(tmp_path, text))
+    shared = [p.text for p in problems if p.rule == "shared_act"]
+    assert not any('"complete" and "missing"' in text for text in shared)
+    assert any('"leave" and "missing"' in text for text in shared), shared
+
+
+def test_an_end_without_a_share_keeps_its_hash(tmp_path):
+    before = read_flowchart(write(tmp_path, TOY)).element_hashes()
+    text = edit("outcome: left", "outcome: left, share: 1")
+    text = text.replace("outcome: served", "outcome: served, share: 3")
+    chart = read_flowchart(write(tmp_path, text))
+    changed = {name for name, found in chart.element_hashes().items() if found != before[name]}
+    assert changed == {"left", "served"}
+    assert chart.shares == {"served": 3, "left": 1}
 
 
 def test_the_travel_flowchart_has_not_even_a_warning():

@@ -1,6 +1,7 @@
 """Offers made one at a time for several slots, and a hidden cause that only trying shows."""
 
 import shutil
+from collections import Counter
 from random import Random
 
 import pytest
@@ -9,17 +10,19 @@ from conftest import PRINTER, edit
 from workbench.conversation import Act
 from workbench.design.covering import cover_route_pairs, sample_long_walks
 from workbench.design.paths import FlowPath, enumerate_paths
+from workbench.design.plan import plan_paths
 from workbench.domain import check_domain, read_domain
 from workbench.evaluate.faults import FaultyAgent
 from workbench.evaluate.instructions import list_facts
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
 from workbench.facts import check_facts, offers_named
 from workbench.phrases import Voice
+from workbench.run import open_run
 from workbench.synthesize.behaviours import react, take_turn, walk_plan
 from workbench.synthesize.scenarios import ScenarioError, list_plannable, plan_scenario
 from workbench.synthesize.talk import hold_talk, open_talk
 from workbench.synthesize.teacher import PhraseBookAgent, label_steps
-from workbench.synthesize.writing import write_talk
+from workbench.synthesize.writing import plan_scenarios, write_talk
 from workbench.templates import TemplateReader
 
 NOTHING = {"printer": "Inkwell", "problem": "prints nothing"}
@@ -224,6 +227,17 @@ def test_an_agent_that_tries_in_another_order_may_end_well_too(printer, walks):
         for label in talk.labels:
             assert not ("done" in label.acts and not scenario.takes)
     assert ended.count("solved") > 0.5 * len(ended)
+
+
+def test_training_comes_to_the_ends_in_their_shares(printer, tmp_path):
+    run = open_run("any", "one", tmp_path)
+    plan_paths(run, printer, 7)
+    planned = plan_scenarios(run, printer, 260, 20, 7)
+    # at first every training path comes once, whatever the shares are
+    plain = [s for s in planned if s.split == "valid"]
+    counts = Counter(ending for scenario in plain for ending in scenario.endings)
+    assert counts["solved"] / len(plain) == pytest.approx(0.6, abs=0.06)
+    assert printer.flowchart.shares == {"solved": 60, "unsolved": 20, "replaced": 10, "left": 10}
 
 
 def test_a_walk_that_makes_more_offers_than_there_are_is_named(printer):

@@ -5,6 +5,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from pydantic import SerializerFunctionWrapHandler, model_serializer
+
 from workbench.reading import Located, Problem, ReadingError, read_yaml, suggest
 from workbench.rules import (
     Element,
@@ -44,6 +46,14 @@ class Node(Element):
     """Ways on by name. A single way on has the empty name, an end none."""
     outcome: str = ""
     """Of an end: how the conversation ended, e.g. "success"."""
+    share: float = 0
+    """Of an end: how many of the training's conversations come there, as the file says; 0: nothing
+    is said."""
+
+    @model_serializer(mode="wrap")
+    def _write(self, write: SerializerFunctionWrapHandler) -> dict:
+        # an end of which no share is said keeps the hash that it had before there were shares
+        return {name: part for name, part in write(self).items() if part or name != "share"}
 
     @property
     def is_hub(self) -> bool:
@@ -83,6 +93,14 @@ class Flowchart(Element):
     def outcomes(self) -> list[str]:
         """The outcomes of all ends, each once."""
         return list(dict.fromkeys(end.outcome for end in self.ends))
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """Each outcome's share of the training's conversations; {} if the file says nothing."""
+        found: dict[str, float] = {}
+        for end in self.ends:
+            found[end.outcome] = found.get(end.outcome, 0) + end.share
+        return found if all(found.values()) else {}
 
     @property
     def steps(self) -> list[str]:

@@ -3,9 +3,10 @@
 Errors (the file is refused): unknown_target, unknown_start, start_not_agent, no_end, unreachable,
 no_exit, agent_loop, self_loop, dead_end, next_and_routes, one_route, twin_when, twin_acts,
 route_without_when, agent_without_say, user_with_routes, user_after_user, user_before_end,
-end_with_routes, end_without_outcome, end_speaks, outcome_outside_end, unknown_fact, unknown_slot,
-reserved_id, too_many_nodes, and what `reading` refuses. Warnings: shared_act, same_target,
-route_without_acts, unknown_act, unasked_slots, no_slots, uncited_fact, odd_character.
+end_with_routes, end_without_outcome, end_speaks, outcome_outside_end, share_outside_end,
+end_without_share, unknown_fact, unknown_slot, reserved_id, too_many_nodes, and what `reading`
+refuses. Warnings: shared_act, same_target, route_without_acts, unknown_act, unasked_slots,
+no_slots, uncited_fact, odd_character.
 """
 
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    NonNegativeFloat,
     SerializerFunctionWrapHandler,
     StringConstraints,
     ValidationError,
@@ -122,8 +124,8 @@ class WrittenNode(Element):
                     "then": {"required": needed, "properties": dict.fromkeys(absent, False)},
                 }
                 for role, needed, absent in [
-                    ("agent", ["say"], ["outcome"]),
-                    ("user", ["next"], ["routes", "outcome"]),
+                    ("agent", ["say"], ["outcome", "share"]),
+                    ("user", ["next"], ["routes", "outcome", "share"]),
                     ("end", ["outcome"], ["say", "cites", "next", "routes"]),
                 ]
             ]
@@ -142,6 +144,9 @@ class WrittenNode(Element):
     """The ways on from a hub, by name."""
     outcome: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]*)?$")] = ""
     """Of an end: how the conversation ended, e.g. success."""
+    share: NonNegativeFloat = 0
+    """Of an end: how many of the training's conversations come there, e.g. 60 of 100. All have one,
+    or none: then they are as many each."""
 
     @property
     def ways(self) -> dict[str, Route]:
@@ -229,7 +234,10 @@ def apply_rules(
     if len(draft.ids) > MAX_NODES:
         text = f"{len(draft.ids):,} nodes; at most {MAX_NODES:,} are read"
         return None, [located.problem(("nodes",), "too_many_nodes", text, key=True)]
-    for rule in (_check_nodes, _check_twins, _check_targets, _check_start, _check_walks):
+    for rule in (
+        *(_check_nodes, _check_twins, _check_targets, _check_start, _check_walks),
+        _check_shares,
+    ):
         problems += rule(draft)
     problems += _check_acts(draft, acts if acts is not None else ACTS)
     problems += _check_slots(draft)
@@ -294,6 +302,8 @@ def _list_faults(node: WrittenNode) -> Iterator[tuple[str, str, str]]:
         yield "", "dead_end", "leads nowhere; say what comes next, or give it the role end"
     if not is_end and node.outcome:
         yield "outcome", "outcome_outside_end", 'has an "outcome", which only ends have; remove it'
+    if not is_end and node.share:
+        yield "share", "share_outside_end", 'has a "share", which only ends have; remove it'
     if is_end and node.ways:
         spot = "next" if node.next else "routes"
         yield spot, "end_with_routes", "leads on; remove that, or give it another role"
@@ -411,6 +421,14 @@ def _check_walks(draft: _Draft) -> Iterator[Problem]:
     if leads_on:
         text = f"no end can be reached from {_list(leads_on, draft)}; add a way out"
         yield _at_node(draft, leads_on, "no_exit", text)
+
+
+def _check_shares(draft: _Draft) -> Iterator[Problem]:
+    ends = {id_: node.share for id_, node in draft.nodes.items() if node.role == "end"}
+    without = [id_ for id_, share in ends.items() if not share]
+    if any(ends.values()) and without:
+        text = f"{_list(without, draft)} has no share though other ends do; give it one"
+        yield _at_node(draft, without, "end_without_share", text)
 
 
 def _connect(draft: _Draft) -> "tuple[nx.DiGraph, bool]":

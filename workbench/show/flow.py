@@ -170,8 +170,8 @@ def _make_box(flowchart: Flowchart, node: Node, coverage, faults) -> Box:
 def _color_node(flowchart: Flowchart, node: Node) -> tuple[str, str, str]:
     if node.role != "end":
         return HUB if node.is_hub else AGENT if node.role == "agent" else CUSTOMER
-    others = [outcome for outcome in flowchart.outcomes if outcome != "success"]
-    color = SUCCESS
+    # what the procedure is for is the end that stands first
+    others, color = flowchart.outcomes[1:], SUCCESS
     if node.outcome in others:
         color = ENDS[others.index(node.outcome) % len(ENDS)]
     return color, color, "#FFFFFF"

@@ -97,7 +97,8 @@ def plan_scenarios(
     takes, and the other way round.
     """
     chart, planned = domain.flowchart, run.read("paths.jsonl", PlannedPath)
-    wanted = shares or OUTCOME_SHARES
+    own = ", ".join(f"{outcome} {share:g}" for outcome, share in chart.shares.items())
+    wanted = shares or own or OUTCOME_SHARES
     if not shares and not {part.split()[0] for part in wanted.split(",")} <= set(chart.outcomes):
         wanted = ", ".join(f"{outcome} 1" for outcome in chart.outcomes)
     parsed = parse_shares(wanted, chart.outcomes)
