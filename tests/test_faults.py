@@ -62,6 +62,22 @@ def test_a_planted_fault_is_seen_in_every_talk_by_true_labels(kind, travel, scen
     assert all(s.is_clean for s in spared)
 
 
+@pytest.fixture(scope="module")
+def tries(printer):
+    """Of customers who try one thing after the other."""
+    paths = enumerate_paths(printer.flowchart)
+    return [plan_scenario(path, "test", printer, 7, i) for i, path in enumerate(paths)]
+
+
+@pytest.mark.parametrize("kind", [*FAULTS, *HARMLESS])
+def test_faults_are_seen_where_one_thing_is_tried_after_the_other(kind, printer, tries):
+    agent = FaultyWalker(printer, f"faulty/{kind}", has_true_ears=True, kind=kind)
+    talks = play(agent, printer, tries, DeafRecognizer())
+    scores = score_by_truth(talks, printer, tries)
+    assert [score.is_clean for score in scores] == [not talk.fault for talk in talks]
+    assert kind in HARMLESS or sum(bool(talk.fault) for talk in talks) > 4
+
+
 @pytest.mark.parametrize("kind", HARMLESS)
 def test_a_harmless_change_is_no_fault_by_true_labels(kind, travel, scenarios):
     agent = FaultyWalker(travel, f"walker/{kind}", has_true_ears=True, kind=kind)

@@ -169,7 +169,11 @@ class FaultyAgent(PhraseBookAgent):
                 name, record = self.rng.choice(others), copy(turn.record)
                 record.chosen = record.chosen or next(iter(record.offered), "")
                 node = chart.nodes[chart.nodes[hub].routes[name].to]
-                steps, self.at = follow(chart, node, record, [])
+                steps, lead = follow(chart, node, record, [])
+                if lead and chart.nodes[lead].role == "end":
+                    # what is on record leaves nothing else to do
+                    return None
+                self.at = lead
                 return self.say([*turn.label.steps[:i], f"{hub}.{name}", *steps], record, [])
         return None
 
@@ -223,20 +227,25 @@ class FaultyAgent(PhraseBookAgent):
         # on it goes as if the customer had said nothing, or with the question that is pending
         node = chart.nodes[chart.nodes[turn.at].routes[""].to]
         steps, lead = follow(chart, node, turn.record, [])
+        lead = "" if lead and chart.nodes[lead].role == "end" else lead
         self.at = lead or turn.at
         text, label = self.say(steps if lead else [], turn.record, [])
         return (text, label) if text.strip() else None
 
     def _wrong_number(self, turn: _Turn) -> tuple[str, Label] | None:
         names = dict(self.domain.find_names(turn.text))
-        within = {place for match in names for place in range(*match.span())}
-        numbers = [m for m in re.finditer(r"\d+", turn.text) if m.start() not in within]
+        numbers = self._find_outside_names(r"\d+", turn.text)
         if not numbers and not names:
             return None
         place = self.rng.choice([*numbers, *names])
         others = [name for name in self.domain.names if name != names.get(place)]
         wrong = self.rng.choice(others) if place in names else str(2 * int(place[0]) + 3)
         return turn.text[: place.start()] + wrong + turn.text[place.end() :], turn.label
+
+    def _find_outside_names(self, pattern: str, text: str) -> list[re.Match[str]]:
+        names = [match.span() for match, _ in self.domain.find_names(text)]
+        found = re.finditer(pattern, text)
+        return [m for m in found if not any(start <= m.start() < end for start, end in names)]
 
     def _asks_again(self, turn: _Turn) -> tuple[str, Label] | None:
         chart, record = self.domain.flowchart, copy(turn.record)
@@ -271,7 +280,7 @@ class FaultyAgent(PhraseBookAgent):
         return f"{turn.text} {sentence}", turn.label
 
     def _typos(self, turn: _Turn) -> tuple[str, Label] | None:
-        words = list(re.finditer(r"\b[a-z]{6,}\b", turn.text))
+        words = self._find_outside_names(r"\b[a-z]{6,}\b", turn.text)
         if not words:
             return None
         place = self.rng.choice(words).start() + 2
@@ -279,7 +288,9 @@ class FaultyAgent(PhraseBookAgent):
         return turn.text[:place] + swapped + turn.text[place + 2 :], turn.label
 
     def _synonyms(self, turn: _Turn) -> tuple[str, Label] | None:
-        text = re.sub(r"\b[a-z]+\b", lambda word: SYNONYMS.get(word[0], word[0]), turn.text)
+        text = turn.text
+        for word in reversed(self._find_outside_names(r"\b[a-z]+\b", text)):
+            text = text[: word.start()] + SYNONYMS.get(word[0], word[0]) + text[word.end() :]
         return (text, turn.label) if text != turn.text else None
 
 
