@@ -105,7 +105,22 @@ class Domain:
 
     def offers_for(self, given: dict[str, str]) -> list[Offer]:
         """Offers for what is on record, in the file's order."""
-        return [self.offers[id_] for id_, needs in self.offer_needs.items() if fits(needs, given)]
+        key = tuple(given.get(slot, "") for slot in self._offer_slots)
+        if key not in self._fitting:
+            self._fitting[key] = [
+                self.offers[id_] for id_, needs in self.offer_needs.items() if fits(needs, given)
+            ]
+        return list(self._fitting[key])
+
+    @cached_property
+    def _offer_slots(self) -> list[str]:
+        """The slots that offers are for."""
+        return sorted({slot for needs in self.offer_needs.values() for slot in needs})
+
+    @cached_property
+    def _fitting(self) -> dict[tuple[str, ...], list[Offer]]:
+        """Values of those slots to their offers, as far as they were asked for: that is often."""
+        return {}
 
     @cached_property
     def offer_counts(self) -> list[tuple[dict[str, str], int]]:
@@ -113,7 +128,7 @@ class Domain:
 
         Example: [({"destination": "Lisbon"}, 3), ...]
         """
-        slots = sorted({slot for needs in self.offer_needs.values() for slot in needs if slot})
+        slots = [slot for slot in self._offer_slots if slot]
         combined = product(*(self.wanted_values(slot) for slot in slots))
         given = [dict(zip(slots, values, strict=True)) for values in combined]
         return [(values, len(self.offers_for(values))) for values in given]
@@ -130,19 +145,24 @@ class Domain:
         Example: a budget of 300 is not, where every destination has a trip for more
         """
         limits = {talk.covers: given.get(slot) for slot, talk in self.slots.items() if talk.covers}
-        by_needs: dict[str, list[Offer]] = {}
-        for id_, needs in self.offer_needs.items():
-            if fits({slot: (None, *values) for slot, values in needs.items()}, given):
-                by_needs.setdefault(str(needs), []).append(self.offers[id_])
-        return not by_needs or any(
+        offers = [self._by_needs[needs] for needs in self._by_needs if _may_fit(needs, given)]
+        return not offers or any(
             all(
                 float(offer.fields()[field]) <= float(limit)
-                for offer in offers
+                for offer in own
                 for field, limit in limits.items()
                 if limit is not None
             )
-            for offers in by_needs.values()
+            for own in offers
         )
+
+    @cached_property
+    def _by_needs(self) -> dict[tuple[tuple[str, tuple[str, ...]], ...], list[Offer]]:
+        """Offers by what they are for, e.g. (("size", ("small", "large")),) to some."""
+        found: dict[tuple[tuple[str, tuple[str, ...]], ...], list[Offer]] = {}
+        for id_, needs in self.offer_needs.items():
+            found.setdefault(tuple(needs.items()), []).append(self.offers[id_])
+        return found
 
     def present(self, record: Record) -> list[Offer]:
         """The offers to present next: the first ones, then the next, then none or all again.
@@ -161,7 +181,7 @@ class Domain:
     def find_offer(self, record: Record) -> str:
         """Id of the offer that is spoken of: the one chosen, or put alone last; "" if neither."""
         last = record.offered[-1:] if self.offering.at_once == 1 else []
-        return next(iter([*filter(None, [record.chosen]), *last]), "")
+        return record.chosen or "".join(last)
 
     def offer_values(self, offer: Offer) -> dict[str, str]:
         """An offer's fields as the agent says them, e.g. {"price": "420 euros", ...}."""
@@ -481,6 +501,10 @@ def _count(form: str) -> tuple[str, str]:
     _, _, unit = form.lower().partition(" ")
     counted = find_quantities(form, {unit: unit}) if unit.isalpha() else []
     return counted[0] if counted and counted[0][1] == unit else ("", "")
+
+
+def _may_fit(needs: Iterable[tuple[str, tuple[str, ...]]], given: dict[str, str]) -> bool:
+    return all(slot not in given or given[slot] in values for slot, values in needs)
 
 
 def _any_of(forms: Iterable[str]) -> re.Pattern[str]:

@@ -140,7 +140,9 @@ class FactCheck:
             restated += [(slot, said, said == value) for said in mentions.get(slot, [])]
             own = self._quantities(slot, value)
             units = {unit for _, unit in own if unit}
-            if not units & {self.domain.units[u.lower()] for u in self.domain.offer_units.values()}:
+            if not units & {
+                self.domain.units.get(u.lower(), u) for u in self.domain.offer_units.values()
+            }:
                 among = [q for q in stated if q[1] in units]
             else:
                 talk = self.domain.slots[slot]

@@ -102,14 +102,15 @@ class Record:
         missing. Empty: nothing was said that leads on from here.
         """
         kinds = {act.kind for act in acts}
-        open_routes = {n: route for n, route in hub.routes.items() if self._is_open(route, kinds)}
+        holding = kinds | self.states
+        open_routes = {n: route for n, route in hub.routes.items() if self._is_open(route, holding)}
         caused = [name for name, route in open_routes.items() if kinds & set(route.acts)]
         return caused or list(open_routes)
 
-    def _is_open(self, route: Route, kinds: set[str]) -> bool:
+    def _is_open(self, route: Route, holding: set[str]) -> bool:
         """Whether one holds of the acts, of the states of the slots and of those of the offers that
         a route names, and what it is for is on record."""
-        causes, holding = set(route.acts), kinds | self.states
+        causes = set(route.acts)
         named = [causes & SLOT_STATES, causes & OFFER_STATES, causes - STATES]
         is_caused = all(not group or group & holding for group in named)
         return bool(causes) and is_caused and fits(route.needs, self.given)
