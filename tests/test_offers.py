@@ -278,9 +278,11 @@ def test_what_is_missing_is_not_read_back_as_unclear(printer):
     assert "unclear the problem" in agent.say(["check.details"], record, [])[0]
 
 
-def test_prompts_tell_what_the_offers_are_for(printer):
+def test_prompts_tell_what_the_offers_are_for(printer, travel):
     prompt = write_procedure_prompt(printer)
     assert "- prints nothing, Inkwell or Laseron: check the cable (how It must sit" in prompt
+    assert "Offer one thing at a time." in prompt
+    assert "Offer two or three things at a time." in write_procedure_prompt(travel)
     said = open_talk(
         printer,
         plan_scenario(enumerate_paths(printer.flowchart)[0], "train", printer, 7, 0),

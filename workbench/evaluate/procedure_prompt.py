@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from workbench.domain import Domain, fill_prompt
 from workbench.flowchart import Node
-from workbench.parts import Offer
+from workbench.parts import Offer, Offering
+from workbench.quantities import WORDS
 from workbench.rules import Route, SideTrip
 
 SPEAKERS = {"agent": "You", "user": "Customer"}
@@ -26,6 +27,7 @@ def write_procedure_prompt(domain: Domain) -> str:
         details=_lines(f"- {name}: {slot.ask}" for name, slot in chart.slots.items()),
         facts=_lines(f"- {name}: {fact.text}" for name, fact in domain.facts.items()),
         offers=_lines(_write_offers(domain)),
+        at_once=_write_number(domain.offering),
     )
 
 
@@ -69,6 +71,13 @@ def _write_offers(domain: Domain) -> Iterable[str]:
         own = f"{offer.name} ({', '.join(fields)})" if fields else offer.name
         by_value.setdefault(_write_needs(domain, offer), []).append(own)
     return (f"- {value}: {'; '.join(offers)}" for value, offers in by_value.items())
+
+
+def _write_number(offering: Offering) -> str:
+    """How many offers are made in a message, e.g. "one thing", "two or three things"."""
+    numbers = range(offering.at_once, offering.at_once + offering.again + 1)
+    words = [WORDS[n - 1] if n <= len(WORDS) else str(n) for n in numbers]
+    return f"{' or '.join(words)} {'thing' if words == ['one'] else 'things'}"
 
 
 def _write_needs(domain: Domain, offer: Offer) -> str:
