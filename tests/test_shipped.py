@@ -1,0 +1,56 @@
+"""What is true of every domain that is shipped: it is whole, and talked through as planned."""
+
+import pytest
+
+from workbench.conversation import seeded
+from workbench.design.covering import cover_route_pairs
+from workbench.design.paths import enumerate_paths
+from workbench.domain import check_domain, find_domain, is_complete, list_domains, read_domain
+from workbench.facts import check_facts
+from workbench.phrases import Voice
+from workbench.synthesize.scenarios import plan_scenario
+from workbench.synthesize.talk import hold_talk, open_talk
+from workbench.synthesize.teacher import PhraseBookAgent
+from workbench.synthesize.writing import write_talk
+
+
+@pytest.fixture(scope="module", params=list_domains())
+def shipped(request):
+    return read_domain(find_domain(request.param))
+
+
+@pytest.fixture(scope="module")
+def paths(shipped):
+    return [*enumerate_paths(shipped.flowchart), *cover_route_pairs(shipped.flowchart)]
+
+
+def take_walk(labels):
+    steps = [[s for s in label.steps if not s.startswith("anywhere.")] for label in labels]
+    return [message for message in steps if message]
+
+
+def test_nothing_is_wrong_with_its_files(shipped):
+    assert is_complete(shipped.folder)
+    assert [p for p in check_domain(shipped.folder) if p.level == "error"] == []
+
+
+@pytest.mark.parametrize("stratum", ["plain", "difficult", "adversarial"])
+def test_training_talks_go_as_planned_and_state_what_is_right(shipped, paths, stratum):
+    for number, path in enumerate(paths):
+        scenario = plan_scenario(path, "train", shipped, 7, number, stratum)
+        talk = write_talk(scenario, shipped, number % 3, scenario.seed)
+        assert take_walk(talk.agent_labels()) == scenario.steps
+        last = talk.labels[-1].steps[-1].split("|")[0]
+        assert shipped.flowchart.outcome_of(last) in scenario.endings
+        assert check_facts(talk, shipped) == []
+
+
+@pytest.mark.parametrize("stratum", ["plain", "difficult", "adversarial", "untrained"])
+def test_so_do_talks_in_wordings_kept_for_tests(shipped, paths, stratum):
+    for number, path in enumerate(paths):
+        scenario = plan_scenario(path, "test", shipped, 7, number, stratum)
+        agent = PhraseBookAgent(shipped, Voice("test"), seeded(0, "agent", scenario.seed))
+        talk = hold_talk(open_talk(shipped, scenario, Voice("test"), 100), agent)
+        labels = [one for one in talk.labels if one.steps]
+        assert take_walk(labels) == scenario.steps
+        assert check_facts(talk, shipped) == []
