@@ -31,7 +31,7 @@ def test_the_files_for_several_gpus_are_installed_with_the_package():
     assert "train/launch/*.yaml" in (ROOT / "pyproject.toml").read_text()
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_the_script_runs_at_size_smoke_with_two_training_seeds_on_one_data_set(tmp_path):
     command = [ROOT / "tests/gpu/run.sh", "--size", "smoke", "--seeds", "7,8"]
     subprocess.run(
