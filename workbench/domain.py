@@ -246,7 +246,9 @@ class Domain:
         """
         own = [name for name in self.offer_units if stated is None or name in stated]
         said = self._stated("part/offer") if stated is None else stated
-        texts = [text for name, text in self.offers[offer].fields().items() if name in said]
+        # transcripts from elsewhere may name an offer that there is not
+        fields = self.offers[offer].fields() if offer in self.offers else {}
+        texts = [text for name, text in fields.items() if name in said]
         cited = [fact for text in texts for fact in find_placeholders(text)]
         return [f"{offer}.{name}" for name in own] + cited
 
