@@ -5,22 +5,12 @@ import subprocess
 import sys
 
 import pytest
+from test_finetune import talk
 
 from workbench.run import open_run
 from workbench.train.__main__ import main
 from workbench.train.finetune import TrainError, train
 from workbench.train.processes import count_processes, is_main
-
-
-def talk(number):
-    return {
-        "messages": [
-            {"role": "system", "content": "Sell coffee."},
-            {"role": "assistant", "content": "Hello! What would you like?"},
-            {"role": "user", "content": f"{number} coffees" + ", please" * (number % 3)},
-            {"role": "assistant", "content": f"That is {number} euros."},
-        ]
-    }
 
 
 @pytest.fixture
