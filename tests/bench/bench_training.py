@@ -7,7 +7,7 @@ the loss on held-out rows after as many steps on as many rows. TRL's settings ar
 the learning rate, which is ours: with its own of 2e-5 it would hardly have begun to learn. The
 products are those of a step's linear layers, forward and back, at their best and with nothing
 between: no training that computes them can be quicker. Rows are those of a run that was inspected;
-the base model is the embedded one.
+the base model is the embedded one, unless `--base-model` names another.
 """
 
 import argparse
@@ -30,7 +30,9 @@ REPEATS = 5
 """Times that each product is computed; the quickest counts."""
 
 
-def time_ours(rows: list[dict], valid: list[dict], steps: int, folder: str) -> dict:
+def time_ours(
+    rows: list[dict], valid: list[dict], base_model: str, steps: int, folder: str
+) -> dict:
     """Our training: autocast, grouped attention, logits at labelled positions, rows by length."""
     from workbench.run import open_run
     from workbench.train.finetune import train
@@ -41,6 +43,7 @@ def time_ours(rows: list[dict], valid: list[dict], steps: int, folder: str) -> d
     run.write("rows/valid.jsonl", [])
     train(
         run,
+        base_model,
         epochs=3,
         max_steps=steps,
         batch_size=BATCH_SIZE,
@@ -53,7 +56,9 @@ def time_ours(rows: list[dict], valid: list[dict], steps: int, folder: str) -> d
     return found | {"valid_loss": measure_loss(run.file("model"), valid)}
 
 
-def time_trl(rows: list[dict], valid: list[dict], steps: int, folder: str) -> dict:
+def time_trl(
+    rows: list[dict], valid: list[dict], base_model: str, steps: int, folder: str
+) -> dict:
     """TRL as it comes: its own preparation of the rows, its own loss, its own settings."""
     import torch
     from datasets import Dataset
@@ -62,7 +67,7 @@ def time_trl(rows: list[dict], valid: list[dict], steps: int, folder: str) -> di
 
     from workbench.train.base_model import resolve_base_model
 
-    base = resolve_base_model("smollm2").folder
+    base = resolve_base_model(base_model).folder
     seen: list[tuple[float, int]] = []
     tokens = [0]
 
@@ -103,10 +108,13 @@ def measure_loss(folder: Path, valid: list[dict]) -> float | None:
 
     from workbench.models import device_and_dtype
     from workbench.train.backend import choose_backend
-    from workbench.train.base_model import resolve_base_model
-    from workbench.train.finetune import encode_rows, load_model, loss_sum
+    from workbench.train.base_model import load_tokenizer, resolve_base_model
+    from workbench.train.finetune import encode_rows, loss_sum
+    from workbench.train.loading import load_model
+    from workbench.train.recipes import FULL
 
-    model, tokenizer = load_model(resolve_base_model(str(folder)), choose_backend())
+    base = resolve_base_model(str(folder))
+    model, tokenizer = load_model(base, choose_backend(), FULL), load_tokenizer(base.folder)
     device, dtype = device_and_dtype()
     total, n = 0.0, 0
     for row in encode_rows(valid, tokenizer, MAX_LENGTH)[0]:
@@ -117,18 +125,23 @@ def measure_loss(folder: Path, valid: list[dict]) -> float | None:
     return round(total / n, 4) if n else None
 
 
-def time_products(rows: list[dict], valid: list[dict], steps: int, folder: str) -> dict:
+def time_products(
+    rows: list[dict], valid: list[dict], base_model: str, steps: int, folder: str
+) -> dict:
     """The matrix products of a step's linear layers alone, forward and back."""
     import torch
 
     from workbench.models import device_and_dtype, prepare_process
     from workbench.train.backend import choose_backend
-    from workbench.train.base_model import resolve_base_model
-    from workbench.train.finetune import encode_rows, load_model, part_of_batch
+    from workbench.train.base_model import load_tokenizer, resolve_base_model
+    from workbench.train.finetune import encode_rows, part_of_batch
+    from workbench.train.loading import load_model
+    from workbench.train.recipes import FULL
 
     prepare_process()
     device, dtype = device_and_dtype()
-    model, tokenizer = load_model(resolve_base_model("smollm2"), choose_backend())
+    base = resolve_base_model(base_model)
+    model, tokenizer = load_model(base, choose_backend(), FULL), load_tokenizer(base.folder)
     encoded, _ = encode_rows(rows, tokenizer, MAX_LENGTH)
     lengths = [len(row.input_ids) for row in encoded]
     n_tokens = part_of_batch(BATCH_SIZE, max(lengths), device) * sum(lengths) // len(lengths)
@@ -178,6 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", type=Path, help="a run's folder, inspected")
     parser.add_argument("--steps", type=int, default=12)
+    parser.add_argument("--base-model", default="smollm2")
     parser.add_argument("--only", choices=tuple(MEASURES))
     options = parser.parse_args()
     if options.only:
@@ -189,13 +203,16 @@ def main() -> None:
             for split in ("train", "valid")
         )
         with tempfile.TemporaryDirectory() as folder:
-            found = MEASURES[options.only](rows, valid[:32], options.steps, folder)
+            found = MEASURES[options.only](
+                rows, valid[:32], options.base_model, options.steps, folder
+            )
             print(json.dumps(found))
         return
     found = {}
     for name in MEASURES:
         command = [sys.executable, __file__, str(options.run), "--steps", str(options.steps)]
-        done = subprocess.run([*command, "--only", name], stdout=subprocess.PIPE, text=True)
+        command += ["--base-model", options.base_model, "--only", name]
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
         if done.returncode:
             sys.exit(f"{name} failed; what it said stands above")
         found[name] = json.loads(done.stdout.strip().splitlines()[-1])
