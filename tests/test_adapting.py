@@ -62,7 +62,9 @@ def test_unheard_sentences_move_to_those_said_for_the_same(learn):
 
 
 @pytest.mark.slow
-def test_kept_weights_are_taken_for_the_same_sentences_only(learn, tmp_path, monkeypatch):
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_kept_weights_are_taken_for_the_same_sentences_only(learn, tmp_path, monkeypatch, dtype):
+    monkeypatch.setattr("workbench.encoder.cpu_dtype", lambda: dtype)
     texts = [text for text, _ in PAIRS]
     adapted = learn("weights", epochs=1)
     (tmp_path / "damaged").write_bytes((tmp_path / "weights").read_bytes()[:1000])

@@ -56,3 +56,10 @@ def test_vectors_have_length_one_and_do_not_depend_on_their_batch():
     alone = np.concatenate([load_encoder().encode([sentence]) for sentence in sentences])
     assert np.linalg.norm(together, axis=1) == pytest.approx(1, abs=1e-3)
     assert (together * alone).sum(1).min() > 0.995
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_products_are_computed_in_what_the_cpu_is_quick_at(monkeypatch, dtype):
+    monkeypatch.setattr("workbench.encoder.cpu_dtype", lambda: dtype)
+    assert str(load_encoder().copy_model().dtype) == f"torch.{dtype}"

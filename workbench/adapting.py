@@ -15,6 +15,7 @@ from tqdm import tqdm
 
 from workbench.conversation import hash_text
 from workbench.encoder import SHA256, SentenceEncoder
+from workbench.models import cpu_dtype
 from workbench.run import replace_file
 
 LEARNING_RATE = 2e-4
@@ -52,15 +53,15 @@ class Adaptation:
         """
         if not self.epochs or len(set(tags)) < 2:
             return encoder
-        import torch
-
         settings = (LEARNING_RATE, HEAD_LEARNING_RATE, WARM_UP, BATCH_SIZE, MAX_TOKENS)
         used = (*settings, LABEL_SMOOTHING, self.epochs, encoder.folder.name, SHA256)
         key = hash_text(*used, *sentences, *tags, digits=32)
-        model = encoder.copy_model(torch.bfloat16)
+        model = encoder.copy_model()
         if not self._load(key, model):
-            model = self._train(encoder, sentences, tags).to(torch.bfloat16)
-            self._keep(key, model)
+            # rounded as they are kept: the same now as when they are loaded later
+            weights = _free(self._train(encoder, sentences, tags).bfloat16())
+            model.load_state_dict(weights, strict=False)
+            self._keep(key, weights)
         return SentenceEncoder(encoder.folder, model.eval())
 
     def _train(self, encoder: SentenceEncoder, sentences: Sequence[str], tags: Sequence[str]):
@@ -72,7 +73,7 @@ class Adaptation:
         numbers = torch.tensor([classes.index(tag) for tag in tags])
         with torch.random.fork_rng():
             torch.manual_seed(0)
-            model = encoder.copy_model(torch.float32).train()
+            model = encoder.copy_model("float32").train()
             model.embeddings.requires_grad_(False)
             free = list(_free(model).values())
             head = _init_head(encoder.encode(sentences), numbers.numpy())
@@ -83,9 +84,10 @@ class Adaptation:
                 ]
             )
             batches = _batches(sentences, self.epochs)
+            is_quick = cpu_dtype() == "bfloat16"
             schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _rates(len(batches)))
             for batch in tqdm(batches, desc="recognizer", mininterval=5, disable=not self.progress):
-                with torch.autocast("cpu", dtype=torch.bfloat16):
+                with torch.autocast("cpu", torch.bfloat16, enabled=is_quick):
                     vectors = encoder.embed(model, [sentences[i] for i in batch], MAX_TOKENS)
                 loss = functional.cross_entropy(
                     head(vectors.float()), numbers[batch], label_smoothing=LABEL_SMOOTHING
@@ -114,12 +116,12 @@ class Adaptation:
             return False
         return True
 
-    def _keep(self, key: str, model) -> None:
+    def _keep(self, key: str, weights: dict[str, Any]) -> None:
         if self.kept:
             from safetensors.torch import save
 
-            weights = {name: parameter.data for name, parameter in _free(model).items()}
-            replace_file(self.kept, save(weights, {"learnt": key}))
+            data = {name: parameter.data for name, parameter in weights.items()}
+            replace_file(self.kept, save(data, {"learnt": key}))
 
 
 def _free(model) -> dict[str, Any]:
