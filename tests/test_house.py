@@ -11,7 +11,7 @@ PACKAGE = Path(__file__).parent.parent / "workbench"
 ROOMS = ["design", "synthesize", "inspect", "train", "evaluate"]
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "evaluate", "unsloth"}
 HEAVY |= {"langgraph", "langchain_core"}
-ON_TOP = {"batch", "chat", "listing", "scoring", "serve", "sweep", "__main__"}
+ON_TOP = {"batch", "chat", "listing", "live", "scoring", "serve", "sweep", "__main__"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -107,6 +107,14 @@ def test_a_conversation_with_a_name_is_not_read_twice(exact, monkeypatch):
     assert counts[0] == reply.prompt_tokens
 
 
+@pytest.mark.parametrize("n", [1, 7, 8])
+def test_a_reply_under_way_grows_to_what_it_would_be_at_once(exact, n):
+    whole = exact.reply([talk("Be brief.", "Hi")], n)[0].text
+    parts = [*exact.stream(talk("Be brief.", "Hi"), n)]
+    assert parts[-1] == whole.rstrip("\ufffd")
+    assert len(parts) == -(-n // 4)
+
+
 def test_a_choice_is_the_option_that_the_model_would_rather_say(exact, folder):
     """Checked against the likelihoods that transformers computes."""
     import torch

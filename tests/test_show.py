@@ -19,7 +19,7 @@ from workbench.show import flow
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
 from workbench.show.escape import escape, reveal
-from workbench.show.flow import DotMissingError, draw_flowchart, render_svg
+from workbench.show.flow import HERE, PALE, DotMissingError, draw_flowchart, render_svg
 from workbench.show.page import page
 from workbench.show.picture import Picture
 from workbench.show.table import table
@@ -145,6 +145,22 @@ def test_faults_are_said_with_what_they_are_a_share_of(coffee, way):
     words = " ".join(ElementTree.fromstring(picture.svg).itertext())
     assert f"1 of {coverage.routes[step]} wrong" in words
     assert "anywhere.question: 2 wrong" in picture.text
+
+
+def test_a_walk_stands_out_and_so_does_where_it_is(coffee, way):
+    steps = ["opening", "take_order.missing", "anywhere.small_talk", "nowhere", "take_order.leave"]
+    been = draw_flowchart(coffee, walk=steps)
+    before, *after = been.svg.upper().split(HERE)
+    assert len(after) == 1
+    # the node's own name stands before its border in either way of drawing
+    assert re.findall(r"<TITLE>([^<]*)</TITLE>", before)[-1] == "LEFT"
+    assert been.text.endswith("walk: " + ", ".join(steps))
+
+
+def test_a_walk_that_has_not_begun_is_at_the_start(coffee, way):
+    drawn = draw_flowchart(coffee, walk=[]).svg.upper()
+    assert drawn.count(HERE) == 1
+    assert drawn.count(PALE[0]) == len(coffee.nodes) - 1
 
 
 def test_the_outline_counts_every_route(coffee):

@@ -19,6 +19,10 @@ MAX_NEW_TOKENS = 160
 """Tokens after which a reply is cut, unless somebody says otherwise."""
 
 
+STREAMED = 4
+"""Tokens that are written before a reply under way is shown again."""
+
+
 class ModelError(ValueError):
     """A model cannot be used; the message says what to do."""
 
@@ -88,6 +92,26 @@ class LocalModel:
             )
             for prompt, tokens, n_cached in zip(prompts, written, decoder.n_cached, strict=True)
         ]
+
+    def stream(
+        self,
+        messages: Sequence[Message | dict[str, Any]],
+        max_new_tokens: int = MAX_NEW_TOKENS,
+        name: Hashable = "talk",
+    ) -> Iterator[str]:
+        """The agent's next message while it is written: all there is of it, again and again.
+
+        The last is what `reply` gives. What was read is remembered under the name.
+        """
+        tokenizer, decoder = self._loaded
+        prompt, written = prompt_ids(messages, tokenizer), []
+        while len(written) < max_new_tokens and written[-1:] != [decoder.stop]:
+            n = min(STREAMED, max_new_tokens - len(written))
+            (more,) = decoder.write([[*prompt, *written]], n, [name])
+            written += more
+            # half of a letter is shown when the other half is there
+            yield tokenizer.decode(written, skip_special_tokens=True).strip().rstrip("\ufffd")
+        release_memory()
 
     def choose(
         self,

@@ -86,7 +86,24 @@ class Condition:
 def fit_recognizers(
     run: Run, domain: Domain, epochs: int, progress: bool = True
 ) -> tuple[AgentRecognizer, CustomerRecognizer]:
-    """Readers of both roles that have learnt from training wordings, and from no others."""
+    """Readers of both roles that have learnt from training wordings, and from no others.
+
+    Those of the last call are kept, for whoever talks with the model after an evaluation.
+    """
+    written = run.manifest.get("synthesize", {}).get("inputs")
+    key = str((run.folder, epochs, sorted(domain.hashes.items()), written))
+    if key not in _FITTED:
+        _FITTED.clear()
+        _FITTED[key] = _fit(run, domain, epochs, progress)
+    return _FITTED[key]
+
+
+_FITTED: dict[str, tuple[AgentRecognizer, CustomerRecognizer]] = {}
+
+
+def _fit(
+    run: Run, domain: Domain, epochs: int, progress: bool
+) -> tuple[AgentRecognizer, CustomerRecognizer]:
     from workbench.synthesize.writing import write_practice
 
     talks = [t for t in run.read("conversations.jsonl", Conversation) if t.split == "train"]

@@ -4,6 +4,8 @@ import re
 import shutil
 import subprocess
 from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.flowchart import Flowchart, Node
@@ -22,6 +24,9 @@ ENDS = ("#6B7280", "#7A4B9E", "#8A4B1F", "#44546A")
 SUCCESS = "#0B7A5B"
 HEAT = ("#F9C9A3", "#F09A66", "#D6604D", "#9E1B32")
 INK, QUIET, NEVER = "#1F2933", "#66717E", "#C8102E"
+HERE = "#E8590C"
+# fill, border, writing where a walk has not been: there, but out of the way
+PALE = ("#FAFBFC", "#D5DAE0", "#737E8A")
 
 
 class DotMissingError(RuntimeError):
@@ -68,17 +73,26 @@ def _render_in_process(dot_source: str) -> str:
 
 
 def draw_flowchart(
-    flowchart: Flowchart, coverage: "Coverage | None" = None, faults: Counter | None = None
+    flowchart: Flowchart,
+    coverage: "Coverage | None" = None,
+    faults: Counter | None = None,
+    walk: Sequence[str] | None = None,
 ) -> Picture:
     """The flowchart, top to bottom.
 
     `coverage` adds how often nodes and routes were taken; a route never taken is red and dashed.
     `faults` counts what went wrong at each step ("hub.route" or "node") and colours by the share of
     the times `coverage` says the step was taken, or of the largest count where there is none.
+    `walk` are the steps of one talk in their order: where it has been stands out, and where it is
+    most of all.
     """
-    boxes = [_make_box(flowchart, node, coverage, faults) for node in flowchart.nodes.values()]
+    trail = None if walk is None else _find_trail(flowchart, walk)
+    boxes = [
+        _mark_box(_make_box(flowchart, node, coverage, faults), trail)
+        for node in flowchart.nodes.values()
+    ]
     arrows = [
-        _make_arrow(node, name, coverage, faults)
+        _mark_arrow(_make_arrow(node, name, coverage, faults), node, name, trail)
         for node in flowchart.nodes.values()
         for name in node.routes
     ]
@@ -88,7 +102,8 @@ def draw_flowchart(
         svg = render_svg(write_dot(boxes, arrows, title, _explain(coverage, faults)))
     except DotMissingError:
         svg = draw_plain(boxes, arrows, title)
-    return Picture(svg, _write_outline(flowchart, title, coverage, faults))
+    outline = _write_outline(flowchart, title, coverage, faults)
+    return Picture(svg, f"{outline}\nwalk: {', '.join(walk)}" if walk else outline)
 
 
 def write_dot(boxes: list[Box], arrows: list[Arrow], title: str, legend: str = "") -> str:
@@ -105,7 +120,7 @@ def write_dot(boxes: list[Box], arrows: list[Arrow], title: str, legend: str = "
         style = "filled" if box.shape == "ellipse" else "rounded,filled"
         lines.append(
             f'{_quote(box.id)} [shape={box.shape} style="{style}" fillcolor="{box.fill}" '
-            f'color="{box.stroke}" fontcolor="{box.ink}" penwidth=1.4 '
+            f'color="{box.stroke}" fontcolor="{box.ink}" penwidth={box.border:.1f} '
             f"label={_quote(*box.lines)} tooltip={_quote(box.tip)}]"
         )
     for arrow in arrows:
@@ -193,6 +208,54 @@ def _make_arrow(node: Node, name: str, coverage, faults) -> Arrow:
         color = ink = NEVER
     tip = clip(f"{step} to {route.to}: {route.when or 'always'}. {route.say}", 300)
     return Arrow(node.id, route.to, tuple(lines), color, ink, width, is_never, tip)
+
+
+@dataclass(frozen=True)
+class _Trail:
+    """Where a walk has been."""
+
+    nodes: set[str]
+    ways: set[tuple[str, str]]
+    """Nodes with the name of the route taken there."""
+    here: str
+
+
+def _find_trail(flowchart: Flowchart, walk: Sequence[str]) -> _Trail:
+    """Where a walk has been; steps that the flowchart does not have lead nowhere."""
+    trail = {"nodes": {flowchart.start}, "ways": set(), "here": flowchart.start}
+    for labels in walk:
+        # of labels that cannot be told apart, the one that goes on from here
+        own = [one for one in labels.split("|") if one in flowchart.steps]
+        own.sort(key=lambda one: one.partition(".")[0] != trail["here"])
+        if not own or own[0].startswith("anywhere."):
+            continue
+        node_id, _, name = own[0].partition(".")
+        target = flowchart.step_target(own[0])
+        trail["nodes"] |= {node_id, target}
+        trail["ways"].add((node_id, name))
+        # the customer's turn before it
+        before = flowchart.nodes[trail["here"]]
+        if before.role == "user" and before.routes[""].to == node_id:
+            trail["ways"].add((before.id, ""))
+        trail["here"] = target
+    return _Trail(**trail)
+
+
+def _mark_box(box: Box, trail: _Trail | None) -> Box:
+    if trail is None or box.id in trail.nodes - {trail.here}:
+        return box
+    if box.id == trail.here:
+        return replace(box, stroke=HERE, border=4.0)
+    fill, stroke, ink = PALE
+    return replace(box, fill=fill, stroke=stroke, ink=ink)
+
+
+def _mark_arrow(arrow: Arrow, node: Node, name: str, trail: _Trail | None) -> Arrow:
+    if trail is None:
+        return arrow
+    if (node.id, name) in trail.ways:
+        return replace(arrow, color=INK, width=2.6)
+    return replace(arrow, color=PALE[1], ink=PALE[2])
 
 
 def _say_wrong(step: str, coverage, faults) -> str:

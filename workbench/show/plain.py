@@ -24,6 +24,8 @@ class Box:
     ink: str
     tip: str
     """Shown under the pointer."""
+    border: float = 1.4
+    """Its width, in points."""
 
 
 @dataclass(frozen=True)
@@ -107,7 +109,8 @@ def _draw_box(box: Box, x: int, y: int) -> str:
     return (
         f'<g class="node"><title>{escape(box.id)}</title><rect x="{x - WIDE // 2}" '
         f'y="{y - HIGH // 2}" width="{WIDE}" height="{HIGH}" rx="{radius}" fill="{box.fill}" '
-        f'stroke="{box.stroke}"/><text y="{y}" fill="{box.ink}">{lines}</text></g>'
+        f'stroke="{box.stroke}" stroke-width="{box.border:.1f}"/>'
+        f'<text y="{y}" fill="{box.ink}">{lines}</text></g>'
     )
 
 

@@ -1,0 +1,172 @@
+"""Talking with a model in a notebook: what is said, what is seen, and what can be undone."""
+
+from pathlib import Path
+
+import pytest
+from conftest import WordEncoder
+
+from workbench.conversation import Message
+from workbench.design.paths import sample_paths
+from workbench.evaluate.labelling import Readers, fit_readers
+from workbench.evaluate.watching import watch
+from workbench.live import MYSELF, LiveTalk
+from workbench.synthesize.scenarios import plan_scenario
+
+OPENING = [Message(role="system", content="You sell coffee.")]
+EVIL = '<script>alert(1)</script><img src=x onerror="alert(2)">'
+
+
+class Parrot:
+    """A model that has its replies ready, and writes them in two parts."""
+
+    def __init__(self, *replies):
+        self.replies, self.heard = [*replies], []
+
+    def stream(self, messages, max_new_tokens):
+        self.heard.append([message.content for message in messages])
+        text = self.replies.pop(0) if self.replies else "Good morning. What can I get you?"
+        yield text[: len(text) // 2]
+        yield text
+
+
+@pytest.fixture(scope="module")
+def readers(coffee_domain) -> Readers:
+    """Readers that have learnt a little, by an encoder without weights."""
+    encoder = WordEncoder(Path())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("workbench.recognizer.load_encoder", lambda: encoder)
+        patch.setattr("workbench.evaluate.labelling.PRACTICE", 40)
+        patch.setattr("workbench.evaluate.labelling.TRIALS", 1)
+        yield fit_readers(coffee_domain)
+
+
+@pytest.fixture
+def scenarios(coffee_domain):
+    paths = sample_paths(coffee_domain.flowchart, 6, 3)
+    return [plan_scenario(path, "test", coffee_domain, 7, n) for n, path in enumerate(paths)]
+
+
+def contents(live):
+    return [message.content for message in live.messages]
+
+
+def test_the_agent_opens_and_answers_what_is_said(readers):
+    model = Parrot("Hello. Ready to order?", "Please tell me the size.")
+    live = LiveTalk(model, readers, OPENING)
+    live.say("A latte, please.")
+    assert contents(live)[1:] == [
+        "Hello. Ready to order?",
+        "A latte, please.",
+        "Please tell me the size.",
+    ]
+    assert model.heard[1] == contents(live)[:3]
+
+
+def test_what_is_seen_is_read_off_the_words(readers):
+    live = LiveTalk(
+        Parrot("Hello. Ready to order?", "Could you tell me the size?"), readers, OPENING
+    )
+    live.say("I want a latte.")
+    assert live.seen.walk[0] == "opening"
+    assert live.seen.given.get("drink") == "latte"
+
+
+def test_a_price_that_no_fact_has_is_wrong(readers):
+    live = LiveTalk(
+        Parrot("Hello. Ready to order?", "That will be 77 euros. Card or cash?"), readers, OPENING
+    )
+    live.say("A small latte.")
+    assert "77" in "; ".join(live.seen.wrong.values())
+    assert live.seen.stated == []
+
+
+def test_a_move_that_the_flowchart_lacks_is_wrong(readers, coffee_domain):
+    said = [
+        *OPENING,
+        Message(role="assistant", content="Hello. Ready to order?"),
+        Message(role="user", content="A small latte."),
+        Message(role="assistant", content="Hi there, what would you like today?"),
+    ]
+    assert "does not have" in watch(said, readers).wrong.get(3, "")
+
+
+def test_what_was_said_can_be_taken_back_down_to_the_opening(readers):
+    live = LiveTalk(Parrot("Hello.", "Which size?", "Paid."), readers, OPENING)
+    live.say("A latte.")
+    live.say("Small.")
+    live.take_back()
+    assert contents(live)[-1] == "Which size?"
+    for _ in range(3):
+        live.take_back()
+    assert contents(live) == ["You sell coffee.", "Hello."]
+
+
+def test_a_customer_plays_its_part_until_a_person_speaks(readers, scenarios):
+    live = LiveTalk(Parrot(), readers, OPENING, scenarios)
+    live.start_over(0)
+    live.let_customer_speak()
+    assert live.messages[-2].role == "user"
+    assert live.customer
+    live.say("I take over now.")
+    assert live.customer is None
+    live.let_customer_speak()
+    assert "choose one" in live.notice
+
+
+def test_a_customer_who_has_left_says_no_more(readers, scenarios):
+    live = LiveTalk(Parrot(), readers, OPENING, scenarios)
+    live.start_over(0)
+    for _ in range(100):
+        live.let_customer_speak()
+    assert live.customer.is_over
+    assert "has left" in live.notice
+    assert live.messages[-1].role == "assistant"
+
+
+def test_widgets_follow_the_talk_and_are_locked_while_it_is_written(readers, scenarios):
+    model = Parrot("Hello. Ready to order?", "Could you tell me the size?")
+    live = LiveTalk(model, readers, OPENING, scenarios)
+    box = live._build()
+    shown = []
+    live._widgets["talk"].observe(
+        lambda change: shown.append((change.new, live._widgets["send"].disabled)), "value"
+    )
+    live._widgets["text"].value = "I want a latte."
+    live._widgets["send"].click()
+    assert [busy for _, busy in shown][:2] == [True, True]
+    assert not live._widgets["send"].disabled
+    assert "Could you tell me the size?" in shown[-1][0]
+    assert live._widgets["text"].value == ""
+    assert "svg+xml" in live._widgets["chart"].value
+    assert "latte" in live._widgets["facts"].value
+    assert live._build() is box
+
+
+def test_a_customer_is_chosen_by_the_list(readers, scenarios):
+    live = LiveTalk(Parrot(), readers, OPENING, scenarios)
+    live._build()
+    names = [name for name, _ in live._widgets["who"].options]
+    assert names[0] == MYSELF
+    assert "plain" in names[1]
+    live._widgets["who"].value = 1
+    assert live.customer.scenario == live.customers[1][1]
+    live._widgets["who"].value = -1
+    assert live.customer is None
+
+
+def test_evil_words_stay_words(readers):
+    live = LiveTalk(Parrot(EVIL, EVIL), readers, OPENING)
+    live._build()
+    live.say(EVIL)
+    for name in ("talk", "chart", "facts"):
+        value = live._widgets[name].value
+        assert "<script" not in value
+        assert "<img src=x" not in value
+    assert "&lt;script&gt;" in live._widgets["talk"].value
+
+
+def test_without_widgets_the_talk_stays_as_a_picture_and_as_text(readers):
+    bundle = LiveTalk(Parrot("Hello. Ready to order?"), readers, OPENING)._repr_mimebundle_()
+    assert "Ready to order?" in bundle["text/html"]
+    assert "Ready to order?" in bundle["text/plain"]
+    assert "application/vnd.jupyter.widget-view+json" in bundle

@@ -1,0 +1,269 @@
+"""A person talks with a compiled model in a notebook, and sees on the flowchart where it stands."""
+
+import base64
+from collections.abc import Iterator, Sequence
+from typing import Any, Protocol
+
+from workbench.conversation import Conversation, Label, Message
+from workbench.domain import Domain
+from workbench.evaluate.labelling import Readers
+from workbench.evaluate.simulation import STRATA, list_customers
+from workbench.evaluate.stage import fit_recognizers
+from workbench.evaluate.watching import Seen, watch
+from workbench.inspect.rows import read_system
+from workbench.models import MAX_NEW_TOKENS, LocalModel
+from workbench.phrases import Voice
+from workbench.run import Run
+from workbench.show import draw_conversation, draw_flowchart
+from workbench.show.escape import escape
+from workbench.sizes import Size
+from workbench.synthesize.scenarios import Scenario
+from workbench.synthesize.talk import Talk, open_talk
+
+MOST_REPLIES = 40
+"""Replies after which a simulated customer gives up."""
+
+MYSELF = "I talk myself"
+
+
+class Speaker(Protocol):
+    """What can be talked with: a `LocalModel`, or whatever writes a reply bit by bit."""
+
+    def stream(self, messages: Sequence[Message], max_new_tokens: int) -> Iterator[str]:
+        """The reply so far, again and again; the last is the whole of it."""
+
+
+class LiveTalk:
+    """A talk with a model: what is said on the left, and on the right what the readers make of it.
+
+    In a notebook it is shown by being a cell's last line. Without a kernel, or where widgets are
+    not drawn, what was said last stays as a picture and as text.
+    """
+
+    def __init__(
+        self,
+        model: Speaker,
+        readers: Readers,
+        opening: Sequence[Message],
+        scenarios: Sequence[Scenario] = (),
+        max_new_tokens: int = MAX_NEW_TOKENS,
+    ):
+        self.model, self.readers, self.opening = model, readers, list(opening)
+        self.max_new_tokens = max_new_tokens
+        strata = [stratum for stratum in STRATA if stratum != "seen"]
+        self.customers = list_customers(scenarios, strata)
+        self.messages: list[Message] = []
+        self.customer: Talk | None = None
+        self.notice = ""
+        self.seen = watch(self.opening, readers)
+        """What the readers make of the talk, up to the last reply."""
+        self._widgets: dict[str, Any] = {}
+        self.start_over()
+
+    @property
+    def domain(self) -> Domain:
+        return self.readers.domain
+
+    def start_over(self, customer: int | None = None) -> None:
+        """Begin again: the agent opens. `customer` is a place in `customers`; None: a person."""
+        self.messages, self.customer, self.notice = list(self.opening), None, ""
+        if customer is not None:
+            stratum, scenario = self.customers[customer]
+            manner = next(p.manner for p in self.domain.personas if p.id == scenario.persona)
+            voice = Voice("train" if stratum == "seen" else "test", None, manner)
+            self.customer = open_talk(self.domain, scenario, voice, MOST_REPLIES, self._hear)
+        self._reply()
+
+    def say(self, text: str) -> None:
+        """Say something to the agent, which replies. A simulated customer leaves then."""
+        self.customer = None
+        self._say(text)
+
+    def let_customer_speak(self) -> None:
+        """The simulated customer says what it would say now, and the agent replies."""
+        if self.customer is None:
+            self.notice = "There is no customer here; choose one above."
+        elif self.customer.is_over:
+            self.notice = "The customer has left; start over for another talk."
+        else:
+            self._say(self.customer.messages[-1].content)
+        self._show()
+
+    def take_back(self) -> None:
+        """Undo the last thing said to the agent, and its reply to it."""
+        if any(message.role == "user" for message in self.messages):
+            while self.messages.pop().role != "user":
+                pass
+            # what the customer remembers cannot be taken back
+            self.customer, self.notice = None, ""
+            self.seen = watch(self.messages, self.readers)
+        self._show()
+
+    def _hear(self, text: str, _: Label) -> Label:
+        return self.readers.agent.label([text])[0]
+
+    def _say(self, text: str) -> None:
+        longer = [*self.messages, Message(role="user", content=text)]
+        if not self._fits(longer):
+            self.notice = "That is more than the model can read; say less, or start over."
+            self._show()
+            return
+        self.messages, self.notice = longer, ""
+        self._reply()
+
+    def _fits(self, messages: Sequence[Message]) -> bool:
+        if not isinstance(self.model, LocalModel):
+            return True
+        n_tokens = len(self.model.encode(messages)) + self.max_new_tokens
+        return n_tokens <= self.model.most_tokens
+
+    def _reply(self) -> None:
+        self._lock(True)
+        text = ""
+        for text in self.model.stream(self.messages, self.max_new_tokens):
+            self._show_words(Message(role="assistant", content=f"{text} …"))
+        self.messages.append(Message(role="assistant", content=text))
+        if self.customer:
+            self.customer.hear_agent(text)
+        self.seen = watch(self.messages, self.readers)
+        self._lock(False)
+        self._show()
+
+    # what follows is what is to be seen of it
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
+        """The widgets, and where there are none the talk as it was when this was shown."""
+        box = self._build()
+        bundle = dict(box._repr_mimebundle_() or {}) if hasattr(box, "_repr_mimebundle_") else {}
+        panel = draw_conversation(self.seen.conversation, self.domain.flowchart, self.seen.wrong)
+        return bundle | {"text/html": panel.html, "text/plain": str(panel)}
+
+    def _build(self) -> Any:
+        """The widgets; ipywidgets 7.7, which Colab has, and 8 both do."""
+        import ipywidgets as widgets
+
+        if self._widgets:
+            return self._widgets["box"]
+        names = [MYSELF, *(_name_customer(*customer) for customer in self.customers)]
+        made = self._widgets = {
+            "talk": widgets.HTML(),
+            "chart": widgets.HTML(),
+            "facts": widgets.HTML(),
+            "text": widgets.Text(placeholder="Say something, and press Enter"),
+            "who": widgets.Dropdown(options=[(name, n - 1) for n, name in enumerate(names)]),
+            "send": widgets.Button(description="Send", button_style="primary"),
+            "back": widgets.Button(description="Take back"),
+            "anew": widgets.Button(description="Start over"),
+            "next": widgets.Button(description="Customer, go on"),
+        }
+        # what Enter sends; the method for it is deprecated in 8, and its successor sends on leaving
+        made["text"].on_msg(
+            lambda _, content, __: self._send() if content.get("event") == "submit" else None
+        )
+        made["send"].on_click(lambda _: self._send())
+        made["back"].on_click(lambda _: self.take_back())
+        made["anew"].on_click(lambda _: self._choose())
+        made["next"].on_click(lambda _: self.let_customer_speak())
+        made["who"].observe(lambda _: self._choose(), "value")
+        wide = {"text": "auto", "who": "auto", "talk": "auto"}
+        for name, width in wide.items():
+            made[name].layout.width = width
+        made["text"].layout.flex = made["who"].layout.flex = "1 1 auto"
+        above = [made["who"], made["next"]] if self.customers else []
+        left = widgets.VBox(
+            [
+                widgets.HBox(above),
+                made["talk"],
+                widgets.HBox([made["text"], made["send"]]),
+                widgets.HBox([made["back"], made["anew"]]),
+            ],
+            layout={"width": "52%", "padding": "0 12px 0 0"},
+        )
+        right = widgets.VBox([made["chart"], made["facts"]], layout={"width": "48%"})
+        made["box"] = widgets.HBox([left, right])
+        self._show()
+        return made["box"]
+
+    def _send(self) -> None:
+        text, self._widgets["text"].value = self._widgets["text"].value, ""
+        self.say(text)
+
+    def _choose(self) -> None:
+        place = self._widgets["who"].value
+        self.start_over(None if place < 0 else place)
+
+    def _lock(self, is_busy: bool) -> None:
+        for name in ("text", "who", "send", "back", "anew", "next"):
+            if name in self._widgets:
+                self._widgets[name].disabled = is_busy
+
+    def _show(self) -> None:
+        if self._widgets:
+            self._show_words()
+            self._widgets["chart"].value = _draw_chart(self.domain, self.seen)
+            self._widgets["facts"].value = _list_seen(self.seen, self.notice)
+
+    def _show_words(self, *unfinished: Message) -> None:
+        if self._widgets:
+            messages = [*self.messages, *unfinished]
+            read = self.seen.conversation.labels[: len(messages)]
+            labels = [*read, *(Label() for _ in messages[len(read) :])]
+            shown = self.seen.conversation.model_copy(
+                update={"messages": messages, "labels": labels}
+            )
+            self._widgets["talk"].value = _draw_words(shown, self.domain, self.seen.wrong)
+
+
+def talk_live(run: Run, domain: Domain, settings: Size) -> LiveTalk:
+    """A talk with the compiled model of a run; its test customers are at hand to play their part.
+
+    The readers are those of the evaluation. Where there was none in this process they are fitted
+    now, which takes minutes.
+
+    Raises:
+        ModelError: the run has no trained model.
+        RunError: its rows are gone, and the system prompt with them, or others than it learnt.
+    """
+    model = LocalModel(run.file("model")).load()
+    tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
+    readers = Readers(domain, *fit_recognizers(run, domain, settings.recognizer_epochs), {})
+    return LiveTalk(model, readers, read_system(run), tests, settings.max_new_tokens)
+
+
+def _name_customer(stratum: str, scenario: Scenario) -> str:
+    does = ", ".join(scenario.behaviours) or "plain"
+    return f"{stratum} customer {scenario.scenario_id[:6]}: {does}, for {scenario.endings[0]}"
+
+
+def _draw_words(talk: Conversation, domain: Domain, wrong: dict[int, str]) -> str:
+    """The talk, scrolled to its end."""
+    panel = draw_conversation(talk, domain.flowchart, wrong)
+    # what is laid out upwards stays at its end as it grows
+    return (
+        '<div style="display:flex;flex-direction:column-reverse;height:460px;overflow-y:auto;'
+        f'border:1px solid #D5DAE0;border-radius:6px;padding:4px">{panel.html}</div>'
+    )
+
+
+def _draw_chart(domain: Domain, seen: Seen) -> str:
+    picture = draw_flowchart(domain.flowchart, walk=seen.walk)
+    data = base64.b64encode(picture.svg.encode()).decode()
+    alt = escape(f"The flowchart; the talk went by {', '.join(seen.walk)}")
+    return (
+        f'<img alt="{alt}" style="max-width:100%;max-height:460px" '
+        f'src="data:image/svg+xml;base64,{data}">'
+    )
+
+
+def _list_seen(seen: Seen, notice: str) -> str:
+    lines = {
+        "on record": ", ".join(f"{slot}: {value}" for slot, value in seen.given.items()),
+        "facts stated": ", ".join(seen.stated),
+        "wrong": "; ".join(seen.wrong.values()) or "nothing seen",
+        "ended with": seen.ending,
+    }
+    said = "".join(
+        f"<div><b>{name}</b> {escape(text)}</div>" for name, text in lines.items() if text
+    )
+    warned = f'<div style="color:#C8102E">{escape(notice)}</div>' if notice else ""
+    return f'<div style="font-size:13px;line-height:1.5">{warned}{said}</div>'
