@@ -29,6 +29,25 @@ IS_READY = """() => {
 }"""
 IS_DONE = f"""() => {CELLS}.every(cell => cell.execution_count)
     || {CELLS}.some(cell => cell.outputs.some(output => output.output_type === 'error'))"""
+TALK = f"""
+import sys
+from pathlib import Path
+
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from conftest import COFFEE, WordEncoder
+from test_live import OPENING, Parrot
+
+from workbench import recognizer
+from workbench.domain import read_domain
+from workbench.evaluate import labelling
+from workbench.live import LiveTalk
+
+encoder = WordEncoder(Path())
+recognizer.load_encoder = lambda: encoder
+labelling.PRACTICE, labelling.TRIALS = 40, 1
+model = Parrot("Hello. Ready to order?", "Could you tell me the size?")
+LiveTalk(model, labelling.fit_readers(read_domain(COFFEE)), OPENING)
+"""
 NODES = "drawn => drawn.map(svg => svg.querySelectorAll('g.node').length)"
 
 
@@ -75,19 +94,52 @@ def test_the_first_three_notebooks_run_and_draw_in_jupyterlab(page, lab, travel)
     assert complaints == []
 
 
+def test_one_talks_with_a_model_and_sees_where_the_talk_stands(page, lab, tmp_path):
+    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = {"cells": [cell | {"source": TALK}], "metadata": kernel, "nbformat": 4}
+    talk = tmp_path / "notebooks" / "talk.ipynb"
+    talk.write_text(json.dumps(notebook | {"nbformat_minor": 4}))
+    run_cells(page, lab, "talk")
+    output = page.locator(".jp-OutputArea-output").last
+    output.get_by_text("Ready to order?").wait_for()
+    output.get_by_placeholder("Say something").fill("I want a latte. <b>Now</b>")
+    output.get_by_placeholder("Say something").press("Enter")
+    output.get_by_text("Could you tell me the size?").wait_for()
+    assert output.get_by_text("I want a latte. <b>Now</b>").count() == 1
+    assert "take_order.missing" in output.locator("img").get_attribute("alt")
+    output.get_by_text("drink: latte").wait_for()
+    keep_picture(page, "talk")
+    output.get_by_role("button", name="Take back").click()
+    output.get_by_text("Could you tell me the size?").wait_for(state="detached")
+    output.get_by_text("Ready to order?").wait_for()
+
+
+def keep_picture(page, name: str) -> None:
+    """A screenshot, where an environment variable names a folder for them."""
+    if folder := os.environ.get("WORKBENCH_SCREENSHOTS"):
+        page.screenshot(path=Path(folder) / f"{name}.png", full_page=True)
+
+
 def run_all(page, lab: str, name: str) -> list[int]:
     """Run a notebook's cells, check what came out; returns the nodes in each picture drawn."""
-    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset")
-    page.wait_for_function(IS_READY, timeout=60_000)
-    # not awaited: its end would come without a limit
-    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
-    page.wait_for_function(IS_DONE, timeout=120_000)
+    run_cells(page, lab, name)
+    keep_picture(page, name)
     outputs = [output for cell in page.evaluate(CELLS) for output in cell["outputs"]]
     assert [output for output in outputs if output["output_type"] in ("error", "stream")] == []
     assert page.locator(".jp-OutputArea-output table").count() >= 2
     # wherever scripts run, each picture's image is replaced by its drawing
     assert page.locator(".jp-OutputArea-output img").count() == 0
     return page.locator(".jp-OutputArea-output svg").evaluate_all(NODES)
+
+
+def run_cells(page, lab: str, name: str) -> None:
+    """Open a notebook and run all its cells."""
+    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset")
+    page.wait_for_function(IS_READY, timeout=60_000)
+    # not awaited: its end would come without a limit
+    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.wait_for_function(IS_DONE, timeout=120_000)
 
 
 def copy_project(folder: Path) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from workbench.conformance import Aligner
-from workbench.conversation import Conversation, Message, hash_text
+from workbench.conversation import Conversation, Message
 from workbench.evaluate.labelling import Readers, label_transcript
 from workbench.evaluate.reader import Reader
 from workbench.evaluate.transcripts import GivenLabel, Transcript
@@ -45,7 +45,7 @@ def watch(messages: Sequence[Message], readers: Readers) -> Seen:
         is_overrun=None,
     )
     conversation = Conversation(
-        conversation_id=hash_text(*(message.content for message in messages)),
+        conversation_id="",
         scenario_id="",
         path_id="",
         split="test",

@@ -33,7 +33,9 @@ def draw_conversation(
     """
     wrong = wrong or {}
     head = f"conversation {conversation.conversation_id} ({conversation.split})"
-    drawn, said = [], [head]
+    # a talk under way has no name yet
+    heads = [head] if conversation.conversation_id else []
+    drawn, said = [f'<div style="{_SMALL}">{escape(head)}</div>' for head in heads], heads
     for index, (message, label) in enumerate(
         zip(conversation.messages, conversation.labels, strict=True)
     ):
@@ -43,7 +45,7 @@ def draw_conversation(
         said.append(f"{_NAMES[message.role]}{does}{fault}: {message.content}")
     html = (
         '<div style="max-width:760px;font-family:Helvetica,Arial,sans-serif">'
-        f'<div style="{_SMALL}">{escape(head)}</div>{"".join(drawn)}</div>'
+        f"{''.join(drawn)}</div>"
     )
     return Panel(html, "\n".join(said))
 
