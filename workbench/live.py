@@ -1,6 +1,5 @@
 """A person talks with a compiled model in a notebook, and sees on the flowchart where it stands."""
 
-import base64
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
@@ -246,13 +245,8 @@ def _draw_words(talk: Conversation, domain: Domain, wrong: dict[int, str]) -> st
 
 
 def _draw_chart(domain: Domain, seen: Seen) -> str:
-    picture = draw_flowchart(domain.flowchart, walk=seen.walk)
-    data = base64.b64encode(picture.svg.encode()).decode()
-    alt = escape(f"The flowchart; the talk went by {', '.join(seen.walk)}")
-    return (
-        f'<img alt="{alt}" style="max-width:100%;max-height:460px" '
-        f'src="data:image/svg+xml;base64,{data}">'
-    )
+    alt = f"The flowchart; the talk went by {', '.join(seen.walk)}"
+    return draw_flowchart(domain.flowchart, walk=seen.walk).as_image(alt)
 
 
 def _list_seen(seen: Seen, notice: str) -> str:

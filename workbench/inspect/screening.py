@@ -10,6 +10,7 @@ from workbench.conversation import Conversation
 from workbench.design.paths import FlowPath
 from workbench.domain import Domain
 from workbench.inspect.overlap import find_leaks, find_near_duplicates, list_test_wordings
+from workbench.inspect.reviews import apply_fix, read_reviews
 from workbench.inspect.rows import encode_row
 from workbench.run import Run
 
@@ -28,7 +29,8 @@ class LeakError(ValueError):
 def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> dict[str, Any]:
     """Write `rows/train.jsonl`, `rows/valid.jsonl` and `dropped.jsonl`; returns counts.
 
-    Dropped is what is too long for the model and what nearly repeats an earlier conversation.
+    Dropped is what a person rejected, what is too long for the model and what nearly repeats an
+    earlier conversation. What a person fixed is screened in the words of the fix.
 
     Raises:
         LeakError: a test path or a test-only wording occurs in the conversations.
@@ -39,23 +41,29 @@ def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> 
     order = {s["scenario_id"]: i for i, s in enumerate(scenarios)}
     talks = run.read("conversations.jsonl", Conversation)
     talks.sort(key=lambda talk: order[talk.scenario_id])
+    reviews = read_reviews(run)
+    talks = [apply_fix(talk, reviews) for talk in talks]
+    rejected = {id_: made for id_, made in reviews.items() if made.verdict == "reject"}
     tests = [s for s in scenarios if s["split"] == "test"]
     test_paths, test_walks = {s["path_id"] for s in tests}, [s["steps"] for s in tests]
     if leaks := find_leaks(talks, domain, test_paths, test_walks):
         raise LeakError("; ".join(leaks[:5]) + ". Write the conversations of this run anew")
-    twins = find_near_duplicates(talks)
+    twins = find_near_duplicates([t for t in talks if t.conversation_id not in rejected])
     dropped, rows = [], {"train": [], "valid": []}
-    tokens = Counter()
+    tokens, why = Counter(), Counter()
     for talk in talks:
         row = encode_row(talk.messages, tokenizer)
-        if talk.conversation_id in twins:
-            reason = f"nearly the same as {twins[talk.conversation_id]}"
+        if talk.conversation_id in rejected:
+            kind, reason = "rejected", f"rejected: {rejected[talk.conversation_id].reason}"
+        elif talk.conversation_id in twins:
+            kind, reason = "twin", f"nearly the same as {twins[talk.conversation_id]}"
         elif len(row.ids) > max_tokens:
-            reason = f"{len(row.ids)} tokens, more than {max_tokens}"
+            kind, reason = "too_long", f"{len(row.ids)} tokens, more than {max_tokens}"
         else:
             rows[talk.split].append({"messages": [m.model_dump() for m in talk.messages]})
             tokens[talk.split] += len(row.ids)
             continue
+        why[kind] += 1
         dropped.append(Dropped(conversation_id=talk.conversation_id, reason=reason))
     with run.lock():
         for split, lines in rows.items():
@@ -65,8 +73,10 @@ def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> 
             "train": len(rows["train"]),
             "valid": len(rows["valid"]),
             "dropped": len(dropped),
-            "near_duplicates": len(twins),
-            "too_long": len(dropped) - len(twins),
+            "near_duplicates": why["twin"],
+            "too_long": why["too_long"],
+            "rejected": why["rejected"],
+            "fixed": sum(made.verdict == "fix" for made in reviews.values()),
             "leaks": 0,
             "test_wordings_looked_for": len(list_test_wordings(domain)),
             "train_tokens": tokens["train"],

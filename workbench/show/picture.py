@@ -64,6 +64,14 @@ class Picture:
         )
         return {"text/html": image, "text/plain": str(self)}
 
+    def as_image(self, alt: str, max_height: int = 460) -> str:
+        """HTML of the drawing for a widget, where no script runs; `max_height` is in pixels."""
+        data = base64.b64encode(self.svg.encode()).decode()
+        return (
+            f'<img alt="{escape(alt)}" style="max-width:100%;max-height:{max_height}px" '
+            f'src="data:image/svg+xml;base64,{data}">'
+        )
+
     def __str__(self) -> str:
         return reveal(self.text)
 

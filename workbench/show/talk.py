@@ -16,6 +16,7 @@ _LOOK = {
     "user": ("right", "background-color:#FFF3D9;color:#4A3508;border:1px solid #EBCF94;"),
 }
 _WRONG = "border:2px solid #C8102E;"
+_MARKED = "box-shadow:inset 4px 0 0 #E8590C;padding-left:8px;"
 _SMALL = "font-size:11px;color:#767D87;margin:2px 6px 0 6px;"
 _NAMES = {"assistant": "agent", "user": "customer", "system": "system"}
 
@@ -24,22 +25,24 @@ def draw_conversation(
     conversation: Conversation,
     flowchart: Flowchart | None = None,
     wrong: Mapping[int, str] | None = None,
+    marked: int | None = None,
 ) -> Panel:
     """One conversation: the agent on the left, the customer on the right, steps and acts below.
 
     `wrong` marks messages by their index in `conversation.messages` (the system's is 0) and says
     what is wrong, e.g. {3: "asks again for the dates"}. With `flowchart`, a step under the pointer
-    tells what the node or route is meant to say.
+    tells what the node or route is meant to say. The message `marked` is framed.
     """
     wrong = wrong or {}
     head = f"conversation {conversation.conversation_id} ({conversation.split})"
     # a talk under way has no name yet
     heads = [head] if conversation.conversation_id else []
-    drawn, said = [f'<div style="{_SMALL}">{escape(head)}</div>' for head in heads], heads
+    drawn, said = [f'<div style="{_SMALL}">{escape(head)}</div>' for head in heads], [*heads]
     for index, (message, label) in enumerate(
         zip(conversation.messages, conversation.labels, strict=True)
     ):
-        drawn.append(_draw_message(message.role, message.content, label, flowchart, index, wrong))
+        bubble = _draw_message(message.role, message.content, label, flowchart, index, wrong)
+        drawn.append(f'<div style="{_MARKED}">{bubble}</div>' if index == marked else bubble)
         does = f" [{', '.join(label.steps + label.acts)}]" if label.steps or label.acts else ""
         fault = f" WRONG: {wrong[index]}" if index in wrong else ""
         said.append(f"{_NAMES[message.role]}{does}{fault}: {message.content}")

@@ -1,0 +1,122 @@
+"""Looking through conversations: what is found, shown and judged."""
+
+import json
+
+import pytest
+
+from workbench.conversation import Conversation, seeded
+from workbench.inspect.reviews import ReviewError, read_reviews
+from workbench.inspect.screening import Dropped
+from workbench.run import open_run
+from workbench.show.browser import Browser
+from workbench.synthesize.scenarios import plan_scenario
+from workbench.synthesize.writing import write_talk
+
+EVIL = '<script>alert(1)</script><img src=x onerror="alert(2)">'
+
+
+@pytest.fixture
+def run(tmp_path, coffee_domain, walks_of_coffee):
+    """Six conversations, of which one is dropped."""
+    run = open_run("coffee", "look", tmp_path)
+    plans = [plan_scenario(walk, "train", coffee_domain, 7, 0) for walk in walks_of_coffee]
+    talks = [write_talk(plan, coffee_domain, 0, str(n)) for n, plan in enumerate(plans)]
+    run.write("scenarios.jsonl", plans)
+    run.write("conversations.jsonl", talks)
+    run.write("dropped.jsonl", [Dropped(conversation_id=talks[0].conversation_id, reason="odd")])
+    return run
+
+
+@pytest.fixture
+def walks_of_coffee(coffee):
+    from workbench.design.paths import enumerate_paths
+
+    return seeded(1, "walks", "coffee").sample(enumerate_paths(coffee), 6)
+
+
+@pytest.fixture
+def browser(run, coffee):
+    return Browser(run, coffee)
+
+
+def test_conversations_are_found_by_their_words_in_any_case(browser):
+    words = browser.entries[2].talk.messages[2].content
+    found = browser.find(words.upper())
+    assert browser.entries[2].talk in found
+    assert all(words.lower() in "\n".join(m.content for m in t.messages).lower() for t in found)
+
+
+def test_conversations_are_found_by_what_they_are(browser):
+    assert browser.find(fate="dropped") == [browser.entries[0].talk]
+    for talk in browser.find(route="take_order.missing"):
+        assert any("take_order.missing" in label.steps for label in talk.labels)
+    n = {outcome: len(browser.find(outcome=outcome)) for outcome in browser.flowchart.outcomes}
+    assert sum(n.values()) == len(browser.entries)
+
+
+def test_an_unknown_facet_is_named(browser):
+    with pytest.raises(ValueError, match="mood is no facet; there are split"):
+        browser.find(mood="good")
+
+
+def test_where_nothing_is_found_nothing_is_shown_or_judged(browser):
+    assert browser.find("no such words anywhere") == []
+    assert browser.talk is None
+    browser._build()
+    browser._widgets["words"].value = "no such words anywhere"
+    assert "0 of 6" in browser._widgets["count"].value
+    assert "None is like that" in browser._widgets["talk"].value
+    with pytest.raises(ReviewError, match="find one first"):
+        browser.judge("accept")
+
+
+def test_the_widgets_follow_filters_list_and_slider(browser):
+    browser._build()
+    made = browser._widgets
+    assert "dropped: odd" in made["talk"].value
+    made["fate"].value = "kept"
+    assert "dropped" not in made["talk"].value
+    assert "5 of 6" in made["count"].value
+    assert len(made["list"].options) == 5
+    made["list"].value = made["list"].options[3][1]
+    assert browser.place == made["list"].options[3][1]
+    made["message"].value = 1
+    assert made["text"].value == browser.talk.messages[1].content
+    assert 'the talk went by opening"' in made["chart"].value
+
+
+def test_a_verdict_is_kept_and_one_without_a_reason_is_refused_on_screen(browser):
+    browser._build()
+    browser._widgets["reject"].click()
+    assert "needs a reason" in browser._widgets["said"].value
+    browser._widgets["reason"].value = "too short"
+    browser._widgets["reject"].click()
+    assert read_reviews(browser.run)[browser.talk.conversation_id].reason == "too short"
+
+
+def test_a_fix_is_shown_in_its_new_words(browser):
+    browser._build()
+    browser._widgets["message"].value = 1
+    browser._widgets["text"].value = EVIL
+    browser._widgets["fix"].click()
+    assert browser.talk.messages[1].content == EVIL
+    assert "&lt;script&gt;" in browser._widgets["talk"].value
+    assert "<script" not in browser._widgets["talk"].value
+
+
+def test_without_widgets_the_first_that_is_found_stands_there(browser):
+    browser.find(fate="dropped")
+    bundle = browser._repr_mimebundle_()
+    assert browser.talk.messages[-1].content in bundle["text/plain"]
+    assert bundle["text/html"].startswith("1 of 6 conversations")
+
+
+def test_of_ten_thousand_conversations_some_are_listed_and_all_are_searched(run, coffee, browser):
+    one = json.loads(browser.entries[0].talk.model_dump_json())
+    many = [Conversation(**one | {"conversation_id": str(n)}) for n in range(10_000)]
+    run.write("conversations.jsonl", many)
+    large = Browser(run, coffee)
+    assert len(large.find(outcome=large.entries[0].facets["outcome"])) == 10_000
+    assert large.find("not said by anyone") == []
+    large._build()
+    assert len(large._widgets["list"].options) < 1000

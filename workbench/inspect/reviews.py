@@ -1,0 +1,93 @@
+"""What a person thinks of single conversations: kept in the run, and honoured by screening."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Literal
+
+from pydantic import BaseModel
+
+from workbench.conversation import Conversation, Message
+from workbench.run import Run
+
+FILE = "reviews.jsonl"
+
+
+class ReviewError(ValueError):
+    """A review that cannot be kept; the message says why."""
+
+
+class Review(BaseModel):
+    """One verdict on one conversation: a line of `reviews.jsonl`. The last one counts."""
+
+    conversation_id: str
+    verdict: Literal["accept", "reject", "fix"]
+    """accept: it may stay; reject: it becomes no row; fix: it becomes one in other words."""
+
+    reason: str = ""
+    contents: list[str] = []
+    """Of a fix: what each message says, in order."""
+
+    at: str = ""
+    """When, in UTC."""
+
+
+def review(
+    run: Run, talk: Conversation, verdict: str, reason: str = "", contents: list[str] | None = None
+) -> Review:
+    """Keep a verdict; screening the run again honours it.
+
+    A fix changes words, not what a message does: its labels stay as they are.
+
+    Raises:
+        ReviewError: no reason is given for a rejection, or a fix changes nothing, or has another
+            number of messages, or leaves one empty.
+    """
+    made = Review(
+        conversation_id=talk.conversation_id,
+        verdict=verdict,
+        reason=reason.strip(),
+        contents=contents or [],
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+    )
+    if verdict == "reject" and not made.reason:
+        raise ReviewError("a rejection needs a reason; say in a few words what is wrong")
+    if verdict == "fix":
+        _check_fix(talk, made.contents)
+    with run.lock("reviews"):
+        run.append(FILE, [made])
+    return made
+
+
+def read_reviews(run: Run) -> dict[str, Review]:
+    """Conversation id to the last verdict on it."""
+    return {made.conversation_id: made for made in run.read(FILE, Review, missing_ok=True)}
+
+
+def apply_fix(talk: Conversation, reviews: Mapping[str, Review]) -> Conversation:
+    """The conversation in the words that it was given, if it was given any."""
+    made = reviews.get(talk.conversation_id)
+    if made is None or made.verdict != "fix":
+        return talk
+    _check_fix(talk, made.contents)
+    pairs = zip(talk.messages, made.contents, strict=True)
+    messages = [Message(role=message.role, content=words) for message, words in pairs]
+    return talk.model_copy(update={"messages": messages})
+
+
+def _check_fix(talk: Conversation, contents: list[str]) -> None:
+    own = [message.content for message in talk.messages]
+    name = f"conversation {talk.conversation_id}"
+    if len(contents) != len(own):
+        raise ReviewError(
+            f"{name} has {len(own)} messages, but the fix has {len(contents)}; change words only"
+        )
+    if contents == own:
+        raise ReviewError(f"the fix of {name} changes nothing; edit a message first")
+    for message, words in zip(talk.messages, contents, strict=True):
+        # a customer may say nothing, an agent may not
+        if message.role == "assistant" and not words.strip():
+            raise ReviewError(f"the fix of {name} leaves a message of the agent's empty")
+        if message.role == "system" and words != message.content:
+            raise ReviewError(
+                f"the fix of {name} changes the system prompt, which is the same for all"
+            )

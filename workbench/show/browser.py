@@ -1,0 +1,258 @@
+"""Conversations of a run to look through: found by words or by what they are, read, and judged."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from workbench.conversation import Conversation
+from workbench.flowchart import Flowchart
+from workbench.inspect.reviews import FILE, ReviewError, apply_fix, read_reviews, review
+from workbench.inspect.rows import encode_row
+from workbench.inspect.screening import Dropped
+from workbench.run import Run
+from workbench.show.escape import escape
+from workbench.show.flow import draw_flowchart
+from workbench.show.picture import Panel
+from workbench.show.talk import draw_conversation
+from workbench.show.tokens import draw_tokens
+from workbench.synthesize.scenarios import Scenario
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+ANY = "any"
+LISTED = 200
+"""Conversations that the list shows at most; the count says how many there are."""
+
+
+@dataclass(frozen=True)
+class _Entry:
+    """A conversation and what it can be found by."""
+
+    talk: Conversation
+    words: str
+    facets: dict[str, str]
+    reason: str
+    """Why it was dropped; "" if it was not."""
+
+
+class Browser:
+    """Filters over conversations, the list of those found, and one of them beside the flowchart.
+
+    In a notebook it is shown by being a cell's last line. Without a kernel, or where widgets are
+    not drawn, the first conversation that is found stands there.
+    """
+
+    facets = ("split", "outcome", "customer", "behaviour", "route", "fate")
+    """What conversations are filtered by, besides their words."""
+
+    def __init__(
+        self, run: Run, flowchart: Flowchart, tokenizer: "PreTrainedTokenizerBase | None" = None
+    ):
+        self.run, self.flowchart, self.tokenizer = run, flowchart, tokenizer
+        self.entries = _list_entries(run, flowchart)
+        self.found: list[int] = []
+        self.place = 0
+        self._widgets: dict[str, Any] = {}
+        self.find()
+
+    def find(self, words: str = "", **wanted: str) -> list[Conversation]:
+        """The conversations with these words, in any case, and these facets; of the run's order.
+
+        Example: browser.find("refund", outcome="success", fate="kept")
+
+        Raises:
+            ValueError: there is no such facet.
+        """
+        if unknown := set(wanted) - set(self.facets):
+            raise ValueError(f"{unknown.pop()} is no facet; there are {', '.join(self.facets)}")
+        wanted = {facet: value for facet, value in wanted.items() if value and value != ANY}
+        sought = words.casefold()
+        self.found = [
+            n
+            for n, entry in enumerate(self.entries)
+            if sought in entry.words
+            and all(value in entry.facets[facet].split(", ") for facet, value in wanted.items())
+        ]
+        self.place = self.found[0] if self.found else -1
+        return [self.entries[n].talk for n in self.found]
+
+    @property
+    def talk(self) -> Conversation | None:
+        """The conversation that is shown, in the words of its fix if it has one."""
+        if self.place < 0:
+            return None
+        return apply_fix(self.entries[self.place].talk, read_reviews(self.run))
+
+    def judge(self, verdict: str, reason: str = "", contents: list[str] | None = None) -> None:
+        """Keep a verdict on the conversation that is shown: see `inspect.reviews`.
+
+        Raises:
+            ReviewError: the verdict makes no sense.
+        """
+        if self.place < 0:
+            raise ReviewError("no conversation is shown; find one first")
+        review(self.run, self.entries[self.place].talk, verdict, reason, contents)
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
+        """The widgets, and where there are none the first conversation that was found."""
+        bundle = dict(self._build()._repr_mimebundle_() or {})
+        panel = self._draw_talk(len(self.talk.messages) - 1 if self.talk else 0)
+        said = f"{self._count()}\n{panel}"
+        return bundle | {"text/html": escape(self._count()) + panel.html, "text/plain": said}
+
+    def _count(self) -> str:
+        return f"{len(self.found):,} of {len(self.entries):,} conversations"
+
+    def _draw_talk(self, upto: int) -> Panel:
+        talk = self.talk
+        if talk is None:
+            return Panel("<p>None is like that.</p>", "None is like that.")
+        return draw_conversation(talk, self.flowchart, {}, marked=upto)
+
+    def _build(self) -> Any:
+        import ipywidgets as widgets
+
+        if self._widgets:
+            return self._widgets["box"]
+        wide = {"width": "auto"}
+        made = self._widgets = {
+            "words": widgets.Text(placeholder="words", continuous_update=True, layout=wide),
+            "list": widgets.Select(rows=18, layout=wide),
+            "count": widgets.HTML(),
+            "talk": widgets.HTML(),
+            "chart": widgets.HTML(),
+            "message": widgets.IntSlider(min=0, max=1, description="message", layout=wide),
+            "view": widgets.ToggleButtons(options=["talk", "trained tokens"]),
+            "reason": widgets.Text(placeholder="why", layout=wide),
+            "accept": widgets.Button(description="Accept"),
+            "reject": widgets.Button(description="Reject"),
+            "text": widgets.Textarea(layout={"width": "auto", "height": "70px"}),
+            "fix": widgets.Button(description="Save these words", layout=wide),
+            "said": widgets.HTML(),
+        }
+        filters = [self._build_filter(widgets, facet) for facet in self.facets]
+        made["words"].observe(lambda _: self._search(), "value")
+        made["list"].observe(lambda _: self._choose(), "value")
+        made["message"].observe(lambda _: self._show_message(), "value")
+        made["view"].observe(lambda _: self._show_talk(), "value")
+        made["accept"].on_click(lambda _: self._judge("accept"))
+        made["reject"].on_click(lambda _: self._judge("reject"))
+        made["fix"].on_click(lambda _: self._fix())
+        judging = [
+            widgets.HBox([made["accept"], made["reject"], made["reason"]]),
+            made["text"],
+            widgets.HBox([made["fix"], made["said"]]),
+        ]
+        if self.tokenizer is None:
+            made["view"].layout.display = "none"
+        left = [made["words"], *filters, made["count"], made["list"]]
+        middle = [made["view"], made["talk"], made["message"], *judging]
+        made["box"] = widgets.HBox(
+            [
+                widgets.VBox(left, layout={"width": "25%"}),
+                widgets.VBox(middle, layout={"width": "43%", "padding": "0 10px"}),
+                widgets.VBox([made["chart"]], layout={"width": "32%"}),
+            ]
+        )
+        self._list_found()
+        return made["box"]
+
+    def _build_filter(self, widgets: Any, facet: str) -> Any:
+        values = {v for entry in self.entries for v in entry.facets[facet].split(", ")} - {""}
+        made = widgets.Dropdown(
+            options=[ANY, *sorted(values)], description=facet, layout={"width": "auto"}
+        )
+        made.observe(lambda _: self._search(), "value")
+        self._widgets[facet] = made
+        return made
+
+    def _search(self) -> None:
+        wanted = {facet: self._widgets[facet].value for facet in self.facets}
+        self.find(self._widgets["words"].value, **wanted)
+        self._list_found()
+
+    def _list_found(self) -> None:
+        self._widgets["count"].value = escape(self._count())
+        shown = self.found[:LISTED]
+        names = [(self._name(n), n) for n in shown]
+        # the list tells of its first line only where it was not chosen before
+        self._widgets["list"].options = names
+        self._widgets["list"].value = shown[0] if shown else None
+        self._show_talk()
+
+    def _name(self, n: int) -> str:
+        facets = self.entries[n].facets
+        parts = [facets["outcome"], facets["customer"], facets["behaviour"]]
+        return f"{self.entries[n].talk.conversation_id[:6]} {' · '.join(filter(None, parts))}"
+
+    def _choose(self) -> None:
+        chosen = self._widgets["list"].value
+        if chosen is not None and chosen != self.place:
+            self.place = chosen
+            self._show_talk()
+
+    def _show_talk(self) -> None:
+        talk, slider = self.talk, self._widgets["message"]
+        self._widgets["said"].value = ""
+        if talk:
+            slider.max = len(talk.messages) - 1
+            slider.value = slider.max
+        self._show_message()
+
+    def _show_message(self) -> None:
+        talk, upto = self.talk, self._widgets["message"].value
+        panel = self._draw_talk(upto)
+        if talk and self.tokenizer and self._widgets["view"].value != "talk":
+            row = encode_row(talk.messages, self.tokenizer)
+            panel = draw_tokens(row.ids, row.mask, self.tokenizer)
+        reason = self.entries[self.place].reason if talk else ""
+        why = f'<div style="color:#C8102E">dropped: {escape(reason)}</div>' if reason else ""
+        self._widgets[
+            "talk"
+        ].value = f'<div style="height:430px;overflow:auto">{why}{panel.html}</div>'
+        self._widgets["text"].value = talk.messages[upto].content if talk else ""
+        self._widgets["chart"].value = _draw_chart(self.flowchart, talk, upto) if talk else ""
+
+    def _judge(self, verdict: str, contents: list[str] | None = None) -> None:
+        try:
+            self.judge(verdict, self._widgets["reason"].value, contents)
+            said, self._widgets["reason"].value = f"kept in {FILE}; screen the run again", ""
+        except ReviewError as error:
+            said = str(error)
+        self._show_message()
+        self._widgets["said"].value = escape(said)
+
+    def _fix(self) -> None:
+        talk, place = self.talk, self._widgets["message"].value
+        contents = [message.content for message in talk.messages] if talk else []
+        contents[place : place + 1] = [self._widgets["text"].value]
+        self._judge("fix", contents)
+
+
+def _list_entries(run: Run, flowchart: Flowchart) -> list[_Entry]:
+    talks = run.read("conversations.jsonl", Conversation)
+    scenarios = {s.scenario_id: s for s in run.read("scenarios.jsonl", Scenario)}
+    why = {one.conversation_id: one for one in run.read("dropped.jsonl", Dropped, missing_ok=True)}
+    entries = []
+    for talk in talks:
+        scenario = scenarios.get(talk.scenario_id)
+        steps = [step for label in talk.labels for step in label.steps]
+        outcomes = [outcome for step in steps if (outcome := flowchart.outcome_of(step))]
+        dropped = why.get(talk.conversation_id)
+        facets = {
+            "split": talk.split,
+            "outcome": outcomes[-1] if outcomes else "",
+            "customer": scenario.persona if scenario else "",
+            "behaviour": ", ".join(scenario.behaviours) if scenario else "",
+            "route": ", ".join(dict.fromkeys(steps)),
+            "fate": "dropped" if dropped else "kept",
+        }
+        words = "\n".join(message.content for message in talk.messages).casefold()
+        entries.append(_Entry(talk, words, facets, dropped.reason if dropped else ""))
+    return entries
+
+
+def _draw_chart(flowchart: Flowchart, talk: Conversation, upto: int) -> str:
+    walk = [step for label in talk.labels[: upto + 1] for step in label.steps]
+    alt = f"The flowchart; the talk went by {', '.join(walk)}"
+    return draw_flowchart(flowchart, walk=walk).as_image(alt, 560)
