@@ -3,6 +3,7 @@
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
 from workbench.show.escape import escape
+from workbench.show.explore import explore_flowchart
 from workbench.show.flow import draw_flowchart, render_svg
 from workbench.show.page import page
 from workbench.show.picture import Panel, Picture
@@ -22,6 +23,7 @@ __all__ = [
     "draw_flowchart",
     "draw_tokens",
     "escape",
+    "explore_flowchart",
     "histogram",
     "intervals",
     "line",
