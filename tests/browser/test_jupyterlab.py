@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from workbench.show import explore_flowchart
+
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 ROOT = Path(__file__).parents[2]
@@ -113,6 +115,36 @@ def test_one_talks_with_a_model_and_sees_where_the_talk_stands(page, lab, tmp_pa
     output.get_by_role("button", name="Take back").click()
     output.get_by_text("Could you tell me the size?").wait_for(state="detached")
     output.get_by_text("Ready to order?").wait_for()
+
+
+def test_a_flowchart_is_clicked_through_in_a_page_without_a_kernel(page, travel, tmp_path):
+    complaints = []
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    file = tmp_path / "chart.html"
+    file.write_text(f"<!DOCTYPE html><meta charset=utf-8>{explore_flowchart(travel).html}", "utf-8")
+    page.goto(file.as_uri())
+    page.locator("g.node", has_text="final_routing").first.click()
+    card = page.locator("details:visible")
+    assert card.count() == 1
+    assert "final_routing (hub)" in card.inner_text()
+    card.get_by_role("button", name="success").first.click()
+    assert page.locator("[data-explore]").get_attribute("data-chosen") == "success"
+    page.keyboard.press("Escape")
+    assert page.locator("details:visible").count() > len(travel.flowchart.nodes)
+    search = page.get_by_placeholder("Find a node")
+    search.fill("lets the customer go")
+    assert page.get_by_text("0 of 14 nodes").count() == 1
+    search.fill("DEPOSIT")
+    search.press("Enter")
+    assert page.locator("[data-explore]").get_attribute("data-chosen") != ""
+    before = page.locator("svg").get_attribute("viewBox")
+    page.get_by_role("button", name="larger").click()
+    assert page.locator("svg").get_attribute("viewBox") != before
+    page.get_by_role("button", name="fit").click()
+    after = page.locator("svg").get_attribute("viewBox")
+    assert [*map(float, after.split())] == [*map(float, before.split())]
+    keep_picture(page, "explore")
+    assert complaints == []
 
 
 def keep_picture(page, name: str) -> None:

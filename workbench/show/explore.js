@@ -44,9 +44,9 @@
     });
     bar.append(said);
 
-    const frame = make("div", "flex:1 1 62%;min-width:0;overflow:hidden;background:#FFFFFF;"
+    const frame = make("div", "flex:3 1 0;min-width:360px;overflow:hidden;background:#FFFFFF;"
       + "border:1px solid #D5DAE0;border-radius:6px;cursor:grab;touch-action:none");
-    const side = make("div", "flex:0 1 38%;min-width:200px;overflow:auto;max-height:600px");
+    const side = make("div", "flex:2 1 0;min-width:240px;overflow:auto;max-height:600px");
     const hint = make("p", "margin:4px 0;opacity:0.75", "Click a node, or walk there with the "
       + "tab key. Drag moves the picture, Ctrl and the wheel zoom.");
     side.append(hint, ...cards.values());
