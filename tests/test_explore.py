@@ -1,4 +1,4 @@
-"""The flowchart to click through: everything of a node is there, escaped, with or without scripts."""
+"""The flowchart to click through: all of a node is there, escaped, with or without scripts."""
 
 import re
 

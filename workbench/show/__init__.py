@@ -10,12 +10,14 @@ from workbench.show.picture import Panel, Picture
 from workbench.show.table import table
 from workbench.show.talk import draw_conversation, draw_conversations
 from workbench.show.tokens import draw_tokens
+from workbench.show.walks import Walks
 
 __all__ = [
     "CurvePoint",
     "Interval",
     "Panel",
     "Picture",
+    "Walks",
     "bars",
     "curves",
     "draw_conversation",
