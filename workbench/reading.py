@@ -107,11 +107,14 @@ def suggest(name: str, names: Iterable[str]) -> str:
     return f' Did you mean "{near}"?' if near else ""
 
 
-def read_yaml(file: Path) -> Located:
-    """Read a file of one YAML document; whatever is wrong with it stands in `problems`."""
+def read_yaml(file: Path, text: str | None = None) -> Located:
+    """Read a file of one YAML document; whatever is wrong with it stands in `problems`.
+
+    `text` is what an editor has for the file, which is then not read.
+    """
     located = Located(Path(file))
     try:
-        _build(_read_text(located.file), located)
+        _build(_read_text(located.file) if text is None else text, located)
     except _StopError as stop:
         located.problems.append(Problem(located.file, *stop.args))
         # half a file would be blamed for what its other half says

@@ -2,6 +2,7 @@
 
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
+from workbench.show.editor import FlowchartEditor
 from workbench.show.escape import escape
 from workbench.show.explore import explore_flowchart
 from workbench.show.flow import draw_flowchart, render_svg
@@ -14,6 +15,7 @@ from workbench.show.walks import Walks
 
 __all__ = [
     "CurvePoint",
+    "FlowchartEditor",
     "Interval",
     "Panel",
     "Picture",
