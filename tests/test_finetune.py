@@ -254,6 +254,23 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_weights(root, trained):
     assert_same_weights(run, trained)
 
 
+class Impatient:
+    """Somebody who ends a training when the third step is told; a fourth is then under way."""
+
+    is_stopped = False
+
+    def show(self, lines):
+        self.is_stopped |= len([one for one in lines if "loss" in one]) == 3
+
+
+def test_training_ends_when_somebody_stops_it_and_keeps_what_it_has(root):
+    run = make_run(root, "stopped")
+    result = train(run, **SMALL | {"epochs": 500}, watcher=Impatient())
+    assert (result["steps"], result["ended"]) == (4, "it was stopped")
+    assert run.file("model/model.safetensors").exists()
+    assert train(run, **SMALL | {"epochs": 500}) == result
+
+
 def test_training_ends_when_its_time_is_over_and_keeps_what_it_has(root):
     run = make_run(root, "short")
     result = train(run, **SMALL | {"epochs": 500, "max_minutes": 1 / 600})

@@ -11,12 +11,14 @@ from workbench.show.picture import Panel, Picture
 from workbench.show.table import table
 from workbench.show.talk import draw_conversation, draw_conversations
 from workbench.show.tokens import draw_tokens
+from workbench.show.training import LiveTraining
 from workbench.show.walks import Walks
 
 __all__ = [
     "CurvePoint",
     "FlowchartEditor",
     "Interval",
+    "LiveTraining",
     "Panel",
     "Picture",
     "Walks",

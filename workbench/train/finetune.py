@@ -34,7 +34,7 @@ from workbench.train.memory import (
     tokens_that_fit,
 )
 from workbench.train.processes import count_processes, is_main, main_first
-from workbench.train.progress import TrainError, TrainingLog, follow
+from workbench.train.progress import TrainError, TrainingLog, Watcher, follow
 from workbench.train.recipes import Recipe, check_method
 
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ def train(
     max_length: int = 1024,
     overwrite: bool = False,
     method: str = "full",
+    watcher: Watcher | None = None,
 ) -> dict[str, Any]:
     """Train on `rows/train.jsonl` and write the compiled model to `model/`.
 
@@ -87,7 +88,8 @@ def train(
     learning rate has not come down: fewer epochs are the better way to make it shorter.
 
     `method` is full, lora or qlora; `choosing.settle` says which is best here. Where memory is
-    full, fewer rows of a batch are worked through together: results change by rounding only.
+    full, fewer rows of a batch are worked through together: results change by rounding only. Who
+    watches is shown each step, and may end the training, which then keeps its best weights.
 
     Returns seconds, tokens, tokens_per_s, loss (of the last tenth of steps), valid_loss (of the
     weights kept), steps, and why it ended.
@@ -121,7 +123,7 @@ def train(
                 _claim(run, parameters, base, overwrite)
             result = run.manifest["train"].get("result")
             is_done = result is not None and run.file("model/model.safetensors").exists()
-        return result if is_done else _train(run, base, parameters)
+        return result if is_done else _train(run, base, parameters, watcher)
 
 
 def part_of_batch(batch_size: int, longest: int, device: str, most_tokens: float = math.inf) -> int:
@@ -209,9 +211,12 @@ class _Job:
     rows: list[Encoded]
     held_out: list[Encoded]
     parameters: dict[str, Any]
+    watcher: Watcher | None
 
 
-def _train(run: Run, base: BaseModel, parameters: dict[str, Any]) -> dict[str, Any]:
+def _train(
+    run: Run, base: BaseModel, parameters: dict[str, Any], watcher: Watcher | None
+) -> dict[str, Any]:
     rows, valid = run.read("rows/train.jsonl"), run.read("rows/valid.jsonl", missing_ok=True)
     backend, max_length = choose_backend(), parameters["max_length"]
     tokenizer = load_tokenizer(base.folder)
@@ -222,7 +227,7 @@ def _train(run: Run, base: BaseModel, parameters: dict[str, Any]) -> dict[str, A
     shape = measure_shape(base.folder)
     method = parameters.get("method", "full")
     recipe = _keep_recipe(run, choose_recipe(base, shape, backend, max_length, method))
-    job = _Job(run, base, shape, backend, recipe, tokenizer, encoded, held_out, parameters)
+    job = _Job(run, base, shape, backend, recipe, tokenizer, encoded, held_out, parameters, watcher)
     longest = max(len(row.input_ids) for row in encoded)
     part = choose_part(parameters["batch_size"], longest, backend, shape, recipe)
     result, part = _fit_in_parts(job, part, longest)
@@ -391,6 +396,7 @@ def _make_trainer(
         ],
         parameters["max_minutes"] * 60,
         is_main(),
+        job.watcher,
     )
     settings = SFTConfig(
         output_dir=str(run.file("model/checkpoints")),

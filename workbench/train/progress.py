@@ -3,7 +3,7 @@
 import math
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.models import release_memory
 from workbench.run import append_jsonl, read_jsonl, write_jsonl
@@ -34,11 +34,26 @@ class TrainError(ValueError):
     """Training cannot start or go on; the message says what to do."""
 
 
+class Watcher(Protocol):
+    """Somebody who watches a training, and may end it."""
+
+    is_stopped: bool
+    """Whether it shall end now, with the best weights so far."""
+
+    def show(self, lines: list[dict[str, Any]]) -> None:
+        """All lines of the log so far; called after each."""
+
+
 class TrainingLog:
     """What a training does, as it does it: one line a step in a file, and a bar to watch."""
 
     def __init__(
-        self, file: Path, tokens_of_steps: list[int], limit_s: float, is_main: bool = True
+        self,
+        file: Path,
+        tokens_of_steps: list[int],
+        limit_s: float,
+        is_main: bool = True,
+        watcher: Watcher | None = None,
     ):
         self.file = file
         self.tokens_of_steps = tokens_of_steps
@@ -47,6 +62,7 @@ class TrainingLog:
         """Seconds after which training ends; 0: never."""
         self.is_main = is_main
         """Whether this process writes; others that train with it follow in silence."""
+        self.watcher = watcher
         self.lines: list[dict[str, Any]] = []
         self._begun = time.perf_counter()
 
@@ -114,6 +130,11 @@ class TrainingLog:
         return bool(self.limit_s) and self.seconds > self.limit_s
 
     @property
+    def is_stopped(self) -> bool:
+        """Whether somebody who watches has ended it."""
+        return bool(self.watcher and self.watcher.is_stopped)
+
+    @property
     def is_flat(self) -> bool:
         """Whether held-out loss has not fallen for so long that it will hardly fall again."""
         valid = self._valid_losses()
@@ -138,6 +159,8 @@ class TrainingLog:
     def _why_ended(self, step: int) -> str:
         if step == len(self.tokens_of_steps):
             return "all steps are done"
+        if self.is_stopped:
+            return "it was stopped"
         return "held-out loss no longer fell" if self.is_flat else "its time was over"
 
     def _check_loss(self, step: int, learning_rate: float) -> None:
@@ -158,6 +181,8 @@ class TrainingLog:
         self.lines.append(line)
         if self.is_main:
             append_jsonl(self.file, [line])
+        if self.watcher:
+            self.watcher.show(self.lines)
 
 
 def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
@@ -185,7 +210,7 @@ def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
         def on_step_end(self, args, state, control, **_):
             if state.global_step % STEPS_TO_RELEASE == 0:
                 release_memory()
-            if log.is_over_time or state.global_step == state.max_steps:
+            if log.is_over_time or log.is_stopped or state.global_step == state.max_steps:
                 control.should_training_stop = True
                 control.should_evaluate = args.eval_strategy != "no"
                 control.should_save = True

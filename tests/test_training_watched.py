@@ -1,0 +1,77 @@
+"""Watching a training: what is drawn and said, how often, and that a stop is heard."""
+
+import pytest
+
+from workbench.show.training import EVERY_S, LiveTraining
+from workbench.train.progress import TrainingLog
+
+STEP = {"learning_rate": 1e-4, "tokens": 900, "seconds": 9.0, "tokens_per_s": 100.0, "eta_s": 600.0}
+LINES = [
+    {"step": 1, "loss": 2.5} | STEP,
+    {"step": 1, "valid_loss": 2.25, "seconds": 9.5},
+    {"step": 2, "loss": 1.5} | STEP,
+]
+
+
+@pytest.fixture
+def clock():
+    """A clock that stands still unless it is set."""
+    return [100.0]
+
+
+@pytest.fixture
+def live(clock):
+    return LiveTraining(lambda: clock[0])
+
+
+def test_what_is_known_is_said(live):
+    assert live.describe() == "Nothing is trained yet."
+    live.show(LINES)
+    said = live.describe()
+    for part in (
+        "step 2",
+        "loss 1.500",
+        "held-out loss 2.250",
+        "100 tokens a second",
+        "10 minutes",
+    ):
+        assert part in said
+
+
+def test_it_is_drawn_again_only_when_the_drawing_is_old(live, clock):
+    live._build()
+    live.show(LINES[:1])
+    first = live._widgets["said"].value
+    live.show(LINES)
+    assert live._widgets["said"].value == first
+    clock[0] += EVERY_S
+    live.show(LINES)
+    assert "step 2" in live._widgets["said"].value
+    assert "svg+xml" in live._widgets["chart"].value
+
+
+def test_without_widgets_nothing_is_drawn_before_it_is_asked_for(live):
+    live.show(LINES)
+    assert live._widgets == {}
+    assert "held out" in live.draw().text
+    assert "step 2" in live._repr_mimebundle_()["text/plain"]
+
+
+def test_the_log_shows_each_line_and_hears_the_stop(tmp_path, live):
+    log = TrainingLog(tmp_path / "log.jsonl", [10, 10, 10], 0, watcher=live)
+    log.begin(0)
+    log._begun -= 9
+    log.add(1, 2.0, 1e-4)
+    log.add_valid(1, 2.0)
+    assert [("valid_loss" in one) for one in live.lines] == [False, True]
+    assert not log.is_stopped
+    live._build()
+    live._widgets["stop"].click()
+    assert log.is_stopped
+    assert log.result()["ended"] == "it was stopped"
+    assert live._widgets["stop"].disabled
+    log.end()
+
+
+def test_a_training_that_nobody_watches_is_not_stopped(tmp_path):
+    assert not TrainingLog(tmp_path / "log.jsonl", [10], 0).is_stopped
