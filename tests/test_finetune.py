@@ -7,6 +7,7 @@ import time
 
 import pytest
 
+from workbench.__main__ import main
 from workbench.chat_format import prompt_ids
 from workbench.models import LocalModel, device_and_dtype
 from workbench.run import RunError, open_run
@@ -15,7 +16,13 @@ from workbench.train.backend import BackendError, choose_backend
 from workbench.train.base_model import load_tokenizer, resolve_base_model
 from workbench.train.checkpoints import bytes_needed, find_damage
 from workbench.train.estimate import estimate_training
-from workbench.train.finetune import TrainError, order_rows, part_of_batch, train
+from workbench.train.finetune import (
+    TrainError,
+    order_rows,
+    part_of_batch,
+    stop_training,
+    train,
+)
 from workbench.train.progress import TrainingLog
 from workbench.train.recipes import WARNING
 
@@ -257,18 +264,30 @@ def test_a_killed_training_goes_on_and_ends_in_the_same_weights(root, trained):
 class Impatient:
     """Somebody who ends a training when the third step is told; a fourth is then under way."""
 
-    is_stopped = False
+    def __init__(self, run):
+        self.run = run
 
     def show(self, lines):
-        self.is_stopped |= len([one for one in lines if "loss" in one]) == 3
+        if len([one for one in lines if "loss" in one]) == 3:
+            assert stop_training(self.run)
 
 
-def test_training_ends_when_somebody_stops_it_and_keeps_what_it_has(root):
+def test_a_training_that_is_stopped_keeps_what_it_has(root):
     run = make_run(root, "stopped")
-    result = train(run, **SMALL | {"epochs": 500}, watcher=Impatient())
+    result = train(run, **SMALL | {"epochs": 500}, watcher=Impatient(run))
     assert (result["steps"], result["ended"]) == (4, "it was stopped")
     assert run.file("model/model.safetensors").exists()
     assert train(run, **SMALL | {"epochs": 500}) == result
+
+
+def test_there_is_nothing_to_stop_before_a_training_and_after_it(root, trained):
+    fresh = open_run("toy", "fresh", root=root)
+    assert not stop_training(fresh)
+    assert not stop_training(trained)
+    fresh.record("train", begun_at="now")
+    assert main(["stop", str(fresh.folder)]) == 0
+    assert fresh.file("model/stop").exists()
+    assert main(["stop", str(trained.folder)]) == 1
 
 
 def test_training_ends_when_its_time_is_over_and_keeps_what_it_has(root):

@@ -1,4 +1,4 @@
-"""Watching a training: what is drawn and said, how often, and that a stop is heard."""
+"""Watching a training: what is drawn and said, and how often."""
 
 import pytest
 
@@ -57,21 +57,11 @@ def test_without_widgets_nothing_is_drawn_before_it_is_asked_for(live):
     assert "step 2" in live._repr_mimebundle_()["text/plain"]
 
 
-def test_the_log_shows_each_line_and_hears_the_stop(tmp_path, live):
+def test_the_log_shows_each_line(tmp_path, live):
     log = TrainingLog(tmp_path / "log.jsonl", [10, 10, 10], 0, watcher=live)
     log.begin(0)
     log._begun -= 9
     log.add(1, 2.0, 1e-4)
     log.add_valid(1, 2.0)
     assert [("valid_loss" in one) for one in live.lines] == [False, True]
-    assert not log.is_stopped
-    live._build()
-    live._widgets["stop"].click()
-    assert log.is_stopped
-    assert log.result()["ended"] == "it was stopped"
-    assert live._widgets["stop"].disabled
     log.end()
-
-
-def test_a_training_that_nobody_watches_is_not_stopped(tmp_path):
-    assert not TrainingLog(tmp_path / "log.jsonl", [10], 0).is_stopped

@@ -88,6 +88,10 @@ def make_parser() -> argparse.ArgumentParser:
     chat.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
     chat.set_defaults(command=chat_command)
 
+    stop = commands.add_parser("stop", help="end a training that runs, with its best weights")
+    stop.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
+    stop.set_defaults(command=stop_command)
+
     serve = commands.add_parser("serve", help="serve a compiled model to clients of OpenAI's API")
     serve.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
     serve.add_argument(
@@ -201,6 +205,19 @@ def chat_command(given: argparse.Namespace) -> int:
         # a byte that is no letter must not end the talk
         sys.stdin.reconfigure(errors="replace")
     chat(find_run(given.run))
+    return 0
+
+
+def stop_command(given: argparse.Namespace) -> int:
+    """End a training after the step it is at; 1 if there is none to end."""
+    from workbench.run import find_run
+    from workbench.train.finetune import stop_training
+
+    run = find_run(given.run)
+    if not stop_training(run):
+        print(f"workbench: no training of {run.folder} is under way", file=sys.stderr)
+        return 1
+    print("It ends after the step it is at; the best weights so far are kept.")
     return 0
 
 

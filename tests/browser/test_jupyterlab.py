@@ -50,6 +50,21 @@ labelling.PRACTICE, labelling.TRIALS = 40, 1
 model = Parrot("Hello. Ready to order?", "Could you tell me the size?")
 LiveTalk(model, labelling.fit_readers(read_domain(COFFEE)), OPENING)
 """
+WATCH = """
+from workbench.show import LiveTraining
+
+watched = LiveTraining()
+watched
+"""
+TRAIN = """
+import time
+
+lines = []
+for step in range(1, 101):
+    lines.append({"step": step, "loss": 3 / step, "tokens_per_s": 300, "eta_s": 600})
+    watched.show(lines)
+    time.sleep(0.1)
+"""
 NODES = "drawn => drawn.map(svg => svg.querySelectorAll('g.node').length)"
 
 
@@ -97,11 +112,7 @@ def test_the_first_three_notebooks_run_and_draw_in_jupyterlab(page, lab, travel)
 
 
 def test_one_talks_with_a_model_and_sees_where_the_talk_stands(page, lab, tmp_path):
-    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
-    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
-    notebook = {"cells": [cell | {"source": TALK}], "metadata": kernel, "nbformat": 4}
-    talk = tmp_path / "notebooks" / "talk.ipynb"
-    talk.write_text(json.dumps(notebook | {"nbformat_minor": 4}))
+    write_notebook(tmp_path / "notebooks" / "talk.ipynb", TALK)
     run_cells(page, lab, "talk")
     output = page.locator(".jp-OutputArea-output").last
     output.get_by_text("Ready to order?").wait_for()
@@ -115,6 +126,26 @@ def test_one_talks_with_a_model_and_sees_where_the_talk_stands(page, lab, tmp_pa
     output.get_by_role("button", name="Take back").click()
     output.get_by_text("Could you tell me the size?").wait_for(state="detached")
     output.get_by_text("Ready to order?").wait_for()
+
+
+def test_a_training_is_drawn_while_it_runs(page, lab, tmp_path):
+    write_notebook(tmp_path / "notebooks" / "watch.ipynb", WATCH, TRAIN)
+    open_notebook(page, lab, "watch")
+    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    page.get_by_text("minutes left").wait_for()
+    page.locator(".jp-OutputArea-output img").wait_for()
+    keep_picture(page, "training")
+    assert page.evaluate(CELLS)[1]["execution_count"] is None
+    page.wait_for_function(IS_DONE, timeout=60_000)
+
+
+def write_notebook(file: Path, *sources: str) -> None:
+    """A notebook of these cells."""
+    cell = {"cell_type": "code", "execution_count": None, "metadata": {}, "outputs": []}
+    cells = [cell | {"source": source} for source in sources]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    notebook = {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 4}
+    file.write_text(json.dumps(notebook))
 
 
 def test_a_flowchart_is_clicked_through_in_a_page_without_a_kernel(page, travel, tmp_path):
@@ -167,11 +198,16 @@ def run_all(page, lab: str, name: str) -> list[int]:
 
 def run_cells(page, lab: str, name: str) -> None:
     """Open a notebook and run all its cells."""
-    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset")
-    page.wait_for_function(IS_READY, timeout=60_000)
+    open_notebook(page, lab, name)
     # not awaited: its end would come without a limit
     page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
     page.wait_for_function(IS_DONE, timeout=400_000)
+
+
+def open_notebook(page, lab: str, name: str) -> None:
+    """Open a notebook, and wait for its kernel."""
+    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset")
+    page.wait_for_function(IS_READY, timeout=60_000)
 
 
 def copy_project(folder: Path) -> None:

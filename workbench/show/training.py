@@ -13,7 +13,7 @@ EVERY_S = 2.0
 
 
 class LiveTraining:
-    """What a training has done so far, drawn again every few seconds; a button ends it.
+    """What a training has done so far, drawn again every few seconds.
 
     Made before the training and given to it as `watcher`. In a notebook it is shown by being the
     last line of a cell before the one that trains. Without widgets it draws nothing, and what it
@@ -21,8 +21,6 @@ class LiveTraining:
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
-        self.is_stopped = False
-        """Whether somebody has ended it; the best weights so far are kept."""
         self.lines: list[dict[str, Any]] = []
         self._clock, self._drawn_s = clock, float("-inf")
         self._widgets: dict[str, Any] = {}
@@ -33,13 +31,6 @@ class LiveTraining:
         if self._widgets and self._clock() - self._drawn_s >= EVERY_S:
             self._drawn_s = self._clock()
             self._draw()
-
-    def stop(self) -> None:
-        """End the training after the step it is at."""
-        self.is_stopped = True
-        if self._widgets:
-            self._widgets["stop"].disabled = True
-            self._widgets["stop"].description = "Stopping …"
 
     def draw(self) -> Picture:
         """Loss and held-out loss over the steps."""
@@ -82,29 +73,14 @@ class LiveTraining:
         made = self._widgets = {
             "said": widgets.HTML(),
             "chart": widgets.HTML(),
-            "stop": widgets.Button(description="Stop, keep the best"),
         }
-        made["stop"].layout.width = "auto"
-        made["stop"].on_click(lambda _: self.stop())
-        shown = [made["said"], made["chart"], *([made["stop"]] if hears_while_busy() else [])]
-        made["box"] = widgets.VBox(shown, layout={"align_items": "flex-start"})
+        made["box"] = widgets.VBox([made["said"], made["chart"]])
         self._draw()
         return made["box"]
 
     def _draw(self) -> None:
         self._widgets["said"].value = escape(self.describe())
         self._widgets["chart"].value = self._image() if self.lines else ""
-
-
-def hears_while_busy() -> bool:
-    """Whether this kernel hears of a click while a cell runs; before ipykernel 7 none does."""
-    try:
-        from IPython import get_ipython
-    except ImportError:
-        return False
-    kernel = getattr(get_ipython(), "kernel", None)
-    known = getattr(kernel, "kernel_info", {}).get("supported_features", [])
-    return "kernel subshells" in known
 
 
 def _measure_memory() -> float:

@@ -34,7 +34,7 @@ from workbench.train.memory import (
     tokens_that_fit,
 )
 from workbench.train.processes import count_processes, is_main, main_first
-from workbench.train.progress import TrainError, TrainingLog, Watcher, follow
+from workbench.train.progress import STOP, TrainError, TrainingLog, Watcher, follow
 from workbench.train.recipes import Recipe, check_method
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def train(
 
     `method` is full, lora or qlora; `choosing.settle` says which is best here. Where memory is
     full, fewer rows of a batch are worked through together: results change by rounding only. Who
-    watches is shown each step, and may end the training, which then keeps its best weights.
+    watches is shown each step. `stop_training` ends it with the best weights so far.
 
     Returns seconds, tokens, tokens_per_s, loss (of the last tenth of steps), valid_loss (of the
     weights kept), steps, and why it ended.
@@ -124,6 +124,18 @@ def train(
             result = run.manifest["train"].get("result")
             is_done = result is not None and run.file("model/model.safetensors").exists()
         return result if is_done else _train(run, base, parameters, watcher)
+
+
+def stop_training(run: Run) -> bool:
+    """End the training of a run after the step it is at; its best weights so far are kept.
+
+    Returns whether there is one to end: begun, and not at its end.
+    """
+    begun = run.manifest.get("train", {})
+    if not begun or "result" in begun:
+        return False
+    run.write_text(f"model/{STOP}", "")
+    return True
 
 
 def part_of_batch(batch_size: int, longest: int, device: str, most_tokens: float = math.inf) -> int:
@@ -249,6 +261,7 @@ def _train(
     if is_main():
         run.write_text("model/README.md", make_card(run, run.manifest["train"] | facts))
         run.record("train", **facts)
+        run.file(f"model/{STOP}").unlink(missing_ok=True)
         shutil.rmtree(run.file("model/checkpoints"), ignore_errors=True)
     return result
 

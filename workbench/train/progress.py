@@ -27,6 +27,9 @@ STEPS_TO_JUDGE = 20
 COMES_APART = 2.0
 """It has, when their average is so many times that of the first steps."""
 
+STOP = "stop"
+"""Name of a file beside the log; while it is there, training ends after the step it is at."""
+
 LOWER = "choose a lower learning_rate (a third, say) or a larger batch_size"
 
 
@@ -35,10 +38,7 @@ class TrainError(ValueError):
 
 
 class Watcher(Protocol):
-    """Somebody who watches a training, and may end it."""
-
-    is_stopped: bool
-    """Whether it shall end now, with the best weights so far."""
+    """Somebody who watches a training."""
 
     def show(self, lines: list[dict[str, Any]]) -> None:
         """All lines of the log so far; called after each."""
@@ -131,8 +131,8 @@ class TrainingLog:
 
     @property
     def is_stopped(self) -> bool:
-        """Whether somebody who watches has ended it."""
-        return bool(self.watcher and self.watcher.is_stopped)
+        """Whether somebody wants it to end now: `python -m workbench stop` leaves a file."""
+        return self.file.with_name(STOP).exists()
 
     @property
     def is_flat(self) -> bool:
