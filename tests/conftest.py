@@ -10,11 +10,17 @@ import numpy as np
 import pytest
 
 from workbench import recognizer
+from workbench.conversation import Conversation, seeded
 from workbench.design.covering import cover_route_pairs, sample_long_walks
 from workbench.design.paths import FlowPath, enumerate_paths
 from workbench.domain import Domain, read_domain
 from workbench.encoder import SentenceEncoder
+from workbench.facts import check_facts
 from workbench.flowchart import Flowchart, read_flowchart
+from workbench.phrases import Voice
+from workbench.synthesize.scenarios import plan_scenario
+from workbench.synthesize.talk import hold_talk, open_talk
+from workbench.synthesize.teacher import PhraseBookAgent
 
 COFFEE = Path(__file__).parent / "toy" / "coffee"
 PRINTER = Path(__file__).parent / "toy" / "printer"
@@ -71,6 +77,20 @@ def walks(domain) -> list[FlowPath]:
     """All paths of the domain, walks that cover its route pairs, and long walks."""
     chart = domain.flowchart
     return [*enumerate_paths(chart), *cover_route_pairs(chart), *sample_long_walks(chart, 60, 3)]
+
+
+def talk_through(domain: Domain, path: FlowPath, number: int, split: str) -> Conversation:
+    """A plain customer's talk along a path, asserted to go as planned and state what is right."""
+    scenario = plan_scenario(path, split, domain, 7, number)
+    agent = PhraseBookAgent(domain, Voice(split), seeded(0, "agent", scenario.seed))
+    talk = hold_talk(open_talk(domain, scenario, Voice(split), 100), agent)
+    steps = [[s for s in label.steps if not s.startswith("anywhere.")] for label in talk.labels]
+    assert [message for message in steps if message] == scenario.steps
+    parts = {"conversation_id": "", "scenario_id": "", "path_id": "", "split": split, "hashes": {}}
+    parts |= {"teacher": "phrase_book", "messages": talk.messages, "labels": talk.labels}
+    held = Conversation(**parts)
+    assert check_facts(held, domain) == []
+    return held
 
 
 class WordEncoder(SentenceEncoder):

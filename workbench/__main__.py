@@ -66,6 +66,10 @@ def make_parser() -> argparse.ArgumentParser:
     listing.add_argument("domain", nargs="?", default="", help="list only the runs of this domain")
     listing.set_defaults(command=list_command)
 
+    new = commands.add_parser("new", help="lay out a small working domain to change")
+    new.add_argument("name", metavar="NAME", help="of the folder under domains, e.g. my_procedure")
+    new.set_defaults(command=new_command)
+
     check = commands.add_parser("check", help="check a domain's flowchart and the rest of it")
     check.add_argument("domain", help="a folder under domains, or a path to one")
     check.set_defaults(command=check_command)
@@ -161,6 +165,19 @@ def list_command(given: argparse.Namespace) -> int:
     for error in broken:
         print(f"workbench: {error}", file=sys.stderr)
     return 1 if broken else 0
+
+
+def new_command(given: argparse.Namespace) -> int:
+    """Lay out a domain, and say what to do next."""
+    from workbench.design.layout import lay_out_template
+
+    folder = lay_out_template(given.name)
+    print(
+        f"{folder} has a small procedure that works: make flowchart.yaml and the files beside it "
+        f"your own.\nNext: python -m workbench check {given.name}, after every change; then "
+        f"python -m workbench run {given.name} --size smoke"
+    )
+    return 0
 
 
 def check_command(given: argparse.Namespace) -> int:
