@@ -181,25 +181,23 @@ def new_command(given: argparse.Namespace) -> int:
 
 
 def check_command(given: argparse.Namespace) -> int:
-    """Print what is wrong with a domain, and what is in it; 1 if there are errors."""
-    from workbench.design.counting import count_paths
-    from workbench.domain import check_domain, find_domain, read_domain
+    """Print what is wrong with a domain, what is in it and what it lacks; 1 if there are errors."""
+    from workbench.completeness import measure_completeness
+    from workbench.design.counting import describe_size
+    from workbench.domain import find_domain
 
-    folder = find_domain(given.domain)
-    problems = check_domain(folder)
-    for problem in problems:
+    state = measure_completeness(find_domain(given.domain))
+    for problem in state.problems:
         print(f"{problem.level}: {problem}")
-    if any(problem.level == "error" for problem in problems):
-        return 1
-    domain = read_domain(folder)
-    chart = domain.flowchart
-    n_routes = sum(len(chart.successors(node)) for node in chart.nodes)
-    print(
-        f"{domain.name}: {len(chart.nodes)} nodes, {n_routes} routes, {len(chart.hubs)} hubs, "
-        f"{len(chart.ends)} ends, {count_paths(chart).n} paths that visit no node more than twice, "
-        f"{len(domain.facts)} facts, {len(domain.offers)} offers, {len(domain.personas)} personas"
-    )
-    return 0
+    if state.is_designed:
+        facts, n_personas = state.draft.facts, len(state.draft.personas)
+        print(
+            f"{describe_size(state.draft.flowchart)}, {len(facts.facts)} facts, "
+            f"{len(facts.offers)} offers, {n_personas} personas"
+        )
+    if missing := state.describe():
+        print(missing)
+    return 0 if state.is_sound else 1
 
 
 def score_command(given: argparse.Namespace) -> int:

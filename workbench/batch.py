@@ -84,7 +84,7 @@ def run_notebooks(
         RunError: another process is running notebooks in this run folder.
     """
     sources = choose_notebooks(notebooks, stages)
-    folder, name = _find_domain(domain)
+    folder, name = _find_domain(domain, is_design=[*sources] == [1])
     # kernels work in another folder: a path must hold there too
     place = str(folder.resolve()) if os.sep in domain else domain
     given = {"domain": place, "run": run, "seed": str(seed), "size": size}
@@ -322,11 +322,14 @@ def _convert(value: str, kind: str, what: str) -> Any:
         raise UsageError(f'{what} is "{value}", but must be {_EXAMPLES[kind]}') from error
 
 
-def _find_domain(domain: str) -> tuple[Path, str]:
-    """Folder and name; what is wrong with a domain is said before anything runs."""
-    from workbench.domain import read_domain
+def _find_domain(domain: str, is_design: bool) -> tuple[Path, str]:
+    """Folder and name; what is wrong with a domain is said before anything runs.
 
-    found = read_domain(domain)
+    For the design alone flowchart and facts are enough.
+    """
+    from workbench.domain import read_design, read_domain
+
+    found = read_design(domain) if is_design else read_domain(domain)
     return found.folder, found.name
 
 

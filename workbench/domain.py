@@ -8,8 +8,9 @@ from itertools import product
 from pathlib import Path
 from string import Template
 
+from workbench.completeness import measure_completeness
 from workbench.conversation import Act, hash_text
-from workbench.draft import list_files, read_draft
+from workbench.draft import Draft, list_files, read_draft
 from workbench.flowchart import Flowchart
 from workbench.parts import Fact, FactsFile, Offer, Offering, Persona, SlotTalk, find_offer_slot
 from workbench.phrase_rules import check_draft
@@ -420,6 +421,26 @@ def read_domain(name: str | Path, root: str | Path = "domains") -> Domain:
     draft = read_draft(folder)
     if errors := [problem for problem in check_draft(draft) if problem.level == "error"]:
         raise DomainError("\n".join(map(str, errors)))
+    return _make_domain(folder, draft)
+
+
+def read_design(name: str | Path, root: str | Path = "domains") -> Domain:
+    """A domain as far as it is needed to design it: flowchart and facts are sound.
+
+    Of phrases, slots and personas it has what could be read, which may be nothing.
+
+    Raises:
+        DomainError: flowchart or facts are missing or wrong; the message lists every error.
+    """
+    folder = find_domain(name, root)
+    state = measure_completeness(folder)
+    if not state.is_designed:
+        errors = [problem for problem in state.problems if problem.level == "error"]
+        raise DomainError("\n".join([*map(str, errors), state.describe()]))
+    return _make_domain(folder, state.draft)
+
+
+def _make_domain(folder: Path, draft: Draft) -> Domain:
     facts, flowchart = draft.facts, draft.flowchart
     books = {
         book: PhraseBook([written.entry for written in draft.entries if written.book == book])
@@ -454,7 +475,8 @@ def find_domain(name: str | Path, root: str | Path = "domains") -> Path:
         known = list_domains(root)
         raise UnknownDomainError(
             f'no domain "{name}": {folder / "flowchart.yaml"} does not exist.'
-            f"{suggest(str(name), known)} There are: {', '.join(known) or 'none'}"
+            f"{suggest(str(name), known)} There are: {', '.join(known) or 'none'}. A new one is "
+            "laid out by: python -m workbench new NAME"
         )
     return folder
 

@@ -27,6 +27,9 @@ PARTS = {
 }
 """The parts of each book and their placeholders; an offer's fields come to those of "offer"."""
 
+DESIGNED = ("flowchart.yaml", "facts.yaml")
+"""The files that a procedure is designed with; all others are for the offline teacher."""
+
 NEEDED = ("hello", "restate", "lead", "tail")
 """Parts of the customer's book that no domain goes without."""
 
@@ -61,11 +64,28 @@ class Draft:
     problems: list[Problem]
     """What is wrong with the flowchart, and what does not fit elsewhere."""
 
+    @cached_property
+    def absent(self) -> list[str]:
+        """Names of the files that do not exist."""
+        rules = {problem.file: problem.rule for problem in self.problems}
+        return [
+            name for name, located in self.files.items() if rules.get(located.file) == "no_file"
+        ]
+
+    @property
+    def is_begun(self) -> bool:
+        """Whether any of the files is there that only the offline teacher needs."""
+        return any(name not in self.absent for name in self.files if name not in DESIGNED)
+
     @property
     def is_whole(self) -> bool:
-        """Whether nothing was left out, so that what is not there is lacking."""
-        chart = self.files["flowchart.yaml"].file
-        return self.flowchart is not None and all(p.file == chart for p in self.problems)
+        """Whether nothing was left out, so that what is not there is lacking.
+
+        Phrases and personas that were never written lack all.
+        """
+        files = {self.files[name].file for name in ("flowchart.yaml", *self.absent)}
+        is_known = self.flowchart is not None and self.facts is not None
+        return is_known and all(problem.file in files for problem in self.problems)
 
     @cached_property
     def by_key(self) -> dict[str, dict[str, list[Written]]]:

@@ -10,12 +10,13 @@ no_wordings, no_answers.
 import re
 import string
 from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 
 from workbench.conversation import Act
 from workbench.draft import NEEDED, PARTS, Draft, Written, find_path
 from workbench.parts import SlotTalk, Wordings
 from workbench.reading import KeyPath, Located, Problem, list_texts, suggest
-from workbench.rules import OFFER_STATES, STATES, Needs
+from workbench.rules import ANSWER, OFFER_STATES, STATES, Needs
 
 MAX_SHOWN = 30
 
@@ -26,6 +27,11 @@ TARGETS = {"ask": "fact", "take_over": "demand"} | dict.fromkeys(
     ("give", "vague", "revise", "drop", "remind"), "slot"
 )
 """What acts are about, e.g. ask(deposit), give(size). All others are about nothing."""
+
+SLOT_CAUSES = {"slots_vague": "vague", "revise": "revise", "drop": "drop"}
+"""What causes a route, to the act about a slot that a customer then does."""
+
+SLOT_ACTS = {"give", *SLOT_CAUSES.values()}
 
 WORDS_APART = 4
 """A test wording of so many words may not stand within a training wording."""
@@ -41,7 +47,7 @@ def check_draft(draft: Draft) -> list[Problem]:
         problems += _check_entry(draft, written)
     for rule in (_check_training, _check_sides, _check_needs, _check_slots, _check_personas):
         problems += rule(draft)
-    problems += _list_gaps(draft) if draft.is_whole else []
+    problems += [gap.problem for gap in list_gaps(draft)]
     order = [located.file for located in draft.files.values()]
     return sorted(dict.fromkeys(problems), key=lambda p: (order.index(p.file), p.line, p.column))
 
@@ -268,55 +274,119 @@ def _check_personas(draft: Draft) -> Iterator[Problem]:
         yield from _check_name(located, path, "manner", persona.manner, known)
 
 
-def _list_reason_gaps(draft: Draft, step: str) -> Iterator[Problem]:
+@dataclass(frozen=True)
+class Gap:
+    """Something that the offline teacher needs and nobody has written yet."""
+
+    problem: Problem
+    """Where the flowchart calls for it."""
+    file: str
+    """Where it is to be written, e.g. "phrases/agent.yaml"."""
+    kind: str
+    """step, act, part, slot, fact or offer."""
+    name: str
+
+
+def list_gaps(draft: Draft) -> list[Gap]:
+    """What the phrase book lacks for this flowchart; nothing while a file hides what there is."""
+    if not draft.is_whole:
+        return []
+    return [*_list_slot_gaps(draft), *_list_step_gaps(draft), *_list_customer_gaps(draft)]
+
+
+def _list_slot_gaps(draft: Draft) -> Iterator[Gap]:
+    located, name = draft.files["flowchart.yaml"], "phrases/slots.yaml"
+    for slot in draft.flowchart.slots:
+        if slot not in draft.slots:
+            text = f'{name} has no "{slot}", a slot of the flowchart'
+            problem = located.problem(("slots", slot), "no_slot", text, key=True)
+            yield Gap(problem, name, "slot", slot)
+
+
+def _list_step_gaps(draft: Draft) -> Iterator[Gap]:
+    """What the agent cannot say."""
+    chart, located, name = draft.flowchart, draft.files["flowchart.yaml"], "phrases/agent.yaml"
+    agent, customer = draft.by_key["agent"], draft.by_key["customer"]
+    for step in chart.steps:
+        per_slot = all(f"{step}/{slot}" in agent for slot in chart.slots)
+        if step not in agent and not (chart.slots and per_slot):
+            text = f'{name} has no wordings for the step "{step}"'
+            problem = located.problem(find_path(step), "no_wordings", text, key=True)
+            yield Gap(problem, name, "step", step)
+        yield from _list_reason_gaps(draft, step)
+        if "offers" in chart.find_element(step).cites and "part/offer" not in agent:
+            text = f'{name} has no part "offer" to say the offers of "{step}" with'
+            problem = located.problem((*find_path(step), "cites"), "no_wordings", text, key=True)
+            yield Gap(problem, name, "part", "offer")
+    for fact in draft.facts.facts:
+        if f"ask({fact})" in customer and f"answers/{fact}" not in agent:
+            text = f'{name} has no answers for the fact "{fact}", which customers ask'
+            problem = customer[f"ask({fact})"][0].problem(("acts",), "no_answers", text)
+            yield Gap(problem, name, "fact", fact)
+
+
+def _list_reason_gaps(draft: Draft, step: str) -> Iterator[Gap]:
     """What is lacking to state facts that a step cites for some values only."""
-    located, agent = draft.files["flowchart.yaml"], draft.by_key["agent"]
+    located, agent, name = (
+        draft.files["flowchart.yaml"],
+        draft.by_key["agent"],
+        "phrases/agent.yaml",
+    )
     cites = draft.flowchart.find_element(step).cites
     path = (*find_path(step), "cites")
     reasons = [c for c in cites if c in draft.facts.facts and draft.facts.facts[c].needs]
     for fact in reasons:
         if f"answers/{fact}" not in agent:
-            text = f'phrases/agent.yaml has no answers for the fact "{fact}", a reason of "{step}"'
-            yield located.problem(path, "no_answers", text)
+            text = f'{name} has no answers for the fact "{fact}", a reason of "{step}"'
+            yield Gap(located.problem(path, "no_answers", text), name, "fact", fact)
     entries = [written.entry for written in agent.get(step, ())] if reasons else []
     wordings = [w for entry in entries for w in entry.wordings() if w.split == "train"]
     if wordings and not any("reason" in wording.placeholders for wording in wordings):
         text = f'no training wording of "{step}" has {{reason}}, where it states the facts it cites'
-        yield located.problem(path, "no_wordings", text)
+        yield Gap(located.problem(path, "no_wordings", text), name, "step", step)
 
 
-def _list_gaps(draft: Draft) -> Iterator[Problem]:
-    """What the phrase book lacks for this flowchart, at the line that calls for it."""
-    chart, located = draft.flowchart, draft.files["flowchart.yaml"]
-    agent, customer = draft.by_key["agent"], draft.by_key["customer"]
-    for slot in chart.slots:
-        if slot not in draft.slots:
-            text = f'phrases/slots.yaml has no "{slot}", a slot of the flowchart'
-            yield located.problem(("slots", slot), "no_slot", text, key=True)
-    for step in chart.steps:
-        per_slot = all(f"{step}/{slot}" in agent for slot in chart.slots)
-        if step not in agent and not (chart.slots and per_slot):
-            text = f'phrases/agent.yaml has no wordings for the step "{step}"'
-            yield located.problem(find_path(step), "no_wordings", text, key=True)
-        yield from _list_reason_gaps(draft, step)
-        if "offers" in chart.find_element(step).cites and "part/offer" not in agent:
-            text = f'phrases/agent.yaml has no part "offer" to say the offers of "{step}" with'
-            yield located.problem((*find_path(step), "cites"), "no_wordings", text, key=True)
+def _list_customer_gaps(draft: Draft) -> Iterator[Gap]:
+    """What customers cannot say, and offers that there are not."""
+    chart, located, name = draft.flowchart, draft.files["flowchart.yaml"], "phrases/customer*.yaml"
+    customer = draft.by_key["customer"]
     for state in sorted(draft.causes.keys() & OFFER_STATES if not draft.facts.offers else ()):
         text = f'"{state}" causes a route, but facts.yaml has no offers; add some'
-        yield located.problem(draft.causes[state], "no_offers", text)
+        problem = located.problem(draft.causes[state], "no_offers", text)
+        yield Gap(problem, "facts.yaml", "offer", state)
     # customers say these whatever the flowchart is: "start" when they give nothing at first
     opening = ("nodes", chart.start)
     for part in NEEDED:
         if f"part/{part}" not in customer:
-            text = f'phrases/customer*.yaml has no wordings for the part "{part}"'
-            yield located.problem(opening, "no_wordings", text, key=True)
+            text = f'{name} has no wordings for the part "{part}"'
+            problem = located.problem(opening, "no_wordings", text, key=True)
+            yield Gap(problem, name, "part", part)
     causes = {"start": opening} | draft.causes
+    for user in draft.flowchart.nodes.values():
+        leads = [chart.nodes[to] for _, to in chart.successors(user.id) if to in chart.nodes]
+        if user.role == "user" and not any(node.is_hub for node in leads):
+            causes.setdefault(ANSWER, ("nodes", user.id))
     said = {act.partition("(")[0] for key in customer for act in key.split("+")}
-    for kind in sorted(causes.keys() - said - STATES):
-        text = f'phrases/customer*.yaml has no wordings for the act "{kind}"'
-        yield located.problem(causes[kind], "no_wordings", text, key=kind == "start")
-    for fact in draft.facts.facts:
-        if f"ask({fact})" in customer and f"answers/{fact}" not in agent:
-            text = f'phrases/agent.yaml has no answers for the fact "{fact}", which customers ask'
-            yield customer[f"ask({fact})"][0].problem(("acts",), "no_answers", text)
+    lacking = {kind: causes[kind] for kind in sorted(causes.keys() - said - STATES)}
+    lacking |= {act: path for act, path in _list_slot_acts(draft) if act not in customer}
+    for act, path in lacking.items():
+        # of an act that is about a slot each slot has its own
+        if act not in SLOT_ACTS or not chart.slots:
+            text = f'{name} has no wordings for the act "{act}"'
+            problem = located.problem(path, "no_wordings", text, key=act in ("start", ANSWER))
+            yield Gap(problem, name, "act", act)
+
+
+def _list_slot_acts(draft: Draft) -> Iterator[tuple[str, KeyPath]]:
+    """Acts about slots that customers of this flowchart do, e.g. "give(size)", and where from."""
+    slots = draft.flowchart.slots
+    acts = [act.partition("(") for key in draft.by_key["customer"] for act in key.split("+")]
+    # a slip in the name of a slot is named where it stands
+    slips = {kind for kind, _, slot in acts if slot.rstrip(")") not in slots}
+    causes = {
+        kind: draft.causes[cause] for cause, kind in SLOT_CAUSES.items() if cause in draft.causes
+    }
+    for slot in slots:
+        for kind, path in ({"give": ("slots", slot)} | causes).items():
+            if kind not in slips:
+                yield f"{kind}({slot})", path

@@ -43,12 +43,30 @@ OFFER_STATES = {"offers_left", "offers_spent"}
 STATES = SLOT_STATES | OFFER_STATES
 """All that may cause a route and is no act."""
 
-ACTS = STATES | {
-    *("give", "vague", "revise", "drop", "choose", "reject", "ask", "confirm", "deny", "reopen"),
-    *("agree", "decline", "report", "done", "failed", "unsure", "want_human"),
-    *("leave", "leave_late", "chat", "flood", "stray", "take_over", "silence"),
-    *("why", "remind", "misspeak"),
-}
+ANSWER = "answer"
+"""What a customer does where whatever it says leads on, but for the first turn: "start"."""
+
+ACTS = (
+    STATES
+    | {ANSWER}
+    | {
+        *(
+            "give",
+            "vague",
+            "revise",
+            "drop",
+            "choose",
+            "reject",
+            "ask",
+            "confirm",
+            "deny",
+            "reopen",
+        ),
+        *("agree", "decline", "report", "done", "failed", "unsure", "want_human"),
+        *("leave", "leave_late", "chat", "flood", "stray", "take_over", "silence"),
+        *("why", "remind", "misspeak"),
+    }
+)
 """Acts known without a phrase book that says which."""
 
 RESERVED = {"anywhere", "slot", "part", "pending", "answers"}
