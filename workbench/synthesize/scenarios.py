@@ -15,7 +15,7 @@ from workbench.design.paths import FlowPath
 from workbench.domain import Domain
 from workbench.flowchart import Flowchart
 from workbench.record import fits
-from workbench.rules import SLOT_STATES, STATES, Needs
+from workbench.rules import ANSWER, SLOT_STATES, STATES, Needs
 from workbench.synthesize.behaviours import behave, walk_plan
 
 SIDE_TRIPS = {
@@ -44,7 +44,8 @@ class Scenario(BaseModel):
     split: Literal["train", "valid", "test"]
     persona: str
     plan: dict[str, list[list[str]]]
-    """For each hub, what the customer does each time the talk comes there: lists of acts."""
+    """For each hub, or agent node that a turn leads to, what the customer does each time the talk
+    comes there: lists of acts."""
     takes: list[str] = []
     """Ids of the offers that are right for it, which only trying shows."""
     endings: list[str]
@@ -191,9 +192,11 @@ class _Planner:
             later = [routes[i] for i in range(end, len(routes)) if routes[i][1]]
             self.ahead = routes[start + 1 :]
             self.aim = self._look_ahead(self.ahead, self.record.state == "slots_complete")
-            acts = self._cause(hubs, later)
+            # where whatever is said leads on, something is said all the same
+            free = [Act(ANSWER if position else "start")]
+            acts = self._cause(hubs, later) if hubs else free
             self.record.hear(acts)
-            turns.append((hubs[0][0] if hubs else "", [str(act) for act in acts]))
+            turns.append((routes[start + 1][0], [str(act) for act in acts]))
         plan: dict[str, list[list[str]]] = {}
         for hub, acts in turns:
             plan.setdefault(hub, []).append(acts)
@@ -357,7 +360,7 @@ def _may_fit(needs: Needs, known: dict[str, str]) -> bool:
 def strew_side_trip(scenario: Scenario, domain: Domain, rng: random.Random) -> Scenario:
     """The scenario with a side trip put in, at a place where it does not change the walk."""
     strays = domain.asides
-    hubs = [hub for hub in scenario.plan if hub]
+    hubs = [hub for hub in scenario.plan if domain.flowchart.nodes[hub].is_hub]
     if not strays or not hubs:
         return scenario
     plan = {hub: [list(acts) for acts in visits] for hub, visits in scenario.plan.items()}
