@@ -6,8 +6,9 @@ import random
 import pytest
 
 from workbench.conformance import Aligner
+from workbench.design.plain_chart import read_chart
 from workbench.evaluate.answers import Answers
-from workbench.evaluate.dialogues import Dialogue, read_chart, read_dialogues
+from workbench.evaluate.dialogues import Dialogue, read_dialogues
 from workbench.evaluate.human_walks import HumanAligner, Rules, Walks, list_rules
 from workbench.evaluate.humans import VARIABLE, find_cases, measure_dialogues, measure_humans
 from workbench.reading import ReadingError

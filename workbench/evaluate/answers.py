@@ -6,7 +6,8 @@ from functools import cache
 from itertools import pairwise
 from typing import Any
 
-from workbench.evaluate.dialogues import Chart, Dialogue
+from workbench.design.plain_chart import Chart
+from workbench.evaluate.dialogues import Dialogue
 
 
 class Answers:

@@ -8,8 +8,9 @@ from dataclasses import dataclass, fields, replace
 from itertools import product
 
 from workbench.conformance import Aligner, Alignment
+from workbench.design.plain_chart import Chart, ChartNode
 from workbench.evaluate.answers import Answers
-from workbench.evaluate.dialogues import Chart, ChartNode, Dialogue
+from workbench.evaluate.dialogues import Dialogue
 
 
 @dataclass(frozen=True)

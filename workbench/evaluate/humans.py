@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from workbench.conformance import Alignment
-from workbench.evaluate.dialogues import Chart, Dialogue, read_chart, read_dialogues
+from workbench.design.plain_chart import Chart, read_chart
+from workbench.evaluate.dialogues import Dialogue, read_dialogues
 from workbench.evaluate.human_walks import HumanAligner, label_of, list_rules
 
 VARIABLE = "WORKBENCH_CASES"
