@@ -70,6 +70,30 @@ def make_parser() -> argparse.ArgumentParser:
     new.add_argument("name", metavar="NAME", help="of the folder under domains, e.g. my_procedure")
     new.set_defaults(command=new_command)
 
+    importing = commands.add_parser("import", help="make a domain of a chart drawn elsewhere")
+    importing.add_argument(
+        "file",
+        metavar="FILE",
+        help="nodes and edges in YAML (.yaml), or a flowchart of Mermaid (.mmd, .mermaid, .md)",
+    )
+    importing.add_argument("--name", required=True, help="of the new folder under domains")
+    importing.add_argument("--start", default="", metavar="NODE", help="where the chart begins")
+    importing.add_argument(
+        "--phrases", action="store_true", help="make a phrase book of the chart's own words too"
+    )
+    importing.set_defaults(command=import_command)
+
+    phrases = commands.add_parser(
+        "phrases", help="make a phrase book of the flowchart's own words, where there is none"
+    )
+    phrases.add_argument("domain", help="a folder under domains, or a path to one")
+    phrases.set_defaults(command=phrases_command)
+
+    draw = commands.add_parser("draw", help="print a flowchart as text for Mermaid or Graphviz")
+    draw.add_argument("domain", help="a folder under domains, or a path to one")
+    draw.add_argument("--format", default="mermaid", choices=("mermaid", "dot"), help="(mermaid)")
+    draw.set_defaults(command=draw_command)
+
     check = commands.add_parser("check", help="check a domain's flowchart and the rest of it")
     check.add_argument("domain", help="a folder under domains, or a path to one")
     check.set_defaults(command=check_command)
@@ -177,6 +201,41 @@ def new_command(given: argparse.Namespace) -> int:
         f"your own.\nNext: python -m workbench check {given.name}, after every change; then "
         f"python -m workbench run {given.name} --size smoke"
     )
+    return 0
+
+
+def import_command(given: argparse.Namespace) -> int:
+    """Make a domain of a chart, and say what was dropped or assumed and what is missing."""
+    from workbench.completeness import measure_completeness
+    from workbench.design.importing import import_chart
+    from workbench.design.phrasing import write_phrases
+
+    imported = import_chart(given.file, given.name, given.start)
+    for note in imported.notes:
+        print(note)
+    if given.phrases:
+        write_phrases(imported.folder)
+    print(f"{imported.folder}: read through it, the comments say what was assumed.")
+    print(measure_completeness(imported.folder).describe() or "It is complete.")
+    return 0
+
+
+def phrases_command(given: argparse.Namespace) -> int:
+    """Write the phrases that a domain has none of, and say which files they are in."""
+    from workbench.design.phrasing import write_phrases
+    from workbench.domain import find_domain
+
+    for file in write_phrases(find_domain(given.domain)):
+        print(f"{file}: made of the flowchart's own words; reword it")
+    return 0
+
+
+def draw_command(given: argparse.Namespace) -> int:
+    """Print a domain's flowchart in another format."""
+    from workbench.design.drawing import WRITERS
+    from workbench.domain import read_design
+
+    print(WRITERS[given.format](read_design(given.domain).flowchart), end="")
     return 0
 
 

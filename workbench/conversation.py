@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, Field
 
-_ACT = re.compile(r"(?P<kind>[a-z_]+)(?:\((?P<target>[^=()]*)(?:=(?P<value>[^()]*))?\))?")
+_ACT = re.compile(r"(?P<kind>[a-z_][a-z0-9_]*)(?:\((?P<target>[^=()]*)(?:=(?P<value>[^()]*))?\))?")
 
 UNCLEAR = "unclear"
 """Kind of act of a customer's message that could not be read: what follows on it is not judged."""

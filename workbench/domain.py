@@ -534,7 +534,8 @@ def _may_fit(needs: Iterable[tuple[str, tuple[str, ...]]], given: dict[str, str]
 def _any_of(forms: Iterable[str]) -> re.Pattern[str]:
     """Matches any form, longest first; its first letter may be a capital, as a sentence starts."""
     ordered = sorted(forms, key=len, reverse=True)
-    starts = map(_capital, ordered)
+    # without any form nothing matches: not even nothing, which is everywhere
+    starts = [*map(_capital, ordered)] or ["(?!)"]
     # "May I" and "May we" ask for leave, they name no month; "in May I" does
     return re.compile(r"(?<!\w)(?!May (?:I|we)\b)(?:" + "|".join(starts) + r")(?!\w)")
 

@@ -183,7 +183,6 @@ def read_draft(folder: Path) -> Draft:
 
     facts = keep(fit_model(files["facts.yaml"], FactsFile))
     cited = None if facts is None else {*facts.facts, "offers", "offer"}
-    flowchart = keep(draft_flowchart(files["flowchart.yaml"], cited))
     slots = keep(fit_items(files["phrases/slots.yaml"], dict, SlotTalk))
     if facts:
         for slot, talk in slots.items():
@@ -195,6 +194,9 @@ def read_draft(folder: Path) -> Draft:
         for name, book in books.items()
         for place, entry in keep(fit_items(files[name], list, Entry)).items()
     ]
+    # an act that customers have words for is one, whatever it is called
+    said = {a.partition("(")[0] for w in entries if w.book == "customer" for a in w.entry.acts}
+    flowchart = keep(draft_flowchart(files["flowchart.yaml"], cited, ACTS | said))
     personas = keep(fit_items(files["personas.yaml"], list, Persona))
     return Draft(files, flowchart, facts, slots, entries, personas, problems)
 

@@ -136,7 +136,7 @@ def _read_text(file: Path) -> str:
     if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
         raise _StopError(0, 0, "not_utf8", "this is UTF-16 text; save it as UTF-8")
     if b"\0" in raw:
-        raise _StopError(0, 0, "binary", "this is a binary file, not YAML text")
+        raise _StopError(0, 0, "binary", "this is a binary file, not text")
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -411,3 +411,15 @@ def _name_odd_characters(text: str) -> Iterator[str]:
         if len(alphabets := sorted(names & {"LATIN", "CYRILLIC", "GREEK"})) > 1:
             mixture = " and ".join(alphabet.title() for alphabet in alphabets)
             yield f'"{word}", which mixes {mixture} letters; retype it'
+
+
+def read_text(file: Path) -> str:
+    """The text of a file that is no YAML.
+
+    Raises:
+        ReadingError: it is missing, too large, or not UTF-8.
+    """
+    try:
+        return _read_text(Path(file))
+    except _StopError as stop:
+        raise ReadingError([Problem(Path(file), *stop.args)]) from None

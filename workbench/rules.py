@@ -508,6 +508,6 @@ def _check_cites(draft: _Draft, facts: set[str]) -> Iterator[Problem]:
     # a question may be about any fact, so where one is answered every fact has its use
     if any("ask" in getattr(speaker, "acts", ()) for _, speaker in draft.list_speakers()):
         return
-    for fact in sorted(facts - cited):
+    for fact in sorted(facts - ANY_FACT - cited):
         text = f'no node cites the fact "{fact}"'
         yield draft.located.problem(("nodes",), "uncited_fact", text, "warning", True)

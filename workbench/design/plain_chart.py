@@ -18,6 +18,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
+from workbench.design.sketch import Arrow, Kind, Sketch, SketchNode, spread
 from workbench.reading import Located, Problem, ReadingError, fit_model, read_yaml, suggest
 
 Name = Annotated[str, StringConstraints(pattern=r"^\w+$")]
@@ -133,12 +134,15 @@ def _list_unknown(located: Located, chart: Chart) -> list[Problem]:
 def _list_unsound(located: Located, chart: Chart, is_labelled: bool) -> list[Problem]:
     """Nodes at which a walk or its labels go wrong."""
     ends = {node_id for node_id, node in chart.nodes.items() if node.kind == "end"}
-    faults = []
+    leading_on, back = {edge.start for edge in chart.edges}, {}
+    for edge in chart.edges:
+        back.setdefault(edge.to, []).append(edge.start)
+    finishing, faults = spread(ends, back), []
     for node_id, node in chart.nodes.items():
         slots, labels = len(node.slots), len(node.labels)
-        if node_id in ends and chart.successors(node_id):
+        if node_id in ends & leading_on:
             faults.append((node_id, "end_goes_on", "is an end and has ways on; remove its edges"))
-        if node_id not in ends and not ends & chart.behind(node_id):
+        if node_id not in finishing:
             faults.append((node_id, "no_exit", "reaches no end; add an edge that leads to one"))
         if is_labelled and node.kind == "ask" and slots and slots != labels:
             uneven = f"has {slots} slots and {labels} labels; give each slot one label"
@@ -147,3 +151,47 @@ def _list_unsound(located: Located, chart: Chart, is_labelled: bool) -> list[Pro
         located.problem(("nodes", node_id), rule, f'node "{node_id}" {text}', key=True)
         for node_id, rule, text in faults
     ]
+
+
+_KINDS: dict[str, Kind] = {"say": "say", "act": "say", "ask": "ask", "decide": "decide"}
+
+
+def sketch_chart(file: Path) -> Sketch:
+    """A chart of nodes and edges as a sketch to import, with notes on what a sketch lacks.
+
+    Raises:
+        ReadingError: with all that is wrong, each with line, column and way out.
+    """
+    chart, located = read_chart(file, is_labelled=False), read_yaml(file)
+    nodes, notes = {}, []
+    for node_id, node in chart.nodes.items():
+        kind = _KINDS.get(node.kind, "closing" if node.text else "stop")
+        line = located.place("nodes", node_id, key=True)[0]
+        words = " ".join((node.text or node_id.replace("_", " ")).split())
+        nodes[node_id] = SketchNode(words, kind, line, node.outcome)
+        if node.kind == "act":
+            notes.append(f'assumed: "{node_id}" is done by the agent, which says so')
+        if node.slots:
+            named = ", ".join(node.slots)
+            notes.append(f'dropped: the slots of "{node_id}" ({named}); they are asked in one turn')
+    arrows = [
+        # a reader of plain texts reads null as a word
+        Arrow(edge.start, edge.to, "" if edge.when in ("null", "~") else edge.when, line)
+        for i, edge in enumerate(chart.edges)
+        for line in [located.place("edges", i)[0]]
+    ]
+    if labels := sum(len(node.labels) for node in chart.nodes.values()):
+        notes.append(f"dropped: {labels} labels, which are for reading talks")
+    if chart.anywhere:
+        notes.append(f"dropped: what may be said anywhere ({', '.join(chart.anywhere)})")
+    facts, strange = {}, 0
+    for fact in chart.facts:
+        texts = fact if isinstance(fact, dict) else {}
+        if isinstance(texts.get("id"), str) and isinstance(texts.get("answer"), str):
+            facts[texts["id"]] = " ".join(texts["answer"].split())
+        else:
+            strange += 1
+    if strange:
+        notes.append(f"dropped: {strange} facts without id and answer")
+    title = chart.name.replace("_", " ").capitalize()
+    return Sketch(Path(file), title, chart.start, nodes, arrows, facts, notes)
