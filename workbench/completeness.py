@@ -63,13 +63,12 @@ class Completeness:
                 "It is usable with a model as teacher; the offline teacher needs phrases for:"
             )
             lines += [f"  {line}" for line in self._list_needs()]
-            lines.append(
-                "Next: write them as domains/README.md says"
-                + ("" if self.draft.is_begun else f", or begin with plain ones: {self._way()}")
-            )
+            way = "" if self.draft.is_begun else f", or begin with plain ones: {self._way()}"
+            lines.append(f"Next: write them as domains/README.md says{way}")
         return "\n".join(lines)
 
     def _way(self) -> str:
+        """The command that makes phrases."""
         return f"python -m workbench phrases {self.draft.files['flowchart.yaml'].file.parent.name}"
 
     def _list_needs(self) -> list[str]:

@@ -22,7 +22,15 @@ ASKING = re.compile(
 MOST_LOOSE = 3
 """Words of an answer that are too few to be told from others."""
 
-_YES, _NO = re.compile(r"(yes|y|true)\b", re.I), re.compile(r"(no|n|false)\b", re.I)
+MOST_NOTED = 10
+"""Nodes that are named in one note."""
+
+ANSWERS = {
+    "confirm": re.compile(r"(yes|y|true)\b", re.I),
+    "deny": re.compile(r"(no|n|false)\b", re.I),
+}
+"""Acts to how conditions begin that they cause."""
+
 _NAMED = re.compile(r"([a-z][a-z0-9_]{0,59}): (.+)", re.S)
 """A label that names its route, as ours do when they are exported."""
 
@@ -139,10 +147,17 @@ class _Converter:
     def _note_turns(self) -> None:
         added = [name for name, place in self.places.items() if place.remark.startswith("put in")]
         users = [name for name in added if self.places[name].role == "user"]
-        if users:
-            self.notes.append(f"assumed: {len(users)} turns of the customer were put in")
-        if others := len(added) - len(users):
-            self.notes.append(f"assumed: {others} nodes of the agent were put in")
+        agents = [name for name in added if self.places[name].role == "agent"]
+        said = {
+            "the customer speaks at": [node for node in self.sketch.nodes if self._is_user(node)],
+            "the customer answers": [node for node in self.sketch.nodes if self._is_asking(node)],
+            "turns of the customer were put in": users,
+            "nodes of the agent were put in": agents,
+        }
+        for what, names in said.items():
+            rest = f" and {len(names) - MOST_NOTED} more" if len(names) > MOST_NOTED else ""
+            shown = f"assumed: {what}: {', '.join(names[:MOST_NOTED])}{rest}"
+            self.notes += [shown] if names else []
 
     # what a node is
 
@@ -210,11 +225,13 @@ class _Converter:
     def _place_end(self, node: str, found: SketchNode, name: str) -> None:
         outcome = found.outcome or found.text
         outcome = make_id(outcome, words=5, default="outcome") if outcome else name
+        remark = "" if found.outcome else "assumed: the outcome is called so"
+        end = Place("end", outcome=outcome, remark=remark)
         if self._is_silent(node):
-            self.places[name] = Place("end", outcome=outcome)
+            self.places[name] = end
             return
         self.places[name] = Place("agent", found.text)
-        self.places[name].next = self._add(f"{name}_end", Place("end", outcome=outcome))
+        self.places[name].next = self._add(f"{name}_end", end)
 
     def _lead_on(self, node: str, name: str, way: Arrow) -> str:
         """What follows a node of the agent with one way on: a turn of the customer, if it asks."""
@@ -266,7 +283,9 @@ class _Converter:
         labels = [_NAMED.fullmatch(arrow.label) for arrow in arrows]
         pairs = list(zip(arrows, labels, strict=True))
         whens = [named[2] if named else arrow.label for arrow, named in pairs]
-        is_plain = all(sum(bool(p.match(w)) for w in whens) < 2 for p in (_YES, _NO))
+        # where several ways begin with yes, each is an act of its own
+        n_matching = {act: sum(bool(said.match(w)) for w in whens) for act, said in ANSWERS.items()}
+        plain = {act: said for act, said in ANSWERS.items() if n_matching[act] < 2}
         seen: set[str] = set()
         for (arrow, named), said in zip(pairs, whens, strict=True):
             when = " ".join(said.split())
@@ -276,16 +295,15 @@ class _Converter:
             while when.casefold() in seen:
                 when = f"{when} ({self.ids[arrow.to]})"
             seen.add(when.casefold())
-            act = self._find_act(when, is_plain, {way.act for way in place.routes.values()})
+            act = self._find_act(when, plain)
             route = named[1] if named else make_id(when, words=5, default="route")
             if route in place.routes:
                 route = make_id(route, place.routes, words=20, default="route")
             place.routes[route] = Way(self._enter(arrow.to, "agent"), when, act)
 
-    def _find_act(self, when: str, is_plain: bool, taken: set[str]) -> str:
+    def _find_act(self, when: str, plain: dict[str, re.Pattern[str]]) -> str:
         """What the customer does so that a route is taken: the same for the same words."""
-        known = [act for act, said in (("confirm", _YES), ("deny", _NO)) if said.match(when)]
-        if is_plain and known and known[0] not in taken:
+        if known := [act for act, said in plain.items() if said.match(when)]:
             return known[0]
         key = " ".join(when.casefold().split())
         if key not in self.acts:

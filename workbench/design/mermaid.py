@@ -23,23 +23,23 @@ from workbench.design.sketch import (
 )
 from workbench.reading import MAX_PROBLEMS, Problem, read_text
 
-SHAPES: list[tuple[str, tuple[str, ...], Kind]] = [
-    ("(((", (")))",), "stop"),
-    ("((", ("))",), ""),
-    ("([", ("])",), ""),
-    ("(", (")",), ""),
-    ("[[", ("]]",), ""),
-    ("[(", (")]",), ""),
-    ("[/", ("/]",), "user"),
-    ("[\\", ("\\]",), "user"),
-    ("[/", ("\\]",), ""),
-    ("[\\", ("/]",), ""),
-    ("[", ("]",), ""),
-    ("{{", ("}}",), ""),
-    ("{", ("}",), "decide"),
-    (">", ("]",), ""),
+SHAPES: list[tuple[str, dict[str, Kind]]] = [
+    ("(((", {")))": "stop"}),
+    ("((", {"))": ""}),
+    ("([", {"])": ""}),
+    ("(", {")": ""}),
+    ("[[", {"]]": ""}),
+    ("[(", {")]": ""}),
+    ("[/", {"/]": "user", "\\]": ""}),
+    ("[\\", {"\\]": "user", "/]": ""}),
+    ("[", {"]": ""}),
+    ("{{", {"}}": ""}),
+    ("{", {"}": "decide"}),
+    (">", {"]": ""}),
 ]
-"""How a shape opens and closes, and what the node is; the longer openings first."""
+"""How a shape opens, and how it closes by what the node is; the longer openings first."""
+
+_CLOSINGS = {o: re.compile("|".join(map(re.escape, closings))) for o, closings in SHAPES}
 
 NAMED_SHAPES: dict[str, Kind] = {
     **dict.fromkeys(("diam", "diamond", "decision", "question", "rhombus"), "decide"),
@@ -48,7 +48,7 @@ NAMED_SHAPES: dict[str, Kind] = {
 }
 """The same of shapes that are named, as in `paid@{ shape: diam, label: "Paid?" }`."""
 
-MAX_LINE, MAX_DIRECTIVES = 20_000, 50
+MAX_LINE, MAX_DIRECTIVES = 4_000, 50
 """Characters of a line, and directives, that are read at most."""
 
 DROPPED = {
@@ -161,7 +161,7 @@ class _Scanner:
             raise SketchError(sorted(self.problems, key=lambda p: (p.line, p.column)))
         self.sketch.notes += [f"dropped: {what} ({n})" for what, n in self.dropped.items()]
         if self.groups:
-            self.sketch.notes.append(f"dropped: {len(self.groups)} subgraphs; their nodes stay")
+            self.sketch.notes.append(f"dropped: subgraphs ({len(self.groups)}); their nodes stay")
         return self.sketch
 
     def _refuse_excess(self) -> None:
@@ -327,27 +327,24 @@ class _Scanner:
             kind = NAMED_SHAPES.get(said.get("shape", "").strip().lower(), "")
             return kind, self._clean(said.get("label", "")), True
         opened = [shape for shape in SHAPES if self.text.startswith(shape[0], self.at)]
-        for opening, closings, kind in opened:
+        for opening, closings in opened:
             start = self.at + len(opening)
             inner = _SPACE.match(self.text, start).end()
             if self.text.startswith('"', inner):
                 end = self.text.find('"', inner + 1)
-                close = _SPACE.match(self.text, end + 1).end() if end > 0 else -1
+                place = _SPACE.match(self.text, end + 1).end()
+                closed = _CLOSINGS[opening].match(self.text, place) if end > 0 else None
                 text = self.text[inner + 1 : end]
             else:
-                line_end = self._line_end(start)
-                ends = [self.text.find(closing, start, line_end) for closing in closings]
-                close = min((end for end in ends if end >= 0), default=-1)
-                text = self.text[start:close]
-            for closing in closings:
-                if close >= 0 and self.text.startswith(closing, close):
-                    self.at = close + len(closing)
-                    return kind, self._clean(text), True
+                closed = _CLOSINGS[opening].search(self.text, start, self._line_end(start))
+                text = self.text[start : closed.start()] if closed else ""
+            if closed:
+                self.at = closed.end()
+                return closings[closed[0]], self._clean(text), True
         if opened:
-            opening, closings, _ = opened[0]
-            raise _ScanError(
-                self.at, f'"{opening}" opens here and "{closings[0]}" does not close it'
-            )
+            opening, closings = opened[0]
+            named = " or ".join(f'"{closing}"' for closing in closings)
+            raise _ScanError(self.at, f'"{opening}" opens here and {named} does not close it')
         return "", "", False
 
     def _take_link(self) -> tuple[str, bool, bool, int] | None:
