@@ -125,9 +125,7 @@ class _Converter:
             self._place(node)
         start = self.ids[self.sketch.start]
         if self.places[start].role != "agent" or self._is_deciding(self.sketch.start):
-            to = self._enter(self.sketch.start, "agent", is_asking=False)
-            start = self._add("opening", Place("agent", "Greet the customer.", to))
-            self.places[start].remark = "put in: the agent opens"
+            start = self._add_opening()
         if len(self.places) > MAX_NODES:
             text = f"with the customer's turns it has {len(self.places):,} nodes"
             reason = f"{text}; at most {MAX_NODES:,} are read"
@@ -143,6 +141,14 @@ class _Converter:
             answers[make_id(name, taken, words=20, default="fact")] = sentence
         title = " ".join(self.sketch.title.split())
         return Converted(title, start, self.places, self.facts, answers, self.notes)
+
+    def _add_opening(self) -> str:
+        """What the agent says first where a chart begins with the customer, or a decision."""
+        first, say = self.sketch.start, "Greet the customer."
+        if self._is_deciding(first):
+            say = f"Greet the customer and ask: {self.sketch.nodes[first].text}"
+        to = self._enter(first, "agent", is_asking=True)
+        return self._add("opening", Place("agent", say, to, remark="put in: the agent opens"))
 
     def _note_turns(self) -> None:
         added = [name for name, place in self.places.items() if place.remark.startswith("put in")]

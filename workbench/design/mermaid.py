@@ -389,11 +389,11 @@ class _Scanner:
         text, n_icons = _ICON.subn("", text)
         self.dropped["tags and icons in labels"] += n_tags + n_icons
         self.dropped = +self.dropped
+        text = text.strip()
+        if len(text) > 1 and text[0] == text[-1] == "`":
+            text = text[1:-1]
         text = _ENTITY.sub(lambda m: f"&{'#' * m[1].isdigit()}{m[1]};", text)
-        words = " ".join(html.unescape(text).split())
-        if len(words) > 1 and words[0] == words[-1] == "`":
-            words = words[1:-1]
-        return words.strip()
+        return " ".join(html.unescape(text).split())
 
 
 _SKIP_IN_CHAIN = re.compile(r"[ \t\r\n]*")
