@@ -12,6 +12,7 @@ from nbformat.sign import NotebookNotary
 from workbench import batch
 from workbench.__main__ import main
 from workbench.batch import BatchError, UsageError, headline, parse_stages, run_notebooks
+from workbench.domain import DomainError
 from workbench.run import RunError, open_run
 
 PARAMETERS = """\
@@ -57,7 +58,8 @@ def make_place(folder, patch):
     (folder / "package/room").mkdir(parents=True)
     (folder / "package/room/module.py").write_text("one = 1\n")
     patch.setattr(batch, "PACKAGE", folder / "package")
-    patch.setattr("workbench.domain.read_domain", lambda name: domain, raising=False)
+    for reader in ("read_domain", "read_design"):
+        patch.setattr(f"workbench.domain.{reader}", lambda name: domain, raising=False)
     patch.setenv("JUPYTER_DATA_DIR", str(folder / "jupyter"))
     return folder
 
@@ -75,6 +77,16 @@ def run(place, **given):
 
 def skipped(finished):
     return [done.is_skipped for done in finished]
+
+
+def test_the_design_alone_wants_no_phrases(place, monkeypatch):
+    def refuse(name):
+        raise DomainError("phrases/agent.yaml: there is no such file.")
+
+    monkeypatch.setattr("workbench.domain.read_domain", refuse)
+    assert skipped(run(place, stages=[1])) == [False]
+    with pytest.raises(DomainError):
+        run(place, stages=[1, 2])
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from workbench.__main__ import make_parser
+from workbench.__main__ import main, make_parser
 
 ROOT = Path(__file__).parent.parent
 TARGETS = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.M)
@@ -55,3 +55,27 @@ def test_its_links_within_the_page_lead_to_headings(readme):
     headings = re.findall(r"^#+ (.+)$", readme, re.M)
     anchors = {re.sub(r"[^\w\- ]", "", head).strip().lower().replace(" ", "-") for head in headings}
     assert set(re.findall(r"\]\(#([^)]+)\)", readme)) <= anchors
+
+
+@pytest.mark.parametrize("name", ["my_domain", "refund"])
+def test_what_the_page_of_domains_shows_does_what_it_says(tmp_path, monkeypatch, capsys, name):
+    page = (ROOT / "domains" / "README.md").read_text("utf-8")
+    monkeypatch.chdir(tmp_path)
+    mermaid = re.search(r"```\n(flowchart TD.*?)```", page, re.S)[1]
+    plain = re.search(r"```yaml\n(name: refund.*?)```", page, re.S)[1]
+    Path("refund.mmd").write_text(mermaid, "utf-8")
+    Path("refund.yaml").write_text(plain, "utf-8")
+    file = "refund.yaml" if name == "refund" else "refund.mmd"
+    assert main(["import", file, "--name", name, "--phrases"]) == 0
+    assert capsys.readouterr().out.endswith("It is complete.\n")
+    assert main(["check", name]) == 0
+
+
+def test_the_commands_of_the_page_of_domains_can_be_parsed():
+    page = (ROOT / "domains" / "README.md").read_text("utf-8")
+    lines = [line for line in commands(page) if line.startswith("python -m workbench ")]
+    assert len(lines) > 6
+    for line in lines:
+        words = shlex.split(line.split("|")[0], comments=True)[3:]
+        if not any(word.isupper() for word in words):
+            make_parser().parse_args(words)
