@@ -2,10 +2,15 @@
 
 import pytest
 
+from workbench.design.coverage import measure_coverage
 from workbench.design.covering import possible_route_pairs
+from workbench.design.importing import import_chart
 from workbench.design.paths import enumerate_paths
 from workbench.design.plan import PlannedPath, plan_paths
+from workbench.domain import read_design
 from workbench.run import RunError, open_run
+from workbench.synthesize.scenarios import ScenarioError
+from workbench.synthesize.writing import plan_scenarios
 
 
 @pytest.fixture
@@ -66,3 +71,41 @@ def test_a_plan_of_another_seed_does_not_replace_this_one(run, planned, domain):
     with pytest.raises(RunError, match="seed was 7, now 8"):
         plan_paths(run, domain, seed=8)
     assert plan_paths(run, domain, seed=7) == planned
+
+
+TREE = """flowchart TD
+hello[Hi] --> card{Is there a card?}
+card -->|yes| pay[Shall it be charged?]
+card -->|no| name[What is your name?]
+name -->|known| pay
+name -->|unknown| sorry[Sorry.]
+pay -->|agreed| done[Thanks.]
+pay -->|refused| sorry
+"""
+
+
+@pytest.fixture
+def draw(tmp_path):
+    """The domain of a Mermaid text."""
+
+    def draw(text):
+        (tmp_path / "chart.mmd").write_text(text, "utf-8")
+        return read_design(import_chart(tmp_path / "chart.mmd", "own", root=tmp_path).folder)
+
+    return draw
+
+
+def test_a_small_chart_keeps_a_path_for_tests_and_trains_every_route(run, draw):
+    book = draw(TREE)
+    planned = plan_paths(run, book, seed=7)
+    assert [path.split for path in planned].count("test") == 1
+    trained = [path.as_path() for path in planned if path.split == "train"]
+    everything = measure_coverage(enumerate_paths(book.flowchart), book.flowchart)
+    assert set(measure_coverage(trained, book.flowchart).routes) == set(everything.routes)
+
+
+def test_a_chart_of_one_path_trains_it_and_cannot_be_tested(run, draw):
+    book = draw("flowchart TD\na[Hi?] --> b[Bye]")
+    assert [path.split for path in plan_paths(run, book, seed=7)] == ["train"]
+    with pytest.raises(ScenarioError, match='no path of "own" can be kept for tests'):
+        plan_scenarios(run, book, 10, 4, seed=7)

@@ -172,12 +172,14 @@ def split_paths(
     seed: int,
     test: float = 0.19,
     valid: float = 0.09,
+    are_pairs_due: bool = True,
 ) -> dict[str, str]:
     """Say for each path id whether it is for "train", "valid" or "test".
 
     Outcomes have equal shares where possible. A path leaves training only while other training
     paths take each of its nodes, routes and route pairs: so training covers all that the paths
-    cover. Depends on the path ids and the seed, not on the order. Travel: 16 test, 8 valid of 86.
+    cover; `are_pairs_due` says whether the pairs count, too. Depends on the path ids and the seed,
+    not on the order. Travel: 16 test, 8 valid of 86.
 
     Raises:
         PathError: `test` or `valid` is negative, or together they leave nothing for training.
@@ -186,7 +188,9 @@ def split_paths(
         raise PathError(f"shares test={test} and valid={valid} leave no training paths")
     by_id = {path.path_id: path for path in paths}
     drawn = sorted(by_id, key=lambda i: hashlib.sha256(f"{seed}/split/{i}".encode()).digest())
-    parts = {i: {*by_id[i].nodes, *by_id[i].steps, *by_id[i].route_pairs} for i in drawn}
+    parts = {i: {*by_id[i].nodes, *by_id[i].steps} for i in drawn}
+    if are_pairs_due:
+        parts = {i: parts[i] | {*by_id[i].route_pairs} for i in drawn}
     in_training = Counter(part for i in drawn for part in parts[i])
     split = dict.fromkeys(drawn, "train")
     outcome_of = {i: path.outcome(flowchart) for i, path in by_id.items()}

@@ -38,13 +38,16 @@ class PlannedPath(BaseModel):
 def plan_paths(run: Run, domain: Domain, seed: int, max_visits: int = 2) -> list[PlannedPath]:
     """Enumerate and split the paths of a flowchart, add long walks, and write `paths.jsonl`.
 
-    Long walks always train: they cover every pair of consecutive routes that is possible.
+    Long walks always train: they cover every pair of consecutive routes that is possible. A chart
+    so small that no path is left for tests then has its paths split by their routes alone.
     """
     start, chart = time.perf_counter(), domain.flowchart
     paths = sample_paths(chart, MOST_PATHS, seed, max_visits)
     if len(paths) < MOST_PATHS:
         paths = enumerate_paths(chart, max_visits)
     splits = split_paths(paths, chart, seed)
+    if "test" not in splits.values():
+        splits = split_paths(paths, chart, seed, are_pairs_due=False)
     known = {path.path_id for path in paths}
     rng = seeded(seed, "plan", chart.name)
     walks = [*cover_route_pairs(chart), *sample_long_walks(chart, LONG_WALKS, rng.randrange(2**31))]

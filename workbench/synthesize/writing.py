@@ -21,6 +21,7 @@ from workbench.synthesize.checking import Checker
 from workbench.synthesize.dealing import deal_wordings, talk_seed
 from workbench.synthesize.scenarios import (
     Scenario,
+    ScenarioError,
     draw_paths,
     list_plannable,
     plan_scenario,
@@ -95,6 +96,9 @@ def plan_scenarios(
     once where the number allows, then outcomes in their shares. There are `test_scenarios` of each
     sort of customer. What a behaviour makes of a test path is a walk that no training conversation
     takes, and the other way round.
+
+    Raises:
+        ScenarioError: there are no test paths, or no customer was found for a path.
     """
     chart, planned = domain.flowchart, run.read("paths.jsonl", PlannedPath)
     own = ", ".join(f"{outcome} {share:g}" for outcome, share in chart.shares.items())
@@ -106,6 +110,11 @@ def plan_scenarios(
         s: [p.as_path() for p in planned if p.split == s and not p.is_long]
         for s in ("train", "valid", "test")
     }
+    if not bounded["test"]:
+        raise ScenarioError(
+            f'no path of "{chart.name}" can be kept for tests: each takes a route that no other '
+            "takes, and training needs it; let routes meet again, or add a loop"
+        )
     long = list_plannable((p.as_path() for p in planned if p.is_long), domain, seed)
     rng = seeded(seed, "draw", chart.name)
     n_valid = round(conversations * VALID_SHARE) if bounded["valid"] else 0
