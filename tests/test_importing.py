@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -360,3 +361,22 @@ def test_the_command_line_itself_imports_nothing_heavy():
     code = "import sys, workbench.__main__ as m; m.make_parser(); print(*sys.modules)"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True).split()
     assert not {"pydantic", "networkx", "torch", "papermill"} & set(loaded)
+
+
+def test_so_many_numbers_are_too_many(load):
+    texts = [" ".join(str(n) for n in range(k, k + 200)) for k in (1, 301, 601)]
+    with pytest.raises(SketchError, match="more than 500 different numbers"):
+        load(f"flowchart TD\na[{texts[0]}] --> b[{texts[1]}] --> c[{texts[2]}] --> d")
+
+
+def test_an_outcome_that_is_an_id_stays_and_others_are_made_one(load):
+    text = PLAIN.replace("outcome: sent", "outcome: sent_by_the_very_same_day_to_her")
+    assert load(text, ".yaml")[0].outcomes == ["sent_by_the_very_same_day_to_her", "nobody_is_near"]
+
+
+def test_a_big_chart_is_imported_within_seconds(load):
+    lines = [f'n{i}["Do {i % 400} things?"] -->|yes| n{i + 1}' for i in range(1_400)]
+    begun = time.perf_counter()
+    chart, _ = load("\n".join(["flowchart TD", *lines, "n0 -->|no| n1400"]))
+    assert len(chart.nodes) > 2_800
+    assert time.perf_counter() - begun < 30

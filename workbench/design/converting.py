@@ -5,14 +5,15 @@ and decides becomes "pin" (the agent asks), "pin_answer" (the customer) and "pin
 """
 
 import re
-import unicodedata
-from collections.abc import Collection
 from dataclasses import dataclass, field
 
+from workbench.design.naming import ActNames, NumberFacts, make_id
 from workbench.design.sketch import Arrow, Sketch, SketchError, SketchNode
-from workbench.quantities import UNITS, iterate_quantities
 from workbench.reading import Problem
-from workbench.rules import ACTS, ANY_FACT, MAX_NODES, RESERVED
+from workbench.rules import ANY_FACT, MAX_NODES, RESERVED
+
+MAX_NUMBERS = 500
+"""Different numbers in the texts of a chart that are imported at most."""
 
 ASKING = re.compile(
     r"(please )?(ask|request|collect|verify|check|confirm|determine|enter|provide)\b", re.I
@@ -25,11 +26,8 @@ MOST_LOOSE = 3
 MOST_NOTED = 10
 """Nodes that are named in one note."""
 
-ANSWERS = {
-    "confirm": re.compile(r"(yes|y|true)\b", re.I),
-    "deny": re.compile(r"(no|n|false)\b", re.I),
-}
-"""Acts to how conditions begin that they cause."""
+ID = re.compile(r"[a-z][a-z0-9_]{0,55}")
+"""An id of ours, with room for what is added to it."""
 
 _NAMED = re.compile(r"([a-z][a-z0-9_]{0,59}): (.+)", re.S)
 """A label that names its route, as ours do when they are exported."""
@@ -82,26 +80,11 @@ def convert_sketch(sketch: Sketch) -> Converted:
     return _Converter(sketch).convert()
 
 
-def make_id(text: str, taken: Collection[str] = (), words: int = 6, default: str = "node") -> str:
-    """A free id made of a text. Example: "Yes (no service)" -> "yes_no_service" """
-    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    parts = re.findall(r"[a-z0-9]+", plain)[:words]
-    slug = "_".join(parts)[:40].strip("_")
-    slug = slug if slug[:1].isalpha() else f"{default}_{slug}".strip("_")
-    number, found = 1, slug
-    while found in taken or found in RESERVED:
-        number += 1
-        found = f"{slug}_{number}"
-    return found
-
-
 class _Converter:
     def __init__(self, sketch: Sketch):
         self.sketch = sketch
         self.places: dict[str, Place] = {}
-        self.facts: dict[str, tuple[str, str, str]] = {}
-        self.known: dict[tuple[str, str], str] = {}
-        self.acts: dict[str, str] = {}
+        self.numbers, self.acts = NumberFacts(), ActNames()
         self.notes = list(sketch.notes)
         self.ways: dict[str, list[Arrow]] = {node: [] for node in sketch.nodes}
         self.back: dict[str, list[str]] = {node: [] for node in sketch.nodes}
@@ -113,7 +96,7 @@ class _Converter:
         taken: set[str] = set()
         for node in sketch.nodes:
             # underscores are kept as they are, so that ids which are ours already stay
-            own = re.fullmatch(r"[a-z][a-z0-9_]{0,55}", node) and node not in {*taken, *RESERVED}
+            own = ID.fullmatch(node) and node not in {*taken, *RESERVED}
             self.ids[node] = node if own else make_id(node, taken, words=20)
             taken.add(self.ids[node])
             if not own and self.ids[node] != node.lower():
@@ -137,10 +120,10 @@ class _Converter:
         for name, text in self.sketch.facts.items():
             # a word or two would be found in other sentences too
             sentence = text if len(text.split()) > MOST_LOOSE else f"{name}: {text}"
-            taken = {*self.facts, *answers, *ANY_FACT}
+            taken = {*self.numbers.facts, *answers, *ANY_FACT}
             answers[make_id(name, taken, words=20, default="fact")] = sentence
         title = " ".join(self.sketch.title.split())
-        return Converted(title, start, self.places, self.facts, answers, self.notes)
+        return Converted(title, start, self.places, self.numbers.facts, answers, self.notes)
 
     def _add_opening(self) -> str:
         """What the agent says first where a chart begins with the customer, or a decision."""
@@ -230,7 +213,8 @@ class _Converter:
 
     def _place_end(self, node: str, found: SketchNode, name: str) -> None:
         outcome = found.outcome or found.text
-        outcome = make_id(outcome, words=5, default="outcome") if outcome else name
+        if not ID.fullmatch(outcome):
+            outcome = make_id(outcome, words=5, default="outcome")
         remark = "" if found.outcome else "assumed: the outcome is called so"
         end = Place("end", outcome=outcome, remark=remark)
         if self._is_silent(node):
@@ -285,56 +269,37 @@ class _Converter:
 
     def _fill_hub(self, node: str, name: str) -> None:
         place = self.places.setdefault(name, Place("agent", self.sketch.nodes[node].text))
-        arrows = self.ways[node]
-        labels = [_NAMED.fullmatch(arrow.label) for arrow in arrows]
-        pairs = list(zip(arrows, labels, strict=True))
-        whens = [named[2] if named else arrow.label for arrow, named in pairs]
-        # where several ways begin with yes, each is an act of its own
-        n_matching = {act: sum(bool(said.match(w)) for w in whens) for act, said in ANSWERS.items()}
-        plain = {act: said for act, said in ANSWERS.items() if n_matching[act] < 2}
-        seen: set[str] = set()
-        for (arrow, named), said in zip(pairs, whens, strict=True):
-            when = " ".join(said.split())
-            if not when:
-                when = f"it goes on to: {self.sketch.nodes[arrow.to].text}"
-                self.notes.append(f'assumed: when "{node}" leads to "{arrow.to}", which is unsaid')
-            while when.casefold() in seen:
-                when = f"{when} ({self.ids[arrow.to]})"
-            seen.add(when.casefold())
-            act = self._find_act(when, plain)
+        labels = [_NAMED.fullmatch(arrow.label) for arrow in self.ways[node]]
+        whens = self._tell_apart(node, [found[2] if found else "" for found in labels])
+        routes = zip(self.ways[node], labels, whens, self.acts.name(whens), strict=True)
+        for arrow, named, when, act in routes:
             route = named[1] if named else make_id(when, words=5, default="route")
             if route in place.routes:
                 route = make_id(route, place.routes, words=20, default="route")
             place.routes[route] = Way(self._enter(arrow.to, "agent"), when, act)
 
-    def _find_act(self, when: str, plain: dict[str, re.Pattern[str]]) -> str:
-        """What the customer does so that a route is taken: the same for the same words."""
-        if known := [act for act, said in plain.items() if said.match(when)]:
-            return known[0]
-        key = " ".join(when.casefold().split())
-        if key not in self.acts:
-            self.acts[key] = make_id(when, {*ACTS, *self.acts.values()}, default="says")
-        return self.acts[key]
+    def _tell_apart(self, node: str, named: list[str]) -> list[str]:
+        """The conditions of the ways on from a node, all different; `named` are those of labels
+        that name their routes."""
+        whens: dict[str, str] = {}
+        for arrow, own in zip(self.ways[node], named, strict=True):
+            when = " ".join((own or arrow.label).split())
+            if not when:
+                when = f"it goes on to: {self.sketch.nodes[arrow.to].text}"
+                self.notes.append(f'assumed: when "{node}" leads to "{arrow.to}", which is unsaid')
+            while when.casefold() in whens:
+                when = f"{when} ({self.ids[arrow.to]})"
+            whens[when.casefold()] = when
+        return list(whens.values())
 
     # numbers
 
     def _cite(self, name: str, place: Place) -> None:
         """Make facts of the numbers that the agent says, as whatever it states must be one."""
         if place.role == "agent" and not place.routes:
-            place.cites = self._find_facts(name, place.say)
+            place.cites = self.numbers.cite(name, place.say)
         for way in place.routes.values():
-            way.cites = self._find_facts(name, f"{place.say} {way.when}")
-
-    def _find_facts(self, name: str, text: str) -> list[str]:
-        cites = {}
-        for match, quantity in iterate_quantities(text, UNITS):
-            if quantity not in self.known:
-                taken = {*self.facts, *ANY_FACT}
-                fact = make_id(f"{name}_number", taken, words=20, default="fact")
-                number, unit = match["number"], match["unit"] or ""
-                value = number if number[0].isdigit() else quantity[0]
-                unit = {"€": "euros"}.get(unit, unit) or "euros" * match.group().startswith("€")
-                self.facts[fact] = (value, unit, text)
-                self.known[quantity] = fact
-            cites[self.known[quantity]] = None
-        return list(cites)
+            way.cites = self.numbers.cite(name, f"{place.say} {way.when}")
+        if len(self.numbers.facts) > MAX_NUMBERS:
+            text = f"more than {MAX_NUMBERS} different numbers; each is a fact, so name fewer"
+            raise SketchError([Problem(self.sketch.file, 0, 0, "too_many_numbers", text)])

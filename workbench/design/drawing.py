@@ -4,7 +4,7 @@ import re
 import textwrap
 from collections.abc import Callable
 
-from workbench.design.converting import make_id
+from workbench.design.naming import make_id
 from workbench.design.quoting import quote
 from workbench.flowchart import Flowchart, Node, Route
 
