@@ -1,8 +1,12 @@
 """New domains: what is laid out works, and nothing is overwritten."""
 
+import tomllib
+from pathlib import Path
+
 import pytest
 from conftest import talk_through
 
+import workbench
 from workbench.__main__ import main
 from workbench.design.covering import cover_route_pairs
 from workbench.design.layout import TEMPLATE, LayoutError, lay_out_template, make_title
@@ -78,3 +82,13 @@ def test_a_refused_name_comes_with_one_that_is_good():
 
 def test_a_title_is_made_of_a_name():
     assert make_title("my_tea__house_2_") == "My tea house 2"
+
+
+def test_every_file_of_the_package_that_is_no_code_is_installed_with_it():
+
+    package = Path(workbench.__file__).parent
+    project = tomllib.loads((package.parent / "pyproject.toml").read_text("utf-8"))
+    patterns = project["tool"]["setuptools"]["package-data"]["workbench"]
+    installed = {file for pattern in patterns for file in package.glob(pattern)}
+    others = {f for f in package.rglob("*") if f.suffix in (".yaml", ".md", ".json")}
+    assert others <= installed
