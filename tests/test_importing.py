@@ -21,6 +21,7 @@ from workbench.design.sketch import MAX_LABEL, SketchError
 from workbench.domain import read_design, read_domain
 from workbench.flowchart import read_flowchart
 from workbench.reading import ReadingError
+from workbench.synthesize.scenarios import plan_scenario
 
 CASES = os.environ.get("WORKBENCH_CASES", "")
 
@@ -380,3 +381,26 @@ def test_a_big_chart_is_imported_within_seconds(load):
     chart, _ = load("\n".join(["flowchart TD", *lines, "n0 -->|no| n1400"]))
     assert len(chart.nodes) > 2_800
     assert time.perf_counter() - begun < 30
+
+
+def test_a_start_that_leads_back_to_itself_is_found(load):
+    chart, _ = load("flowchart TD\na[Hi?] -->|again| a\na -->|on| b[B]")
+    assert chart.start == "a"
+
+
+def test_turns_that_decide_nothing_are_planned_and_no_side_trip_stands_there(load, tmp_path):
+    load("flowchart TD\na[Hi?] --> b[Name?] --> c[Age?] --> d{Ok?}\nd -->|yes| e\nd -->|no| c")
+    chart = tmp_path / "own" / "flowchart.yaml"
+    aside = "\nanywhere:\n  chat: {when: it chats, acts: [chat], say: Reply kindly.}\n"
+    chart.write_text(chart.read_text("utf-8") + aside, "utf-8")
+    write_phrases(tmp_path / "own")
+    domain = read_domain(tmp_path / "own")
+    path = sample_paths(domain.flowchart, 10, 7)[0]
+    plan = plan_scenario(path, "test", domain, 7, 0).plan
+    assert (plan["b"], plan["c"][0]) == ([["start"]], ["answer"])
+    assert domain.asides == ["chat"]
+    for number in range(40):
+        said = talk_through(domain, path, number, "train")
+        taken = plan_scenario(path, "train", domain, 7, number).plan
+        assert taken["b"] == [["start"]]
+        assert said.labels

@@ -123,3 +123,12 @@ def test_the_command_names_the_files_it_wrote(tmp_path, capsys):
     assert capsys.readouterr().out.count("reword it") == 3
     assert main(["phrases", str(own)]) == 1
     assert "phrases are begun" in capsys.readouterr().err
+
+
+def test_a_test_wording_that_training_says_too_is_left_out(tmp_path):
+    own = strip(COFFEE, tmp_path)
+    edit(own, "flowchart.yaml", "Repeat the order.", "Let us see, then. Accept the change.")
+    write_phrases(own)
+    assert measure_completeness(own).problems == []
+    wordings = read_domain(own).agent.wordings("settle.changed")
+    assert {wording.split for wording in wordings} == {"train"}
