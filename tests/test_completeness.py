@@ -141,3 +141,11 @@ def test_a_turn_that_decides_nothing_needs_an_act_of_its_own(copy):
     said = measure_completeness(copy).describe()
     assert "the step thank\n" in said
     assert "the act answer\n" in said
+
+
+def test_an_act_of_its_own_is_no_slip_but_a_misspelt_one_is(make):
+    folder = edit(make(CHART, FACTS), CHART, "[confirm]", "[pays_at_once]")
+    assert measure_completeness(folder).problems == []
+    edit(folder, CHART, "[pays_at_once]", "[confrim]")
+    (slip,) = measure_completeness(folder).problems
+    assert 'Did you mean "confirm"?' in slip.text

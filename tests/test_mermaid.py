@@ -169,6 +169,15 @@ def test_a_word_of_mermaid_s_is_a_node_where_an_arrow_follows(read, name):
     assert arrows(read(f"{name} --> b")) == [(name, "b", "")]
 
 
+def test_lines_may_end_as_on_windows(tmp_path):
+    text = (
+        "---\r\ntitle: Tea\r\n---\r\nflowchart TD\r\na[One] -->|on| b\r\nclass a red\r\nb --> c\r\n"
+    )
+    (tmp_path / "x.mmd").write_bytes(text.encode())
+    sketch = read_mermaid(tmp_path / "x.mmd")
+    assert (sketch.title, arrows(sketch)) == ("Tea", [("a", "b", "on"), ("b", "c", "")])
+
+
 def test_the_one_block_of_a_page_is_read_with_the_page_s_lines(read):
     page = "# A page\n\n```mermaid\nflowchart TD\n a --> b\n```\n\nMore.\n"
     assert read(page, "page.md", header="").arrows[0].line == 5

@@ -111,7 +111,7 @@ def read_mermaid(file: Path) -> Sketch:
     Raises:
         ReadingError: with all that is wrong, each with line, column and way out.
     """
-    text = read_text(file)
+    text = read_text(file).replace("\r\n", "\n")
     if Path(file).suffix.lower() == ".md":
         blocks = list(_FENCE.finditer(text))
         if len(blocks) != 1:
