@@ -149,3 +149,10 @@ def test_an_act_of_its_own_is_no_slip_but_a_misspelt_one_is(make):
     edit(folder, CHART, "[pays_at_once]", "[confrim]")
     (slip,) = measure_completeness(folder).problems
     assert 'Did you mean "confirm"?' in slip.text
+
+
+def test_plain_phrases_are_offered_until_some_are_written(make, capsys):
+    offer = "or begin with plain ones: python -m workbench phrases own"
+    assert offer in check(make(CHART, FACTS), capsys)[1]
+    assert offer in check(make(SLOTS), capsys)[1]
+    assert offer not in check(make(AGENT), capsys)[1]

@@ -63,7 +63,9 @@ class Completeness:
                 "It is usable with a model as teacher; the offline teacher needs phrases for:"
             )
             lines += [f"  {line}" for line in self._list_needs()]
-            way = "" if self.draft.is_begun else f", or begin with plain ones: {self._way()}"
+            books = {"phrases/agent.yaml", "phrases/customer.yaml"}
+            is_free = books <= {*self.draft.absent}
+            way = f", or begin with plain ones: {self._way()}" if is_free else ""
             lines.append(f"Next: write them as domains/README.md says{way}")
         return "\n".join(lines)
 
@@ -72,7 +74,7 @@ class Completeness:
         return f"python -m workbench phrases {self.draft.files['flowchart.yaml'].file.parent.name}"
 
     def _list_needs(self) -> list[str]:
-        """What each file lacks. Example: "phrases/customer.yaml (does not exist): the acts ..." """
+        """What each file lacks. Example: "phrases/customer.yaml (missing): the acts ..." """
         needs: dict[str, dict[str, list[str]]] = {name: {} for name in self.draft.absent}
         for gap in self.gaps:
             # where there are several files for customers, it is any of them

@@ -96,21 +96,24 @@ class Chart(BaseModel):
         return {a: slot for node in asks for a, slot in zip(node.labels, node.slots, strict=True)}
 
 
-def read_chart(file: Path, is_labelled: bool = True) -> Chart:
-    """Read a chart of nodes and edges.
-
-    `is_labelled`: talks are to be measured by it, so each slot of a node needs a label.
+def read_chart(file: Path) -> Chart:
+    """Read a chart of nodes and edges by which talks are to be measured.
 
     Raises:
         ReadingError: with all that is wrong, each with line, column and way out.
     """
+    return _read(file, is_labelled=True)[0]
+
+
+def _read(file: Path, is_labelled: bool) -> tuple[Chart, Located]:
+    """`is_labelled`: each slot of a node needs a label, as talks have them."""
     located = read_yaml(file)
     chart, misfits = fit_model(located, Chart)
     problems = [*located.problems, *misfits]
     problems += _list_faults(located, chart, is_labelled) if chart and not problems else []
     if problems:
         raise ReadingError(problems)
-    return chart
+    return chart, located
 
 
 def _list_faults(located: Located, chart: Chart, is_labelled: bool) -> list[Problem]:
@@ -162,7 +165,7 @@ def sketch_chart(file: Path) -> Sketch:
     Raises:
         ReadingError: with all that is wrong, each with line, column and way out.
     """
-    chart, located = read_chart(file, is_labelled=False), read_yaml(file)
+    chart, located = _read(file, is_labelled=False)
     nodes, notes = {}, []
     for node_id, node in chart.nodes.items():
         kind = _KINDS.get(node.kind, "closing" if node.text else "stop")
