@@ -15,6 +15,7 @@ from workbench.phrases import Voice
 from workbench.run import Run
 from workbench.show import draw_conversation, draw_flowchart
 from workbench.show.escape import escape
+from workbench.show.widgets import refer_to
 from workbench.sizes import Size
 from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.talk import Talk, open_talk
@@ -132,8 +133,7 @@ class LiveTalk:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none the talk as it was when this was shown."""
-        box = self._build()
-        bundle = dict(box._repr_mimebundle_() or {}) if hasattr(box, "_repr_mimebundle_") else {}
+        bundle = refer_to(self._build())
         panel = draw_conversation(self.seen.conversation, self.domain.flowchart, self.seen.wrong)
         return bundle | {"text/html": panel.html, "text/plain": str(panel)}
 

@@ -14,6 +14,7 @@ from workbench.show.flow import draw_flowchart
 from workbench.show.picture import Panel
 from workbench.show.talk import draw_conversation
 from workbench.show.tokens import draw_tokens
+from workbench.show.widgets import refer_to
 from workbench.synthesize.scenarios import Scenario
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ class Browser:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none the first conversation that was found."""
-        bundle = dict(self._build()._repr_mimebundle_() or {})
+        bundle = refer_to(self._build())
         panel = self._draw_talk(len(self.talk.messages) - 1 if self.talk else 0)
         said = f"{self._count()}\n{panel}"
         return bundle | {"text/html": escape(self._count()) + panel.html, "text/plain": said}

@@ -10,6 +10,7 @@ from workbench.run import replace_file
 from workbench.show.escape import escape
 from workbench.show.flow import draw_flowchart
 from workbench.show.picture import Picture
+from workbench.show.widgets import refer_to
 
 MOST_NODES = 200
 """A larger chart is drawn when it is saved, not at every letter."""
@@ -79,7 +80,7 @@ class FlowchartEditor:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none what is wrong and the picture."""
-        bundle = dict(self._build()._repr_mimebundle_() or {})
+        bundle = refer_to(self._build())
         return bundle | {
             "text/html": _list_problems(self.problems) + self._draw_image(),
             "text/plain": "\n".join([*map(str, self.problems), str(self._picture or "")]),

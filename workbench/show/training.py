@@ -7,6 +7,7 @@ from typing import Any
 from workbench.show.charts import line
 from workbench.show.escape import escape
 from workbench.show.picture import Picture
+from workbench.show.widgets import refer_to
 
 EVERY_S = 2.0
 """Seconds between two drawings."""
@@ -58,7 +59,7 @@ class LiveTraining:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none what is known now."""
-        bundle = dict(self._build()._repr_mimebundle_() or {})
+        bundle = refer_to(self._build())
         html = f"<p>{escape(self.describe())}</p>" + (self._image() if self.lines else "")
         return bundle | {"text/html": html, "text/plain": self.describe()}
 

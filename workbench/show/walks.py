@@ -8,6 +8,7 @@ from workbench.flowchart import Flowchart
 from workbench.show.escape import escape
 from workbench.show.flow import draw_flowchart
 from workbench.show.picture import Picture
+from workbench.show.widgets import refer_to
 
 ANY = "any"
 
@@ -79,7 +80,7 @@ class Walks:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none the path that is shown."""
-        bundle = dict(self._build()._repr_mimebundle_() or {})
+        bundle = refer_to(self._build())
         picture = self.draw()
         html = f"<p>{escape(self._say())}</p>{picture.as_image(self._say(), 600)}"
         return bundle | {"text/html": html, "text/plain": f"{self._say()}\n{picture}"}
