@@ -93,6 +93,31 @@ class Domain:
         """Whether the phrase book has training wordings for a customer's act."""
         return any(wording.split == "train" for wording in self.customer.wordings(act))
 
+    @cached_property
+    def slot_needs(self) -> dict[str, Needs]:
+        """What must be on record for a slot to be asked for; slots that are always are left out."""
+        return {name: slot.needs for name, slot in self.flowchart.slots.items() if slot.needs}
+
+    def list_others(self, slot: str, given: dict[str, str]) -> list[str]:
+        """Other values that a customer can want than the one given.
+
+        If there are any, those after which the same slots are asked for: who corrects what happened
+        does not tell of another kind of thing.
+        """
+        others = [value for value in self.wanted_values(slot) if value != given.get(slot)]
+        if slot not in {needed for needs in self.slot_needs.values() for needed in needs}:
+            return others
+        kept = [v for v in others if self._is_like(slot, given | {slot: v}, given)]
+        return kept or others
+
+    def _is_like(self, slot: str, changed: dict[str, str], given: dict[str, str]) -> bool:
+        """Whether slots that rest on `slot` are asked for as before, or as their values say."""
+        return all(
+            fits(needs, changed) == (fits(needs, given) if slot in given else other in given)
+            for other, needs in self.slot_needs.items()
+            if slot in needs and (slot in given or other in given)
+        )
+
     def wanted_values(self, slot: str) -> list[str]:
         """Values that a customer can want: of the offer slot those that there are offers for."""
         if slot == self.offer_slot:
@@ -127,17 +152,22 @@ class Domain:
     def offer_counts(self) -> list[tuple[dict[str, str], int]]:
         """All combinations of the values that offers are for, each with how many there are for it.
 
-        Example: [({"destination": "Lisbon"}, 3), ...]
+        Slots that are not always asked for may be left out. Example:
+        [({"destination": "Lisbon"}, 3), ...]
         """
         slots = [slot for slot in self._offer_slots if slot]
-        combined = product(*(self.wanted_values(slot) for slot in slots))
+        absent = {slot: [""] * (slot in self.slot_needs) for slot in slots}
+        combined = product(*(self.wanted_values(slot) + absent[slot] for slot in slots))
         given = [dict(zip(slots, values, strict=True)) for values in combined]
-        return [(values, len(self.offers_for(values))) for values in given]
+        known = [{slot: value for slot, value in values.items() if value} for values in given]
+        return [(values, len(self.offers_for(values))) for values in known]
 
     def open_record(self) -> Record:
         """The record of a conversation that begins."""
         return Record(
-            self.flowchart.slots, lambda given: [offer.id for offer in self.offers_for(given)]
+            self.flowchart.slots,
+            lambda given: [offer.id for offer in self.offers_for(given)],
+            self.slot_needs,
         )
 
     def is_within_means(self, given: dict[str, str]) -> bool:

@@ -1,10 +1,11 @@
 """What stands on record in a conversation, and which routes it allows."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping
+from types import MappingProxyType
 
 from workbench.conversation import Act
 from workbench.flowchart import Node
-from workbench.rules import OFFER_STATES, SLOT_STATES, STATES, Route
+from workbench.rules import OFFER_STATES, SLOT_STATES, STATES, Needs, Route
 
 REACTIONS = {"done": "failed", "agree": "decline"}
 """Acts by which a customer says that an offer was the right one, and that it was not."""
@@ -28,9 +29,11 @@ class Record:
         self,
         slots: Iterable[str],
         list_offers: Callable[[dict[str, str]], Iterable[str]] = lambda given: (),
+        needs: Mapping[str, Needs] = MappingProxyType({}),
     ):
-        """`list_offers` says which offers, by id, there are for what was given."""
-        self.slots, self.list_offers = list(slots), list_offers
+        """`list_offers` says which offers, by id, there are for what was given, and `needs` what
+        must be on record for a slot to be asked for: of those that it does not name, nothing."""
+        self.slots, self.list_offers, self.needs = list(slots), list_offers, needs
         self.given: dict[str, str] = {}
         """Slot to value, in the domain's standard form."""
         self.vague: set[str] = set()
@@ -49,14 +52,25 @@ class Record:
         """Ids of the facts asked about, in order."""
 
     @property
+    def asked_for(self) -> list[str]:
+        """Slots that are asked for, for what is on record, in the flowchart's order."""
+        return [slot for slot in self.slots if fits(self.needs.get(slot, {}), self.given)]
+
+    @property
     def missing(self) -> list[str]:
-        """Slots of which nothing was said, in the flowchart's order."""
-        return [slot for slot in self.slots if slot not in self.given and slot not in self.vague]
+        """Slots that are asked for and of which nothing was said, in the flowchart's order."""
+        said = self.given.keys() | self.vague
+        return [slot for slot in self.asked_for if slot not in said]
+
+    @property
+    def settled(self) -> frozenset[str]:
+        """Slots that are on record or are not asked for."""
+        return frozenset(self.given) | {*self.slots}.difference(self.asked_for)
 
     @property
     def state(self) -> str:
         """slots_vague, else slots_missing, else slots_complete: what a hub may route on."""
-        if self.vague:
+        if self.vague.intersection(self.asked_for):
             return "slots_vague"
         return "slots_missing" if self.missing else "slots_complete"
 

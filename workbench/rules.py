@@ -4,8 +4,8 @@ Errors (the file is refused): unknown_target, unknown_start, start_not_agent, no
 no_exit, agent_loop, self_loop, dead_end, next_and_routes, one_route, twin_when, twin_acts,
 route_without_when, agent_without_say, user_with_routes, user_after_user, user_before_end,
 end_with_routes, end_without_outcome, end_speaks, outcome_outside_end, share_outside_end,
-end_without_share, unknown_fact, unknown_slot, reserved_id, too_many_nodes, and what `reading`
-refuses. Warnings: shared_act, same_target, route_without_acts, unknown_act, unasked_slots,
+end_without_share, unknown_fact, unknown_slot, slot_order, reserved_id, too_many_nodes, and what
+`reading` refuses. Warnings: shared_act, same_target, route_without_acts, unknown_act, unasked_slots,
 no_slots, uncited_fact, odd_character.
 """
 
@@ -129,6 +129,14 @@ class Slot(Element):
 
     ask: Filled
     """The question for it, e.g. "Where would you like to travel?"."""
+    needs: Needs = Field({}, alias="for")
+    """What must be on record for it to be asked for, e.g. {size: [large]}; slots before it only.
+    Empty: it is always asked for."""
+
+    @model_serializer(mode="wrap")
+    def _write(self, write: SerializerFunctionWrapHandler) -> dict:
+        # what needs nothing keeps the hash that it had before slots could need anything
+        return {name: part for name, part in write(self).items() if part or name != "needs"}
 
 
 class WrittenNode(Element):
@@ -489,6 +497,14 @@ def _check_slots(draft: _Draft) -> Iterator[Problem]:
             if slot not in slots:
                 text = f'"{slot}" is no slot.{suggest(slot, slots)}'
                 yield draft.located.problem((*path, "for", slot), "unknown_slot", text, key=True)
+    names = list(slots) if isinstance(slots, dict) else []
+    for place, slot in enumerate(names):
+        needed = slots[slot].get("for") if isinstance(slots[slot], dict) else None
+        for other in needed if isinstance(needed, dict) else ():
+            if other not in names[:place]:
+                text = f'"{slot}" is for "{other}", which is no slot before it; put that one first'
+                where = ("slots", slot, "for", other)
+                yield draft.located.problem(where, "slot_order", text, key=True)
     if slots and "slots_missing" not in states:
         text = 'nobody asks for the slots; give a route of a hub "acts: [slots_missing]"'
         yield draft.located.problem(("slots",), "unasked_slots", text, "warning", True)

@@ -49,7 +49,7 @@ class Reader:
                 self.facts.hear_acts(message.content, self._acts)
             if message.role == "assistant":
                 self._hear(i, message.content, label)
-        self.given.append(frozenset(self.record.given))
+        self.given.append(self.record.settled)
 
     def note(self, i: int, fault: str, text: str) -> None:
         """Put on record what is wrong with message `i`."""
@@ -106,7 +106,7 @@ class Reader:
     def _hear(self, i: int, text: str, label: Label) -> None:
         self.places.append(i)
         self.steps.append(label.steps)
-        self.given.append(frozenset(self.record.given))
+        self.given.append(self.record.settled)
         self.after_courtesies.append(all(act.kind in ("chat", UNCLEAR) for act in self._acts))
         is_clear = not any(act.kind == UNCLEAR for act in self._acts)
         at = self._at if is_clear else ""

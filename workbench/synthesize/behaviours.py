@@ -389,7 +389,7 @@ class _Editor:
 
     def _other_value(self, slot: str, known: dict[str, str]) -> str:
         """Another value than the one known, within the customer's means if there is one."""
-        others = [v for v in self.domain.wanted_values(slot) if v != known.get(slot)]
+        others = self.domain.list_others(slot, known)
         within = [v for v in others if self.domain.is_within_means(known | {slot: v})]
         return self.rng.choice(within or others)
 

@@ -208,7 +208,9 @@ class _Planner:
             causes = self._causes(hub, name)
             states = [cause for cause in causes if cause in SLOT_STATES]
             kinds = [cause for cause in causes if cause not in STATES]
-            if kinds:
+            if "give" in kinds:
+                acts += self._tell(hubs, later)
+            elif kinds:
                 acts += self._change(hubs, later) if "revise" in causes else self._act(kinds[0])
             elif states and not acts:
                 state = states[0] if len(states) == 1 else self.rng.choice(states)
@@ -218,6 +220,19 @@ class _Planner:
                 if OPEN & {*states}:
                     acts += self._drop([*self.record.given], states, later)
                 acts += self._meet(self.domain.flowchart.nodes[hub].routes[name].needs)
+        return acts
+
+    def _tell(self, hubs: list[tuple[str, str]], later: list[tuple[str, str]]) -> list[Act]:
+        """The details that a route is for which is caused by giving them, and others as the hubs
+        after it need them. They come first: what else is asked for may rest on them."""
+        routes = [self.domain.flowchart.nodes[hub].routes[name] for hub, name in hubs]
+        needed = [slot for route in routes if "give" in route.acts for slot in route.needs]
+        acts = self._give(slot for slot in needed if slot not in self.record.given)
+        self.record.hear(acts)
+        states = sorted({state for route in routes for state in route.acts} & SLOT_STATES)
+        if states:
+            further = self._details(self.rng.choice(states), self._still_open(later))
+            acts += [act for act in further if act.kind in {"give", "vague"}]
         return acts
 
     def _meet(self, needs: Needs) -> list[Act]:
@@ -301,7 +316,7 @@ class _Planner:
         """Details that leave the slots in `state`, and enough open for `still_open` visits."""
         unknown = [*sorted(self.record.vague), *self.record.missing]
         if state == "slots_complete":
-            return self._give(unknown)
+            return self._give_all(unknown)
         vague = []
         if state == "slots_vague":
             vague = [self.rng.choice(self.record.missing or unknown)]
@@ -334,6 +349,16 @@ class _Planner:
             acts.append(Act("give", slot, known[slot]))
         return acts
 
+    def _give_all(self, unknown: list[str]) -> list[Act]:
+        """These, and what is asked for once they are known."""
+        acts, known = self._give(unknown), dict(self.record.given)
+        known |= {act.target: act.value for act in acts}
+        for slot in self.record.slots:
+            if slot not in known and fits(self.record.needs.get(slot, {}), known):
+                known[slot] = self._value(slot, known)
+                acts.append(Act("give", slot, known[slot]))
+        return acts
+
     def _value(self, slot: str, known: dict[str, str]) -> str:
         """Another value than the one known, within the customer's means if there is one."""
         others = self._aimed_values(slot, known) or self._other_values(slot, known)
@@ -341,7 +366,7 @@ class _Planner:
         return self.rng.choice(within or others)
 
     def _other_values(self, slot: str, known: dict[str, str]) -> list[str]:
-        return [value for value in self.domain.wanted_values(slot) if value != known.get(slot)]
+        return self.domain.list_others(slot, known)
 
     def _aimed_values(self, slot: str, known: dict[str, str]) -> list[str]:
         """Other values, as far as they lead where the path goes."""

@@ -121,7 +121,7 @@ class PhraseBookAgent:
         The model sees it too: it need not find out what is open while it chooses its next words.
         """
         slots = self.domain.slots
-        known = [slots[s].on_record(record.given[s]) for s in record.slots if s in record.given]
+        known = [slots[s].on_record(record.given[s]) for s in record.asked_for if s in record.given]
         state = self.domain.find_slot_state(step, record)
         key = f"part/{NOTES[state]}" if state else ""
         if not known or key not in self.domain.agent:
