@@ -5,8 +5,8 @@ no_exit, agent_loop, self_loop, dead_end, next_and_routes, one_route, twin_when,
 route_without_when, agent_without_say, user_with_routes, user_after_user, user_before_end,
 end_with_routes, end_without_outcome, end_speaks, outcome_outside_end, share_outside_end,
 end_without_share, unknown_fact, unknown_slot, slot_order, reserved_id, too_many_nodes, and what
-`reading` refuses. Warnings: shared_act, same_target, route_without_acts, unknown_act, unasked_slots,
-no_slots, uncited_fact, odd_character.
+`reading` refuses. Warnings: shared_act, same_target, route_without_acts, unknown_act,
+unasked_slots, no_slots, uncited_fact, odd_character.
 """
 
 from collections.abc import Iterator
@@ -64,7 +64,7 @@ ACTS = (
         ),
         *("agree", "decline", "report", "done", "failed", "unsure", "want_human"),
         *("leave", "leave_late", "chat", "flood", "stray", "take_over", "silence"),
-        *("why", "remind", "misspeak"),
+        *("start", "why", "remind", "misspeak"),
     }
 )
 """Acts known without a phrase book that says which."""
@@ -381,7 +381,12 @@ def _compare(located: Located, path: tuple, where: str, routes: dict) -> Iterato
 
 
 def _are_apart(one: Route | SideTrip, other: Route | SideTrip) -> bool:
-    """Whether a state, or what must be on record, keeps two routes from being taken at once."""
+    """Whether a state, or what must be on record, keeps two routes from being taken at once.
+
+    A route that needs an act besides a state comes before one that needs none.
+    """
+    if len({bool({*way.acts} - STATES) for way in (one, other)}) == 2:
+        return True
     for states in (SLOT_STATES, OFFER_STATES):
         mine, theirs = states & set(one.acts), states & set(other.acts)
         if mine and theirs and not mine & theirs:

@@ -224,14 +224,18 @@ class _Planner:
 
     def _tell(self, hubs: list[tuple[str, str]], later: list[tuple[str, str]]) -> list[Act]:
         """The details that a route is for which is caused by giving them, and others as the hubs
-        after it need them. They come first: what else is asked for may rest on them."""
+        after it need them; often a few more if they need none.
+
+        Those come first: what else is asked for may rest on them.
+        """
         routes = [self.domain.flowchart.nodes[hub].routes[name] for hub, name in hubs]
         needed = [slot for route in routes if "give" in route.acts for slot in route.needs]
         acts = self._give(slot for slot in needed if slot not in self.record.given)
         self.record.hear(acts)
         states = sorted({state for route in routes for state in route.acts} & SLOT_STATES)
-        if states:
-            further = self._details(self.rng.choice(states), self._still_open(later))
+        if states or self.rng.random() < 0.5:
+            state = self.rng.choice(states or ["slots_missing"])
+            further = self._details(state, self._still_open(later))
             acts += [act for act in further if act.kind in {"give", "vague"}]
         return acts
 
