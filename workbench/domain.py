@@ -18,7 +18,7 @@ from workbench.phrases import PhraseBook, find_placeholders
 from workbench.quantities import UNITS, find_quantities, make_units
 from workbench.reading import Problem, suggest
 from workbench.record import Record, fits
-from workbench.rules import SLOT_STATES, Needs
+from workbench.rules import SLOT_STATES, Needs, Route
 from workbench.run import project_folder
 
 PROMPTS = Path(__file__).parent / "prompts"
@@ -229,6 +229,16 @@ class Domain:
     def fact_values(self) -> dict[str, str]:
         """Facts as the agent says them, e.g. {"deposit": "20 %"}, and the agency's name."""
         return {name: fact.spoken() for name, fact in self.facts.items()} | {"agency": self.agency}
+
+    def describe_needs(self, needs: Needs) -> str:
+        """What must be on record, in words. Example: "Inkwell or Laseron, prints nothing" """
+        forms = ([self.slots[slot].on_record(v) for v in values] for slot, values in needs.items())
+        return ", ".join(" or ".join(found) for found in forms)
+
+    def describe_condition(self, route: Route) -> str:
+        """When a route is taken, and for what. Example: "both are known (only for Oldjet)" """
+        needs = self.describe_needs(route.needs)
+        return f"{route.when} (only for {needs})" if needs else route.when
 
     def cites(self, step: str) -> tuple[str, ...]:
         """What a step cites: fact ids, "offers" (those to present) or "offer" (the chosen one)."""

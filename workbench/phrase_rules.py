@@ -185,7 +185,7 @@ def _check_sides(draft: Draft) -> Iterator[Problem]:
 
 
 def _check_needs(draft: Draft) -> Iterator[Problem]:
-    """That facts, offers and routes are for values there are, and offers name facts there are."""
+    """That all `for` names values there are, and offers name facts there are."""
     needs: list[tuple[str, KeyPath, Needs]] = []
     if facts := draft.facts:
         located = draft.files["facts.yaml"]
@@ -199,6 +199,7 @@ def _check_needs(draft: Draft) -> Iterator[Problem]:
         for step in chart.steps:
             own = getattr(chart.find_element(step), "needs", {})
             needs.append(("flowchart.yaml", find_path(step), own))
+        needs += [("flowchart.yaml", ("slots", n), slot.needs) for n, slot in chart.slots.items()]
     for file, path, slots in needs:
         for slot, values in slots.items():
             where = (*path, "for", slot)

@@ -16,7 +16,9 @@ def route_conditions(domain: Domain, hub: Node, has_side_trips: bool) -> dict[st
     A side trip is left out where a route of the hub takes up the same acts.
     Example: {"assess.missing_info": "one of the four is not known, …", …}
     """
-    conditions = {f"{hub.id}.{name}": route.when for name, route in hub.routes.items()}
+    conditions = {
+        f"{hub.id}.{name}": domain.describe_condition(r) for name, r in hub.routes.items()
+    }
     led = {act for route in hub.routes.values() for act in route.acts}
     if has_side_trips:
         trips = domain.flowchart.anywhere.items()

@@ -22,28 +22,37 @@ def write_procedure_prompt(domain: Domain) -> str:
         "in_context_system",
         agent=domain.system_prompt(),
         start=str(numbers[chart.start]),
-        steps=_lines(_write_node(node, numbers) for node in chart.nodes.values()),
-        side_trips=_lines(_write_way(trip) for trip in chart.anywhere.values()),
-        details=_lines(f"- {name}: {slot.ask}" for name, slot in chart.slots.items()),
+        steps=_lines(_write_node(domain, node, numbers) for node in chart.nodes.values()),
+        side_trips=_lines(_write_way(trip.when, trip) for trip in chart.anywhere.values()),
+        details=_lines(_write_slot(domain, name) for name in chart.slots),
         facts=_lines(f"- {name}: {fact.text}" for name, fact in domain.facts.items()),
         offers=_lines(_write_offers(domain)),
         at_once=_write_number(domain.offering),
     )
 
 
-def _write_node(node: Node, numbers: dict[str, int]) -> str:
+def _write_slot(domain: Domain, name: str) -> str:
+    """Example: "- ink: Which ink? (only for Inkwell)" """
+    slot = domain.flowchart.slots[name]
+    needs = domain.describe_needs(slot.needs)
+    return f"- {name}: {slot.ask}" + (f" (only for {needs})" if needs else "")
+
+
+def _write_node(domain: Domain, node: Node, numbers: dict[str, int]) -> str:
     """A step in a line, and each of a hub's routes in another."""
     number = numbers[node.id]
     if node.role == "end":
         return f"{number}. The conversation is over: {node.outcome}."
     ways = {name: f"Then step {numbers[route.to]}." for name, route in node.routes.items()}
     lines = [f"{number}. {SPEAKERS[node.role]}: {_do(node, ways.pop('', ''))}"]
-    lines += [f"   {_write_way(node.routes[name], then)}" for name, then in ways.items()]
+    for name, then in ways.items():
+        route = node.routes[name]
+        lines.append(f"   {_write_way(domain.describe_condition(route), route, then)}")
     return "\n".join(lines)
 
 
-def _write_way(way: Route | SideTrip, then: str = "") -> str:
-    return f"- If {way.when}: {_do(way, then)}"
+def _write_way(condition: str, way: Route | SideTrip, then: str = "") -> str:
+    return f"- If {condition}: {_do(way, then)}"
 
 
 def _do(part: Node | Route | SideTrip, then: str = "") -> str:
@@ -83,9 +92,7 @@ def _write_number(offering: Offering) -> str:
 def _write_needs(domain: Domain, offer: Offer) -> str:
     if isinstance(offer.value, str):
         return offer.value
-    slots = offer.value.items()
-    forms = ([domain.slots[slot].on_record(value) for value in values] for slot, values in slots)
-    return ", ".join(" or ".join(found) for found in forms) or "always"
+    return domain.describe_needs(offer.value) or "always"
 
 
 def _lines(parts: Iterable[str]) -> str:
