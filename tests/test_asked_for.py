@@ -5,7 +5,7 @@ import shutil
 import pytest
 from conftest import DOMAINS, PRINTER, edit
 
-from workbench.conversation import Act
+from workbench.conversation import Act, seeded
 from workbench.design.covering import cover_route_pairs
 from workbench.design.paths import enumerate_paths, sample_paths
 from workbench.domain import check_domain, read_domain
@@ -13,7 +13,7 @@ from workbench.evaluate.procedure_prompt import write_procedure_prompt
 from workbench.flowchart import check_flowchart
 from workbench.record import Record
 from workbench.synthesize.behaviours import walk_plan
-from workbench.synthesize.scenarios import plan_scenario
+from workbench.synthesize.scenarios import _Aim, _Planner, plan_scenario
 from workbench.synthesize.writing import write_talk
 
 INK = """ink:
@@ -150,9 +150,18 @@ def test_claims_are_planned_so_that_what_happened_comes_first(claims):
     for i, path in enumerate(sample_paths(claims.flowchart, 60, 7)):
         scenario = plan_scenario(path, "train", claims, 7, i)
         walk = walk_plan(scenario.plan, claims)
-        first = next(turn for turn in walk.turns if turn.acts[0].kind not in claims.asides)
-        told = [act.target for act in first.acts if act.kind == "give"]
-        assert told[:1] == ["event"] or path.routes[4] in ("escalate", "withdraw")
+        told = [act.target for turn in walk.turns for act in turn.acts if act.kind == "give"]
+        assert told[:1] == ["event"] or "user_details" not in path.nodes
+
+
+def test_two_details_are_corrected_at_once_where_one_does_not_lead_on(claims):
+    planner = _Planner(claims, seeded(7, "test", "two"))
+    values = {"event": "a burst pipe", "plan": "Gold", "tenure": "older", "amount": "1200"}
+    values |= {"habitable": "is habitable", "papers": "at hand"}
+    planner.record.hear([Act("give", slot, value) for slot, value in values.items()])
+    planner.aim = _Aim(most=1, needs=({"papers": ("to follow",)},))
+    changed = {act.target: act.value for act in planner._change_two([*values])}
+    assert changed == {"plan": "Bronze", "papers": "to follow"}
 
 
 def test_the_claims_procedure_has_the_published_size(claims):

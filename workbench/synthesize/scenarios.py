@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import permutations
 from typing import Literal
 
 from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
@@ -298,9 +299,21 @@ class _Planner:
         causes = {c for hub, name in hubs for c in self._causes(hub, name)}
         if not causes & OPEN:
             known = self.record.given
-            slot = next((s for s in slots if self._aimed_values(s, known)), slots[0])
+            slot = next((s for s in slots if self._aimed_values(s, known)), None)
+            if slot is None and self.aim.needs and (both := self._change_two(slots)):
+                return both
+            slot = slot or slots[0]
             return [Act("revise", slot, self._value(slot, known))]
         return self._drop(slots, causes, later)
+
+    def _change_two(self, slots: list[str]) -> list[Act]:
+        """Two values changed so that they lead where the path goes; [] if no two do."""
+        given = self.record.given
+        for one, two in permutations(slots, 2):
+            for value in self._other_values(one, given):
+                if values := self._aimed_values(two, given | {one: value}):
+                    return [Act("revise", one, value), Act("revise", two, self.rng.choice(values))]
+        return []
 
     def _drop(
         self, slots: list[str], causes: Collection[str], later: list[tuple[str, str]]
