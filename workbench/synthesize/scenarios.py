@@ -180,6 +180,7 @@ class _Planner:
         self.ahead: list[tuple[str, str]] = []
         """Nodes to come, each with the route taken there."""
         self.aim = _Aim()
+        self.offer_slots = {slot for values, _ in domain.offer_counts for slot in values}
 
     def plan(self, path: FlowPath) -> dict[str, list[list[str]]]:
         """Acts for each visit to each hub."""
@@ -276,11 +277,12 @@ class _Planner:
 
     def _is_aimed(self, known: dict[str, str]) -> bool:
         """Whether what is known can be completed to what the routes ahead are for."""
-        aim = self.aim
+        aim, own = self.aim, self.offer_slots.intersection(known)
         return any(
             aim.least <= n <= aim.most
             and all(_may_fit(needs, known | values) for needs in aim.needs)
             for values, n in self.domain.offer_counts
+            if own <= values.keys()
             if all(known.get(slot, value) == value for slot, value in values.items())
         )
 
