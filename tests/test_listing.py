@@ -131,7 +131,7 @@ def test_the_command_lists_runs_and_then_domains(tmp_path, monkeypatch, capsys):
     write_run(tmp_path, "a", "design")
     assert main(["list"]) == 0
     out = capsys.readouterr().out
-    assert out.index("toy") < out.index("Domains that can be run: travel_booking")
+    assert out.index("toy") < out.index("Domains that can be run: ")
 
 
 def test_a_domain_that_lacks_files_is_not_called_runnable(tmp_path, monkeypatch, capsys):
