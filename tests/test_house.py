@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "workbench"
-ROOMS = ["design", "synthesize", "inspect", "train", "evaluate"]
+ROOMS = ["api", "design", "synthesize", "inspect", "train", "evaluate"]
 HEAVY = {"torch", "transformers", "trl", "peft", "accelerate", "datasets", "evaluate", "unsloth"}
 HEAVY |= {"langgraph", "langchain_core"}
 ON_TOP = {"batch", "chat", "listing", "live", "scoring", "serve", "sweep", "__main__"}
