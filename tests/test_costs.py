@@ -166,5 +166,5 @@ def test_the_curve_over_load_has_all_costs_and_leaves_out_no_load():
     ],
 )
 def test_what_cannot_be_is_refused(make):
-    with pytest.raises(ValueError, match="give|cached ones are"):
+    with pytest.raises(ValueError, match=r"give|cached ones are"):
         make()

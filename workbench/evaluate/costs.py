@@ -114,7 +114,7 @@ def count_tokens(
     Prompt t is the system prompt and all that was said before reply t: P(1) = system, and
     P(t) = P(t-1) + reply t-1 + customer t-1. Prompt and reply are their sums. A prefix cache has
     P(t-1), and the reply t-1 too if it `keeps_replies` (one's own server; a provider's caches what
-    was sent). If it `shares_system`, other talks have left the system prompt in it before the first.
+    was sent). If it `shares_system`, other talks have left the system prompt in it before.
 
     Example: count_tokens(100, [10], [20, 30]) reads 100, then 100 + 20 + 10 tokens; the cache has
     the first 100 + 20 of those -> Tokens(prompt=230, reply=50, cached=120)

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from itertools import combinations
+from itertools import combinations, pairwise
 
 
 def chain_ratios(costs: Mapping[str, float]) -> dict[str, float]:
@@ -21,7 +21,7 @@ def chain_ratios(costs: Mapping[str, float]) -> dict[str, float]:
     for name, value in costs.items():
         if not (math.isfinite(value) and value > 0):
             raise ValueError(f'the cost of "{name}" is {value}; a ratio needs costs over 0')
-    ratios = [before / after for before, after in zip(values, values[1:], strict=False)]
+    ratios = [before / after for before, after in pairwise(values)]
     _check_product(ratios, values[0] / values[-1] if values else 1.0)
     return dict(zip(list(costs)[1:], ratios, strict=True))
 
