@@ -1,0 +1,138 @@
+"""Dollars of an evaluation: only where a price is given, and by hand."""
+
+import json
+
+import pytest
+
+from workbench.evaluate.pricing import (
+    CostError,
+    Terms,
+    choose_price,
+    count_dollars,
+    find_pair,
+    list_priced,
+    price_result,
+)
+from workbench.run import open_run
+
+NAME = "toy@localhost"
+PRICES = """
+- {model: toy, host: localhost, input: 2, cached: 0.5, output: 10, date: 2026-11-01, source: ours}
+"""
+
+
+def cost(prompt, cached, reply, seconds):
+    tokens = {"prompt_tokens": prompt, "cached_tokens": cached, "reply_tokens": reply}
+    return tokens | {"conversations": 20, "seconds_per_conversation": seconds}
+
+
+@pytest.fixture
+def result():
+    return {
+        "seconds": {"train": 3600.0, "evaluate": 1800.0},
+        "cost": {
+            "walker": cost(0, 0, 0, 0.1),
+            "faulty/jump": cost(0, 0, 0, 0.1),
+            "compiled": cost(1000, 800, 200, 2.0),
+            "in_context/base": cost(10_000, 9000, 400, 6.0),
+        },
+    }
+
+
+@pytest.fixture(autouse=True)
+def own_table(tmp_path, monkeypatch):
+    file = tmp_path / "own.yaml"
+    file.write_text(PRICES)
+    monkeypatch.setenv("WORKBENCH_PRICES", str(file))
+
+
+def test_a_condition_costs_its_seconds_and_what_its_tokens_would_cost(result):
+    found = count_dollars(result, Terms(hour_usd=1.8, price_of=NAME), choose_price(NAME))
+    # 6 s at $0.0005, busy half the time; 10,000 at $2 and 400 at $10; 9,000 at $0.5, 1,000 at $2
+    assert found["conditions"]["in_context/base"] == pytest.approx(
+        {"own_usd": 0.006, "api_usd": 0.024, "api_cached_usd": 0.0105}
+    )
+    assert list(found["conditions"]) == ["compiled", "in_context/base"]
+
+
+def test_what_was_spent_once_are_this_runs_hours_and_what_was_paid_beside(result):
+    found = count_dollars(result, Terms(hour_usd=2, once_usd=40), None)
+    assert found["once"] == {"hours_usd": 3.0, "paid_usd": 40.0}
+    assert "break_even" not in found
+    assert found["conditions"]["compiled"]["api_usd"] is None
+
+
+def test_the_break_even_is_against_the_procedure_in_the_prompt_of_the_priced_model(result):
+    terms = Terms(hour_usd=1.8, price_of=NAME, once_usd=17.3, months=1)
+    found = count_dollars(result, terms, choose_price(NAME))
+    # $2.7 of hours and $17.3 are $20: 20 / (0.024 - 0.002) and / (0.0105 - 0.002)
+    assert found["break_even"]["api_usd"]["conversations"] == 910
+    assert found["break_even"]["api_cached_usd"]["conversations"] == 2353
+    # a month of the machine is $1,314: 1,334 / 0.024
+    assert found["break_even"]["api_usd"]["a_month"] == 55_584
+
+
+def test_the_multiple_is_a_product(result):
+    found = count_dollars(result, Terms(hour_usd=1.8, price_of=NAME), choose_price(NAME))
+    assert list(found["multiple"].values()) == pytest.approx([24 / 10.5, 10.5 / 6, 3])
+
+
+def test_the_compiled_model_is_the_one_before_the_same_customers(result):
+    assert find_pair(result["cost"]) == ("compiled", "in_context/base")
+    both = result["cost"] | {"compiled/as_baselines": cost(1, 0, 1, 1)}
+    assert find_pair(both)[0] == "compiled/as_baselines"
+    assert find_pair({}) == ("", "")
+
+
+def test_without_a_price_there_are_no_dollars(result, tmp_path):
+    run = open_run("coffee", "demo", root=tmp_path)
+    assert "dollars" not in price_result(run, result | {"dollars": {}})
+    assert "dollars" not in json.loads(run.file("result.json").read_text())
+
+
+def test_dollars_are_kept_with_terms_and_the_dated_price(result, tmp_path):
+    run = open_run("coffee", "demo", root=tmp_path)
+    priced = price_result(run, result, hour_usd=1, price_of=NAME)
+    kept = json.loads(run.file("result.json").read_text())
+    assert kept == json.loads(json.dumps(priced))
+    assert kept["dollars"]["price"]["date"] == "2026-11-01"
+    assert kept["dollars"]["terms"]["hour_usd"] == 1
+
+
+def test_a_run_without_the_procedure_in_a_prompt_has_no_break_even(result, tmp_path):
+    del result["cost"]["in_context/base"]
+    found = count_dollars(result, Terms(hour_usd=1, price_of=NAME), choose_price(NAME))
+    assert not {"break_even", "multiple"} & set(found)
+
+
+def test_a_model_without_tokens_of_its_own_makes_no_multiple(result):
+    result["cost"]["in_context/base"] = cost(0, 0, 0, 0.0)
+    found = count_dollars(result, Terms(hour_usd=1, price_of=NAME), choose_price(NAME))
+    assert found["multiple"] == {}
+
+
+@pytest.mark.parametrize(
+    "terms",
+    [
+        {"hour_usd": -1},
+        {"hour_usd": float("nan")},
+        {"hour_usd": float("inf")},
+        {"utilization": 0},
+        {"utilization": 1.5},
+        {"once_usd": -1},
+        {"months": 0},
+        {"hour_usd": "a lot"},
+        {"gpu": 1},
+    ],
+)
+def test_terms_that_cannot_be_are_refused_by_name(result, tmp_path, terms):
+    run = open_run("coffee", "demo", root=tmp_path)
+    with pytest.raises(CostError, match=f"^{next(iter(terms))} = .* cannot be"):
+        price_result(run, result, **terms)
+
+
+def test_a_model_that_no_table_knows_is_named_with_the_nearest():
+    with pytest.raises(CostError, match=r'knows "toy@localhst"\. Did you mean "toy@localhost"\?'):
+        choose_price("toy@localhst")
+    assert list_priced()[0] == NAME
+    assert len(list_priced()) > 3

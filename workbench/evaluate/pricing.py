@@ -1,0 +1,184 @@
+"""Dollars for what an evaluation measured, where somebody says what an hour or a token costs."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from workbench.api.prices import Price, find_price, list_tables, read_prices
+from workbench.evaluate.breakdown import AS_BASELINES
+from workbench.evaluate.costs import (
+    Fleet,
+    Tokens,
+    break_even,
+    break_even_load,
+    cost_api,
+    cost_seconds,
+)
+from workbench.evaluate.faults import is_instrument
+from workbench.evaluate.multiples import chain_ratios
+from workbench.reading import suggest
+from workbench.run import Run
+
+
+class CostError(ValueError):
+    """No dollars can be said on these terms; the message says what to give instead."""
+
+
+class Terms(BaseModel):
+    """What things cost, as far as anybody says so."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    hour_usd: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Of an hour of the machine that ran the evaluation; 0: nobody says."""
+
+    utilization: float = Field(0.5, gt=0, le=1)
+    """Share of its paid hours in which it can be kept at work."""
+
+    price_of: str = ""
+    """A model of the price table and its host, as "model@host"; "": none is compared with."""
+
+    once_usd: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """Paid once beside this machine's hours: data, training and evaluation elsewhere."""
+
+    months: float = Field(12.0, gt=0, allow_inf_nan=False)
+    """Until the procedure changes, and what was paid once is paid again."""
+
+
+def price_result(run: Run, result: dict[str, Any], **terms: Any) -> dict[str, Any]:
+    """The result with its `dollars`, written to `result.json` too; on empty terms it has none.
+
+    Example: price_result(run, result, hour_usd=2.5, price_of="claude-sonnet-5-5@api.anthropic.com")
+
+    Raises:
+        CostError: a number cannot be, or the price table does not know the model.
+        ReadingError: a price table is not one.
+    """
+    try:
+        given = Terms(**terms)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        raise CostError(f"{name} = {first['input']!r} cannot be: {first['msg']}") from error
+    priced = {name: part for name, part in result.items() if name != "dollars"}
+    if given.hour_usd or given.price_of:
+        priced["dollars"] = count_dollars(result, given, choose_price(given.price_of))
+    run.write_text("result.json", json.dumps(priced, indent=2, ensure_ascii=False) + "\n")
+    return priced
+
+
+def choose_price(name: str) -> Price | None:
+    """The price of "model@host"; None for "".
+
+    Raises:
+        CostError: no table knows it; the message names the nearest that one does.
+    """
+    if not name:
+        return None
+    model, _, host = name.rpartition("@")
+    price = find_price(model, host)
+    if price is None:
+        known = list_priced()
+        raise CostError(
+            f'no price table knows "{name}".{suggest(name, known)} There are: {", ".join(known)};'
+            " add yours to prices.yaml in the folder you work in"
+        )
+    return price
+
+
+def list_priced() -> list[str]:
+    """All that `choose_price` knows, the user's own first."""
+    found = [f"{p.model}@{p.host}" for file in list_tables() for p in read_prices(file)]
+    return list(dict.fromkeys(found))
+
+
+def count_dollars(result: Mapping[str, Any], terms: Terms, price: Price | None) -> dict[str, Any]:
+    """Each condition's dollars a conversation, what was spent once, break-even and the multiple.
+
+    own_usd is seconds / 3,600 × hour_usd / utilization, of the seconds that were measured, with
+    the caches that were at work; api_usd is what as many tokens would cost at the price, with the
+    cache and without. What was spent once are this run's hours and `once_usd`.
+    """
+    conditions = {
+        name: _price_condition(cost, terms, price)
+        for name, cost in result["cost"].items()
+        if not is_instrument(name) and not name.startswith("walker")
+    }
+    hours = sum(result["seconds"].values()) / 3600
+    once = {"hours_usd": hours * terms.hour_usd, "paid_usd": terms.once_usd}
+    own, rival = find_pair(result["cost"])
+    found = {
+        "terms": terms.model_dump(),
+        "price": price.model_dump(mode="json") if price else None,
+        "conditions": conditions,
+        "once": once,
+    }
+    if terms.hour_usd and price and own and rival:
+        found["rival"] = rival
+        found["break_even"] = _break_even(result["cost"][own], conditions, own, rival, terms, once)
+        found["multiple"] = _explain_multiple(conditions[own], conditions[rival])
+    return found
+
+
+def find_pair(costs: Mapping[str, Any]) -> tuple[str, str]:
+    """The compiled model and the condition with the procedure in the prompt; "" where it is none.
+
+    The compiled one is that before the same customers, where it met them alone.
+    """
+    rival = next((name for name in costs if name.startswith("in_context")), "")
+    own = AS_BASELINES if AS_BASELINES in costs else "compiled"
+    return own if own in costs else "", rival
+
+
+def tokens_of(cost: Mapping[str, float]) -> Tokens:
+    """A condition's tokens in a mean conversation."""
+    return Tokens(cost["prompt_tokens"], cost["reply_tokens"], cost["cached_tokens"])
+
+
+def fleet_of(cost: Mapping[str, float], terms: Terms) -> Fleet:
+    """Machines like the one that was measured."""
+    return Fleet(terms.hour_usd, cost["seconds_per_conversation"], terms.utilization)
+
+
+def _price_condition(
+    cost: Mapping[str, float], terms: Terms, price: Price | None
+) -> dict[str, float | None]:
+    tokens, seconds = tokens_of(cost), cost["seconds_per_conversation"]
+    own = cost_seconds(seconds, terms.hour_usd, terms.utilization) if terms.hour_usd else None
+    return {
+        "own_usd": own,
+        "api_usd": cost_api(tokens, price, is_cached=False) if price else None,
+        "api_cached_usd": cost_api(tokens, price) if price else None,
+    }
+
+
+def _break_even(
+    cost: Mapping[str, float],
+    conditions: Mapping[str, Any],
+    own: str,
+    rival: str,
+    terms: Terms,
+    once: Mapping[str, float],
+) -> dict[str, dict[str, int | None]]:
+    fleet, spent = fleet_of(cost, terms), sum(once.values())
+    return {
+        kind: {
+            "conversations": break_even(spent, usd, conditions[own]["own_usd"]),
+            "a_month": break_even_load(fleet, usd, spent, terms.months),
+        }
+        for kind, usd in conditions[rival].items()
+        if kind != "own_usd"
+    }
+
+
+def _explain_multiple(own: Mapping[str, float], rival: Mapping[str, float]) -> dict[str, float]:
+    """What makes the compiled model cheaper, in this order: it matters, see `chain_ratios`."""
+    costs = {
+        "": rival["api_usd"],
+        "prompt cache": rival["api_cached_usd"],
+        "small model of one's own": rival["own_usd"],
+        "procedure in the weights": own["own_usd"],
+    }
+    return chain_ratios(costs) if min(costs.values()) > 0 else {}
