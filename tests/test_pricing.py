@@ -12,6 +12,7 @@ from workbench.evaluate.pricing import (
     find_pair,
     list_priced,
     price_result,
+    read_terms,
 )
 from workbench.run import open_run
 
@@ -86,13 +87,13 @@ def test_the_compiled_model_is_the_one_before_the_same_customers(result):
 
 def test_without_a_price_there_are_no_dollars(result, tmp_path):
     run = open_run("coffee", "demo", root=tmp_path)
-    assert "dollars" not in price_result(run, result | {"dollars": {}})
+    assert "dollars" not in price_result(run, result | {"dollars": {}}, read_terms())
     assert "dollars" not in json.loads(run.file("result.json").read_text())
 
 
 def test_dollars_are_kept_with_terms_and_the_dated_price(result, tmp_path):
     run = open_run("coffee", "demo", root=tmp_path)
-    priced = price_result(run, result, hour_usd=1, price_of=NAME)
+    priced = price_result(run, result, read_terms(hour_usd=1, price_of=NAME))
     kept = json.loads(run.file("result.json").read_text())
     assert kept == json.loads(json.dumps(priced))
     assert kept["dollars"]["price"]["date"] == "2026-11-01"
@@ -125,14 +126,13 @@ def test_a_model_without_tokens_of_its_own_makes_no_multiple(result):
         {"gpu": 1},
     ],
 )
-def test_terms_that_cannot_be_are_refused_by_name(result, tmp_path, terms):
-    run = open_run("coffee", "demo", root=tmp_path)
+def test_terms_that_cannot_be_are_refused_by_name(terms):
     with pytest.raises(CostError, match=f"^{next(iter(terms))} = .* cannot be"):
-        price_result(run, result, **terms)
+        read_terms(**terms)
 
 
 def test_a_model_that_no_table_knows_is_named_with_the_nearest():
     with pytest.raises(CostError, match=r'knows "toy@localhst"\. Did you mean "toy@localhost"\?'):
-        choose_price("toy@localhst")
+        read_terms(price_of="toy@localhst")
     assert list_priced()[0] == NAME
     assert len(list_priced()) > 3

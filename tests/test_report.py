@@ -10,6 +10,7 @@ from workbench.conversation import Conversation, Label, Message
 from workbench.evaluate.breakdown import QUANTITIES
 from workbench.evaluate.faults import FAULTS, HARMLESS
 from workbench.evaluate.metrics import MEASURES, PERFECT, Score
+from workbench.evaluate.pricing import Terms, choose_price, count_dollars
 from workbench.evaluate.report import find_worst, pick_worst, read_sweep, write_report
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import average, compare, compare_ratio
@@ -117,6 +118,7 @@ def test_the_worst_of_each_stratum_come_before_the_next_worst_of_all():
     assert worst == ["s0", "u2", "s1", "s2", "s3", "s4"]
 
 
+COST = ("prompt_tokens", "cached_tokens", "reply_tokens", "seconds_per_conversation")
 STRATA = ("seen", "unseen", "difficult", "adversarial", "untrained")
 
 
@@ -149,7 +151,10 @@ def result():
             }
         },
         "savings": {"in_context/base": dict.fromkeys(QUANTITIES, ratio)},
-        "cost": {"compiled": {"prompt_tokens": 900.0, "seconds_per_reply": 0.2}},
+        "cost": {
+            "compiled": dict.fromkeys(COST, 90.0),
+            "in_context/base": dict.fromkeys(COST, 900.0),
+        },
         "by_hub": {"compiled": {"seen": {"assess": share}, "unseen": {"confirm": share}}},
         "by_ending": {"seen": {"success": {"success": 48, "": 2}, "escalation": {"escalation": 9}}},
         "by_behaviour": {"asks_why": metrics(), "typos": metrics(ending_correct=0.5)},
@@ -347,6 +352,7 @@ def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domai
         "All conditions",
         "Beside the other conditions",
         "What compiling saves",
+        "Cost",
         "Hub by hub",
         "Ending by ending",
         "Behaviour by behaviour",
@@ -359,6 +365,37 @@ def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domai
         "The worst 1 conversations of the compiled model",
         "Judge",
     ]
+
+
+def test_costs_have_seconds_without_a_price_and_say_why_no_dollars(run, result, coffee_domain):
+    write_report(run, coffee_domain, result)
+    section = run.file("report.md").read_text().split("## Cost")[1].split("\n## ")[0]
+    assert "Seconds of the agent in a conversation" in section
+    assert "nobody said what an hour of this machine costs" in section
+    assert not re.search(r"\$\d", section)
+
+
+def test_costs_have_dollars_by_dated_price_and_a_still_curve(run, result, coffee_domain):
+    name = "claude-sonnet-5-5@api.anthropic.com"
+    terms = Terms(hour_usd=0.001, price_of=name, utilization=1)
+    result["dollars"] = count_dollars(result, terms, choose_price(name))
+    html = Path(write_report(run, coffee_domain, result)).read_text()
+    section = run.file("report.md").read_text().split("## Cost")[1].split("\n## ")[0]
+    assert "by the price of 2026-09-28 (release notes" in section
+    assert "beside claude-sonnet-5-5, cached at $0.00918" in section
+    assert "| all together |" in section
+    assert "What a conversation costs, idle machines paid</title>" in html
+    assert "<script" not in html
+
+
+def test_terms_without_a_price_of_one_kind_say_so(run, result, coffee_domain):
+    result["dollars"] = count_dollars(result, Terms(hour_usd=2), None)
+    write_report(run, coffee_domain, result)
+    assert "No model of the price table was named." in run.file("report.md").read_text()
+    name = "claude-sonnet-5-5@api.anthropic.com"
+    result["dollars"] = count_dollars(result, Terms(price_of=name), choose_price(name))
+    write_report(run, coffee_domain, result)
+    assert "What an hour of this machine costs, nobody said." in run.file("report.md").read_text()
 
 
 def test_the_curve_is_of_the_runs_that_were_swept(run, result, tmp_path):
@@ -401,7 +438,7 @@ def test_the_reading_error_stands_in_every_part_that_rests_on_it(run, result, co
     sections = run.file("report.md").read_text().split("\n## ")[1:]
     error = "reads 98.2 % (97.0-99.0) of"
     # no step is read in these: bars and costs are taken from the parts that say it
-    others = ("What was wished", "What compiling saves", "People by", "Judge")
+    others = ("What was wished", "What compiling saves", "Cost", "People by", "Judge")
     shown = ("How much training", "Where compiled", "The worst", "no heading")
     without = [section for section in sections if error not in section]
     assert [section for section in without if not section.startswith((*others, *shown))] == []

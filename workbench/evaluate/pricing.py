@@ -47,24 +47,34 @@ class Terms(BaseModel):
     """Until the procedure changes, and what was paid once is paid again."""
 
 
-def price_result(run: Run, result: dict[str, Any], **terms: Any) -> dict[str, Any]:
-    """The result with its `dollars`, written to `result.json` too; on empty terms it has none.
+def read_terms(**numbers: Any) -> Terms:
+    """The terms, checked before anything takes time.
 
-    Example: price_result(run, result, hour_usd=2.5, price_of="claude-sonnet-5-5@api.anthropic.com")
+    Example: read_terms(hour_usd=2.5, price_of="claude-sonnet-5-5@api.anthropic.com")
 
     Raises:
         CostError: a number cannot be, or the price table does not know the model.
         ReadingError: a price table is not one.
     """
     try:
-        given = Terms(**terms)
+        terms = Terms(**numbers)
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, first["loc"]))
         raise CostError(f"{name} = {first['input']!r} cannot be: {first['msg']}") from error
+    choose_price(terms.price_of)
+    return terms
+
+
+def price_result(run: Run, result: dict[str, Any], terms: Terms) -> dict[str, Any]:
+    """The result with its `dollars`, written to `result.json` too; on empty terms it has none.
+
+    Raises:
+        CostError: the price table does not know the model.
+    """
     priced = {name: part for name, part in result.items() if name != "dollars"}
-    if given.hour_usd or given.price_of:
-        priced["dollars"] = count_dollars(result, given, choose_price(given.price_of))
+    if terms.hour_usd or terms.price_of:
+        priced["dollars"] = count_dollars(result, terms, choose_price(terms.price_of))
     run.write_text("result.json", json.dumps(priced, indent=2, ensure_ascii=False) + "\n")
     return priced
 

@@ -13,6 +13,7 @@ from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
 from workbench.run import Run
 from workbench.show import Panel, Picture, draw_conversation, draw_flowchart, page
+from workbench.show.cost_parts import list_cost_parts
 from workbench.show.details import (
     tabulate_audit,
     tabulate_behaviours,
@@ -27,7 +28,6 @@ from workbench.show.details import (
 from workbench.show.figures import (
     plot_endings,
     tabulate,
-    tabulate_cost,
     tabulate_differences,
     tabulate_instruments,
     tabulate_savings,
@@ -57,6 +57,7 @@ def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
     parts = [
         *_show_outcome(run, result),
         *_show_comparison(result),
+        *list_cost_parts(result),
         *_show_details(result),
         *_show_instruments(result),
         *_show_customers(domain, result, talks),
@@ -155,13 +156,6 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
             " read before is kept. Under an orchestrator that is counted, not done: its seconds are"
             " those of a model that reads each prompt whole."
         )
-    yield "### Cost of the tested agent"
-    yield tabulate_cost(result)
-    yield (
-        "Tokens are per conversation, seconds those of the agent alone, in batches on the hardware"
-        " named above; compiled/as_baselines is the compiled model before the prompted baselines'"
-        " customers alone. They say nothing about a paid model: none was asked."
-    )
 
 
 def _show_details(result: dict[str, Any]) -> Iterable[Part]:
