@@ -73,6 +73,21 @@ def test_the_break_even_is_against_the_procedure_in_the_prompt_of_the_priced_mod
     assert found["break_even"]["api_usd"]["a_month"] == 55_584
 
 
+def test_what_was_spent_once_is_spread_over_the_months_until_the_procedure_changes(result):
+    terms = Terms(hour_usd=1.8, price_of=NAME, once_usd=117.3, months=12)
+    found = count_dollars(result, terms, choose_price(NAME))
+    # $120 by 12 are $10 a month: 1,324 / 0.024
+    assert found["break_even"]["api_usd"]["a_month"] == 55_167
+
+
+def test_a_price_without_an_hour_is_enough(result, tmp_path):
+    run = open_run("coffee", "demo", root=tmp_path)
+    dollars = price_result(run, result, read_terms(price_of=NAME))["dollars"]
+    assert dollars["conditions"]["compiled"] == pytest.approx(
+        {"own_usd": None, "api_usd": 0.004, "api_cached_usd": 0.0028}
+    )
+
+
 def test_the_multiple_is_a_product(result):
     found = count_dollars(result, Terms(hour_usd=1.8, price_of=NAME), choose_price(NAME))
     assert list(found["multiple"].values()) == pytest.approx([24 / 10.5, 10.5 / 6, 3])

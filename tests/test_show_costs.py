@@ -100,7 +100,7 @@ def test_the_view_is_of_the_compiled_models_machine(priced):
     view = view_of(priced)
     assert view.fleet == Fleet(1.8, 2.0, 0.5)
     assert view.rivals == pytest.approx({"toy, no cache": 0.024, "toy, cached": 0.0105})
-    assert view.once_usd == pytest.approx(1.8)
+    assert (view.once_usd, view.months) == (pytest.approx(1.8), 12)
 
 
 def test_break_even_is_marked_and_said():

@@ -21,7 +21,7 @@ LOADS = tuple(10 ** (step / 20) for step in range(20, 141))
 """Conversations a month that are drawn: 10 to 10 million."""
 
 X, Y = "conversations a month", "$ a conversation"
-_LEFT, _RIGHT, _TOP, _BOTTOM = 80, WIDE - 190, 62, 330
+_LEFT, _RIGHT, _TOP, _BOTTOM = 80, WIDE - 215, 62, 330
 _KINDS = {"api_usd": "no cache", "api_cached_usd": "cached"}
 
 
@@ -185,7 +185,7 @@ def _name(names: list[tuple[float, str, str]]) -> list[str]:
     for row, (above, below) in enumerate(pairwise(places)):
         places[row + 1] = max(below, above + 17)
     return [
-        write(_RIGHT + 8, y + 4, clip(name, 26), color=color, tip=name)
+        write(_RIGHT + 8, y + 4, clip(name, 28), color=color, tip=name)
         for y, (_, name, color) in zip(places, names, strict=True)
     ]
 
@@ -193,7 +193,7 @@ def _name(names: list[tuple[float, str, str]]) -> list[str]:
 def _say_view(view: LoadView, marks: Mapping[str, int | None]) -> list[str]:
     fleet = view.fleet
     lines = [
-        f"{OWN}: {fleet.month_usd:,.2f} $ a month each, {fleet.each:,.0f} conversations at most,"
+        f"{OWN}: ${fleet.month_usd:,.2f} a month each, {fleet.each:,.0f} conversations at most,"
         f" ${view.once_usd:,.2f} spent once over {view.months:g} months"
     ]
     for name, usd in view.rivals.items():
