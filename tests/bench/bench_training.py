@@ -56,9 +56,7 @@ def time_ours(
     return found | {"valid_loss": measure_loss(run.file("model"), valid)}
 
 
-def time_trl(
-    rows: list[dict], valid: list[dict], base_model: str, steps: int, folder: str
-) -> dict:
+def time_trl(rows: list[dict], valid: list[dict], base_model: str, steps: int, folder: str) -> dict:
     """TRL as it comes: its own preparation of the rows, its own loss, its own settings."""
     import torch
     from datasets import Dataset
