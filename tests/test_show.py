@@ -19,12 +19,13 @@ from workbench.show import flow
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
 from workbench.show.escape import escape, reveal
-from workbench.show.flow import HERE, PALE, DotMissingError, draw_flowchart, render_svg
+from workbench.show.flow import DotMissingError, draw_flowchart, render_svg
 from workbench.show.page import page
 from workbench.show.picture import Picture
 from workbench.show.table import table
 from workbench.show.talk import draw_conversation, draw_conversations
 from workbench.show.tokens import draw_tokens
+from workbench.show.trail import HERE, PALE
 
 SCRIPT = "<script>alert(1)</script>"
 EVIL = SCRIPT + '"]; evil [label=" \\" & &lt; \u202etxt\u2066 \x07 \ud800'

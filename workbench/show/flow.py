@@ -5,13 +5,13 @@ import shutil
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from workbench.flowchart import Flowchart, Node
 from workbench.show.escape import clip, reveal
 from workbench.show.picture import Picture
 from workbench.show.plain import Arrow, Box, draw_plain
+from workbench.show.trail import find_trail, mark_arrow, mark_box
 
 if TYPE_CHECKING:
     from workbench.design.coverage import Coverage
@@ -24,9 +24,6 @@ ENDS = ("#6B7280", "#7A4B9E", "#8A4B1F", "#44546A")
 SUCCESS = "#0B7A5B"
 HEAT = ("#F9C9A3", "#F09A66", "#D6604D", "#9E1B32")
 INK, QUIET, NEVER = "#1F2933", "#66717E", "#C8102E"
-HERE = "#E8590C"
-# fill, border, writing where a walk has not been: there, but out of the way
-PALE = ("#FAFBFC", "#D5DAE0", "#737E8A")
 
 
 class DotMissingError(RuntimeError):
@@ -86,13 +83,13 @@ def draw_flowchart(
     `walk` are the steps of one talk in their order: where it has been stands out, and where it is
     most of all.
     """
-    trail = None if walk is None else _find_trail(flowchart, walk)
+    trail = None if walk is None else find_trail(flowchart, walk)
     boxes = [
-        _mark_box(_make_box(flowchart, node, coverage, faults), trail)
+        mark_box(_make_box(flowchart, node, coverage, faults), trail)
         for node in flowchart.nodes.values()
     ]
     arrows = [
-        _mark_arrow(_make_arrow(node, name, coverage, faults), node, name, trail)
+        mark_arrow(_make_arrow(node, name, coverage, faults), node, name, trail)
         for node in flowchart.nodes.values()
         for name in node.routes
     ]
@@ -208,54 +205,6 @@ def _make_arrow(node: Node, name: str, coverage, faults) -> Arrow:
         color = ink = NEVER
     tip = clip(f"{step} to {route.to}: {route.when or 'always'}. {route.say}", 300)
     return Arrow(node.id, route.to, tuple(lines), color, ink, width, is_never, tip)
-
-
-@dataclass(frozen=True)
-class _Trail:
-    """Where a walk has been."""
-
-    nodes: set[str]
-    ways: set[tuple[str, str]]
-    """Nodes with the name of the route taken there."""
-    here: str
-
-
-def _find_trail(flowchart: Flowchart, walk: Sequence[str]) -> _Trail:
-    """Where a walk has been; steps that the flowchart does not have lead nowhere."""
-    trail = {"nodes": {flowchart.start}, "ways": set(), "here": flowchart.start}
-    for labels in walk:
-        # of labels that cannot be told apart, the one that goes on from here
-        own = [one for one in labels.split("|") if one in flowchart.steps]
-        own.sort(key=lambda one: one.partition(".")[0] != trail["here"])
-        if not own or own[0].startswith("anywhere."):
-            continue
-        node_id, _, name = own[0].partition(".")
-        target = flowchart.step_target(own[0])
-        trail["nodes"] |= {node_id, target}
-        trail["ways"].add((node_id, name))
-        # the customer's turn before it
-        before = flowchart.nodes[trail["here"]]
-        if before.role == "user" and before.routes[""].to == node_id:
-            trail["ways"].add((before.id, ""))
-        trail["here"] = target
-    return _Trail(**trail)
-
-
-def _mark_box(box: Box, trail: _Trail | None) -> Box:
-    if trail is None or box.id in trail.nodes - {trail.here}:
-        return box
-    if box.id == trail.here:
-        return replace(box, stroke=HERE, border=4.0)
-    fill, stroke, ink = PALE
-    return replace(box, fill=fill, stroke=stroke, ink=ink)
-
-
-def _mark_arrow(arrow: Arrow, node: Node, name: str, trail: _Trail | None) -> Arrow:
-    if trail is None:
-        return arrow
-    if (node.id, name) in trail.ways:
-        return replace(arrow, color=INK, width=2.6)
-    return replace(arrow, color=PALE[1], ink=PALE[2])
 
 
 def _say_wrong(step: str, coverage, faults) -> str:

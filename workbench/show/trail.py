@@ -1,0 +1,59 @@
+"""Where one talk has been on the flowchart, and where it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from workbench.flowchart import Flowchart, Node
+from workbench.show.plain import Arrow, Box
+
+HERE, BEEN = "#E8590C", "#1F2933"
+# fill, border, writing where a walk has not been: there, but out of the way
+PALE = ("#FAFBFC", "#D5DAE0", "#737E8A")
+
+
+@dataclass(frozen=True)
+class Trail:
+    """Where a walk has been."""
+
+    nodes: set[str]
+    ways: set[tuple[str, str]]
+    """Nodes with the name of the route taken there."""
+    here: str
+
+
+def find_trail(flowchart: Flowchart, walk: Sequence[str]) -> Trail:
+    """Where a walk has been; steps that the flowchart does not have lead nowhere."""
+    trail = {"nodes": {flowchart.start}, "ways": set(), "here": flowchart.start}
+    for labels in walk:
+        # of labels that cannot be told apart, the one that goes on from here
+        own = [one for one in labels.split("|") if one in flowchart.steps]
+        own.sort(key=lambda one: one.partition(".")[0] != trail["here"])
+        if not own or own[0].startswith("anywhere."):
+            continue
+        node_id, _, name = own[0].partition(".")
+        target = flowchart.step_target(own[0])
+        trail["nodes"] |= {node_id, target}
+        trail["ways"].add((node_id, name))
+        # the customer's turn before it
+        before = flowchart.nodes[trail["here"]]
+        if before.role == "user" and before.routes[""].to == node_id:
+            trail["ways"].add((before.id, ""))
+        trail["here"] = target
+    return Trail(**trail)
+
+
+def mark_box(box: Box, trail: Trail | None) -> Box:
+    if trail is None or box.id in trail.nodes - {trail.here}:
+        return box
+    if box.id == trail.here:
+        return replace(box, stroke=HERE, border=4.0)
+    fill, stroke, ink = PALE
+    return replace(box, fill=fill, stroke=stroke, ink=ink)
+
+
+def mark_arrow(arrow: Arrow, node: Node, name: str, trail: Trail | None) -> Arrow:
+    if trail is None:
+        return arrow
+    if (node.id, name) in trail.ways:
+        return replace(arrow, color=BEEN, width=2.6)
+    return replace(arrow, color=PALE[1], ink=PALE[2])
