@@ -23,26 +23,27 @@ class Trail:
 
 def find_trail(flowchart: Flowchart, walk: Sequence[str]) -> Trail:
     """Where a walk has been; steps that the flowchart does not have lead nowhere."""
-    trail = {"nodes": {flowchart.start}, "ways": set(), "here": flowchart.start}
+    nodes, ways, here = {flowchart.start}, set[tuple[str, str]](), flowchart.start
     for labels in walk:
         # of labels that cannot be told apart, the one that goes on from here
         own = [one for one in labels.split("|") if one in flowchart.steps]
-        own.sort(key=lambda one: one.partition(".")[0] != trail["here"])
+        own.sort(key=lambda one, here=here: one.partition(".")[0] != here)
         if not own or own[0].startswith("anywhere."):
             continue
         node_id, _, name = own[0].partition(".")
         target = flowchart.step_target(own[0])
-        trail["nodes"] |= {node_id, target}
-        trail["ways"].add((node_id, name))
+        nodes |= {node_id, target}
+        ways.add((node_id, name))
         # the customer's turn before it
-        before = flowchart.nodes[trail["here"]]
+        before = flowchart.nodes[here]
         if before.role == "user" and before.routes[""].to == node_id:
-            trail["ways"].add((before.id, ""))
-        trail["here"] = target
-    return Trail(**trail)
+            ways.add((here, ""))
+        here = target
+    return Trail(nodes, ways, here)
 
 
 def mark_box(box: Box, trail: Trail | None) -> Box:
+    """The box as the trail leaves it: as it was, pale, or framed where the talk is."""
     if trail is None or box.id in trail.nodes - {trail.here}:
         return box
     if box.id == trail.here:
@@ -52,6 +53,7 @@ def mark_box(box: Box, trail: Trail | None) -> Box:
 
 
 def mark_arrow(arrow: Arrow, node: Node, name: str, trail: Trail | None) -> Arrow:
+    """The arrow of a node's route as the trail leaves it: dark where it was taken, else pale."""
     if trail is None:
         return arrow
     if (node.id, name) in trail.ways:
