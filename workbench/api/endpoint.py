@@ -1,0 +1,110 @@
+"""The endpoint: where a provider is and the key it wants, and keeping both to ourselves."""
+
+import os
+import re
+import sys
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit, urlunsplit
+
+from workbench.conversation import hash_text
+
+OPENAI = "https://api.openai.com/v1"
+"""Where a key is meant for that comes without an address."""
+
+NO_KEY = "none"
+"""What is sent as a key to servers that want none."""
+
+
+class EndpointError(ValueError):
+    """No provider can be reached as things are set; the message says what to set."""
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """One provider. Its address and key are in no text that is printed or kept."""
+
+    url: str = field(repr=False)
+    key: str = field(repr=False)
+    variable: str
+    """Name of the variable that the key was, or would be, in."""
+
+    @property
+    def host(self) -> str:
+        """Who answers, with the port if there is one: "api.openai.com", "localhost:8000"."""
+        return urlsplit(self.url).netloc.rpartition("@")[2].lower()
+
+    @property
+    def id(self) -> str:
+        """A hash of the address without what may be secret in it."""
+        return hash_text(self.host, urlsplit(self.url).path.rstrip("/"))
+
+    def scrub(self, text: str) -> str:
+        """The text without the key and without what is secret in the address."""
+        user, _, _ = urlsplit(self.url).netloc.rpartition("@")
+        secrets = {self.key, user, *user.split(":"), urlsplit(self.url).query} - {NO_KEY}
+        for secret in sorted(secrets, key=len, reverse=True):
+            # a name of a letter or two is no secret, and would be found in every word
+            text = text.replace(secret, "[secret]") if len(secret) > 3 else text
+        return text
+
+
+def find_endpoint(role: str) -> Endpoint:
+    """The provider of a role, from the environment or Colab's secrets.
+
+    Looked for in this order, address and key together, so that no key goes to another's server:
+    WORKBENCH_JUDGE_API_URL and WORKBENCH_JUDGE_API_KEY (for the role "judge"), WORKBENCH_API_URL
+    and WORKBENCH_API_KEY, OPENAI_BASE_URL and OPENAI_API_KEY. A key alone is one for OpenAI; an
+    address alone is a server that wants none, such as Ollama or vLLM.
+
+    Raises:
+        EndpointError: nothing is set, or what is set cannot be right.
+    """
+    pairs = [
+        (f"WORKBENCH_{role.upper()}_API_URL", f"WORKBENCH_{role.upper()}_API_KEY"),
+        ("WORKBENCH_API_URL", "WORKBENCH_API_KEY"),
+        ("OPENAI_BASE_URL", "OPENAI_API_KEY"),
+    ]
+    for url_name, key_name in pairs:
+        url, key = _look_up(url_name), _look_up(key_name)
+        if url or key:
+            return Endpoint(
+                _check_url(url_name, url or OPENAI), _check_key(key_name, key), key_name
+            )
+    raise EndpointError(
+        "no provider is set; put the key of one into WORKBENCH_API_KEY (and, if it is not OpenAI,"
+        " its address into WORKBENCH_API_URL) before starting Python, or on Colab into its secrets"
+    )
+
+
+def _look_up(name: str) -> str:
+    return (os.environ.get(name) or _ask_colab(name)).strip()
+
+
+def _ask_colab(name: str) -> str:
+    if "google.colab" not in sys.modules:
+        return ""
+    from google.colab import userdata
+
+    try:
+        return userdata.get(name) or ""
+    # what is missing or not granted raises classes of its own, which differ between versions
+    except Exception:
+        return ""
+
+
+def _check_url(name: str, url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        is_good = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 1)
+    except ValueError:
+        is_good = False
+    if not is_good:
+        raise EndpointError(f"{name} is no address such as http://localhost:8000/v1; set it anew")
+    return urlunsplit(parts._replace(path=parts.path.rstrip("/"), fragment=""))
+
+
+def _check_key(name: str, key: str) -> str:
+    # a bad one would be quoted by whoever stumbles over it later
+    if not re.fullmatch(r"[!-~]*", key):
+        raise EndpointError(f"{name} has spaces or letters that no key has; copy it anew")
+    return key or NO_KEY

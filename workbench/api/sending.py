@@ -1,0 +1,190 @@
+"""Sending: one attempt at one call, and what became of it, as data; nothing is raised."""
+
+import asyncio
+import email.utils
+import json
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from workbench.api.prices import Usage
+
+BUSY = {408, 409, 425, 429}
+"""Status codes that say: later. So do those from 500 on."""
+
+_BROKE = re.compile(r"insufficient[ _](?:quota|credits?|balance|funds)|credit balance", re.I)
+_NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
+_MOST_TOKENS = 10**9
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of an attempt."""
+
+    state: str
+    """As the ledger has it: answered, refused, unusable, failed or unknown."""
+    text: str = ""
+    """The answer, or why the model would not give one."""
+    usage: Usage | None = None
+    trouble: str = ""
+    """What went wrong, e.g. "was turned away (503: overloaded)". Completes "it ..."."""
+    is_final: bool = False
+    """Whether asking once more cannot help this call."""
+    stop: str = ""
+    """Why no call can be made at all now: "key", "money", "model", or "" if others may."""
+    wait_s: float | None = None
+    """How long the provider asked to wait."""
+    is_limited: bool = False
+    """Whether it was one of too many at a time: no fault of its own."""
+    is_cut: bool = False
+    """Whether the reply ran into the limit of tokens."""
+    seconds: float = 0.0
+
+
+async def send(client: Any, body: dict[str, Any], timeout_s: float) -> Outcome:
+    """Make one attempt with an asynchronous client of openai's; it never raises.
+
+    `timeout_s` is from sending to the last byte, so that a reply that trickles ends, too.
+    """
+    from openai import APIConnectionError, APIStatusError
+
+    start = time.perf_counter()
+    try:
+        async with asyncio.timeout(timeout_s):
+            named = {name: body[name] for name in ("model", "messages")}
+            reply = await client.chat.completions.with_raw_response.create(
+                **named, extra_body=body, timeout=timeout_s
+            )
+            outcome = read_reply(reply.content)
+    except APIStatusError as error:
+        outcome = read_status(error.status_code, error.response.headers, error.response.content)
+    except APIConnectionError as error:
+        outcome = read_fault(error)
+    except TimeoutError:
+        outcome = Outcome("unknown", trouble=f"had no reply within {timeout_s:g} seconds")
+    # whatever else a client comes upon: its text may quote headers, so only its kind is kept
+    except Exception as error:
+        outcome = Outcome("unknown", trouble=f"broke off ({type(error).__name__})")
+    object.__setattr__(outcome, "seconds", time.perf_counter() - start)
+    return outcome
+
+
+def read_reply(content: bytes) -> Outcome:
+    """What a reply with status 200 holds."""
+    try:
+        reply = json.loads(content)
+    except (ValueError, RecursionError):
+        return Outcome("unusable", trouble="had a reply that is not JSON")
+    if not isinstance(reply, dict):
+        return Outcome("unusable", trouble="had a reply that is no object")
+    usage = read_usage(reply.get("usage"))
+    choices = reply.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    message = choice.get("message") if isinstance(choice, dict) else None
+    if not isinstance(message, dict):
+        # some gateways say so with status 200
+        trouble = "had a reply without a choice"
+        if error := reply.get("error"):
+            trouble += f" ({_shorten(_message_of(error))})"
+        return Outcome("unusable", usage=usage, trouble=trouble)
+    refusal, text = message.get("refusal"), message.get("content")
+    why = choice.get("finish_reason")
+    if refusal or why == "content_filter":
+        reason = refusal if isinstance(refusal, str) and refusal else "its provider's filter"
+        return Outcome("refused", reason, usage, "was refused", is_final=True)
+    if why == "length":
+        trouble = "had a reply that was cut off at the limit of tokens"
+        return Outcome("unusable", usage=usage, trouble=trouble, is_cut=True)
+    if not isinstance(text, str) or not text.strip():
+        return Outcome("unusable", usage=usage, trouble="had an empty reply")
+    return Outcome("answered", text, usage)
+
+
+def read_usage(usage: Any) -> Usage | None:
+    """The provider's count of tokens; None if it gives none that can be right."""
+    if not isinstance(usage, dict):
+        return None
+    prompt, output = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if not _is_count(prompt) or not _is_count(output):
+        return None
+    if _is_count(total := usage.get("total_tokens")):
+        # some leave reasoning out of the completion, and charge for it all the same
+        output = max(output, total - prompt)
+    inner = usage.get("prompt_tokens_details") or {}
+    outer = usage.get("completion_tokens_details") or {}
+    cached, written = _count(inner, "cached_tokens"), _count(inner, "cache_write_tokens")
+    cached = min(cached, prompt)
+    reasoning = min(_count(outer, "reasoning_tokens"), output)
+    return Usage(prompt, output, cached, min(written, prompt - cached), reasoning)
+
+
+def read_status(status: int, headers: Mapping[str, str], content: bytes) -> Outcome:
+    """What a status code that is no success means."""
+    try:
+        error = json.loads(content)
+    except (ValueError, RecursionError):
+        error = {}
+    error = error.get("error", error) if isinstance(error, dict) else error
+    code = error.get("code") if isinstance(error, dict) else None
+    said = _message_of(error)
+    stop = ""
+    if status == 402 or code == "insufficient_quota" or _BROKE.search(said):
+        stop = "money"
+    elif status == 401 or (status == 403 and not re.search("moderat|flagged", said, re.I)):
+        stop = "key"
+    elif status == 404:
+        stop = "model"
+    is_busy = status in BUSY or status >= 500
+    # what is said of a key may quote it
+    said = "" if stop == "key" else _shorten(said)
+    return Outcome(
+        "failed",
+        trouble=f"was turned away ({status}{': ' if said else ''}{said})",
+        is_final=not is_busy,
+        stop=stop,
+        wait_s=read_wait(headers) if is_busy else None,
+        is_limited=status == 429,
+    )
+
+
+def read_wait(headers: Mapping[str, str]) -> float | None:
+    """Seconds that a Retry-After asks for: a number, or a date; None if it makes no sense."""
+    for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
+        if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", value := headers.get(name) or ""):
+            return float(value) / unit
+    try:
+        moment = email.utils.parsedate_to_datetime(headers.get("retry-after") or "")
+    except ValueError:
+        return None
+    return max(0.0, moment.timestamp() - time.time())
+
+
+def read_fault(error: Exception) -> Outcome:
+    """What it means that the connection failed: whether the call can have reached the provider."""
+    cause = type(error.__cause__ or error).__name__
+    if cause in _NOT_SENT:
+        return Outcome("failed", trouble=f"did not reach it ({cause})")
+    if "Timeout" in cause:
+        return Outcome("unknown", trouble="had no reply in time")
+    return Outcome("unknown", trouble=f"broke off ({cause})")
+
+
+def _message_of(error: Any) -> str:
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else ""
+
+
+def _shorten(text: str, most: int = 200) -> str:
+    text = "".join(letter if letter.isprintable() else " " for letter in text).strip()
+    return text if len(text) <= most else f"{text[:most]}..."
+
+
+def _is_count(number: Any) -> bool:
+    return type(number) is int and 0 <= number <= _MOST_TOKENS
+
+
+def _count(details: Any, name: str) -> int:
+    number = details.get(name) if isinstance(details, dict) else 0
+    return number if _is_count(number) else 0
