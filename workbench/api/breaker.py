@@ -95,7 +95,9 @@ class Breaker:
         elif self._n_failed >= self.MANY:
             outage_s = now - self._failing_since
             if outage_s > self.patience.outage_s:
-                self.stop(f"it has not answered for {outage_s:.0f} seconds; the last call {trouble}")
+                self.stop(
+                    f"it has not answered for {outage_s:.0f} seconds; the last call {trouble}"
+                )
             else:
                 self.pause(self.patience.delay_s(self._n_failed - self.MANY + 1))
         self.release()

@@ -6,7 +6,7 @@ import json
 import re
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.api.prices import Usage
@@ -67,8 +67,7 @@ async def send(client: Any, body: dict[str, Any], timeout_s: float) -> Outcome:
     # whatever else a client comes upon: its text may quote headers, so only its kind is kept
     except Exception as error:
         outcome = Outcome("unknown", trouble=f"broke off ({type(error).__name__})")
-    object.__setattr__(outcome, "seconds", time.perf_counter() - start)
-    return outcome
+    return replace(outcome, seconds=time.perf_counter() - start)
 
 
 def read_reply(content: bytes) -> Outcome:
