@@ -2,14 +2,14 @@
 
 import asyncio
 import random
+import weakref
 from typing import Any
-from weakref import WeakValueDictionary
 
 from workbench.api.breaker import Breaker, Patience
 from workbench.api.call import Call, CallError
 from workbench.api.endpoint import Endpoint
 from workbench.api.ledger import Caller, Entry
-from workbench.api.portal import start_attempt
+from workbench.api.portal import hang_up, start_attempt
 from workbench.api.prices import Price
 from workbench.api.sending import Outcome, send
 from workbench.api.spending import Spending, dollars
@@ -48,7 +48,7 @@ class Line:
         self.spending, self.cap_usd, self.patience = spending, cap_usd, patience
         self.breaker = Breaker(patience, self._explain)
         self._places = asyncio.Semaphore(at_once)
-        self._same: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._same: weakref.WeakValueDictionary[str, asyncio.Lock] = weakref.WeakValueDictionary()
         self._client: Any = None
         is_openai = endpoint.host.endswith(("openai.com", "azure.com"))
         self._limit_name = "max_completion_tokens" if is_openai else "max_tokens"
@@ -77,6 +77,8 @@ class Line:
         while True:
             way = (self._limit_name, self._has_formats)
             outcome = await self._attempt(call, max_tokens, begun_in, way)
+            # what came is on record; that something is amiss should be known at once
+            self.breaker.check(begun_in)
             if outcome.state in ("answered", "refused"):
                 return self.spending.ledger.find(call.id)
             if self._adapts(outcome, way):
@@ -172,6 +174,8 @@ class Line:
             self._client = AsyncOpenAI(
                 api_key=self.endpoint.key, base_url=self.endpoint.url, max_retries=0
             )
+            # its connections go when nobody has the line any more
+            weakref.finalize(self, hang_up, self._client).atexit = False
         return self._client
 
     def _body(self, call: Call, max_tokens: int, way: tuple[str, bool]) -> dict[str, Any]:
@@ -199,6 +203,9 @@ class Line:
         breaker, trouble = self.breaker, self.endpoint.scrub(outcome.trouble)
         if outcome.stop:
             breaker.stop(outcome.stop)
+            return
+        if self._adapts(outcome, way):
+            breaker.release()
             return
         if outcome.wait_s is not None:
             if outcome.wait_s > self.patience.outage_s:

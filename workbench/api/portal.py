@@ -115,6 +115,11 @@ def start_attempt(work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
     return task
 
 
+def hang_up(client: Any) -> None:
+    """Close the connections of an asynchronous client that worked in the portal."""
+    asyncio.run_coroutine_threadsafe(client.close(), open_portal())
+
+
 def _break_off(futures: Iterable[Future]) -> None:
     """Begin nothing new, and wait a while for what has been sent."""
     futures = list(futures)
