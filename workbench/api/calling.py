@@ -172,8 +172,12 @@ class Line:
 
             # retries are ours: one that is made out of sight may be paid for out of sight
             self._client = AsyncOpenAI(
-                api_key=self.endpoint.key, base_url=self.endpoint.url, max_retries=0
+                api_key=self.endpoint.key,
+                base_url=self.endpoint.base,
+                default_query=self.endpoint.query,
+                max_retries=0,
             )
+            self.endpoint.keep_out_of_logs()
             # its connections go when nobody has the line any more
             weakref.finalize(self, hang_up, self._client).atexit = False
         return self._client

@@ -1,10 +1,11 @@
 """The endpoint: where a provider is and the key it wants, and keeping both to ourselves."""
 
+import logging
 import os
 import re
 import sys
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
 from workbench.conversation import hash_text
 
@@ -29,23 +30,50 @@ class Endpoint:
     """Name of the variable that the key was, or would be, in."""
 
     @property
+    def base(self) -> str:
+        """The address without its query, for a client to add a path to."""
+        return urlunsplit(urlsplit(self.url)._replace(query=""))
+
+    @property
+    def query(self) -> dict[str, str]:
+        """What follows the "?" in the address, e.g. {"api-version": "2024-10-21"}."""
+        return dict(parse_qsl(urlsplit(self.url).query))
+
+    @property
     def host(self) -> str:
         """Who answers, with the port if there is one: "api.openai.com", "localhost:8000"."""
-        return urlsplit(self.url).netloc.rpartition("@")[2].lower()
+        return urlsplit(self.url).netloc.lower()
 
     @property
     def id(self) -> str:
-        """A hash of the address without what may be secret in it."""
-        return hash_text(self.host, urlsplit(self.url).path.rstrip("/"))
+        """A hash of the address without its query."""
+        return hash_text(self.host, urlsplit(self.url).path)
 
     def scrub(self, text: str) -> str:
         """The text without the key and without what is secret in the address."""
-        user, _, _ = urlsplit(self.url).netloc.rpartition("@")
-        secrets = {self.key, user, *user.split(":"), urlsplit(self.url).query} - {NO_KEY}
-        for secret in sorted(secrets, key=len, reverse=True):
-            # a name of a letter or two is no secret, and would be found in every word
+        for secret in {self.key, *self.query.values()} - {NO_KEY}:
+            # a value of a letter or two is no secret, and would be found in every word
             text = text.replace(secret, "[secret]") if len(secret) > 3 else text
         return text
+
+    def keep_out_of_logs(self) -> None:
+        """Let the client's libraries, which log addresses as a whole, log this one scrubbed."""
+        for name in ("httpx", "httpx2"):
+            logger = logging.getLogger(name)
+            if self not in (getattr(known, "endpoint", None) for known in logger.filters):
+                logger.addFilter(_Scrubber(self))
+
+
+class _Scrubber(logging.Filter):
+    """Takes what is secret out of log records."""
+
+    def __init__(self, endpoint: Endpoint):
+        super().__init__()
+        self.endpoint = endpoint
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.msg, record.args = self.endpoint.scrub(record.getMessage()), ()
+        return True
 
 
 def find_endpoint(role: str) -> Endpoint:
@@ -100,7 +128,12 @@ def _check_url(name: str, url: str) -> str:
         is_good = False
     if not is_good:
         raise EndpointError(f"{name} is no address such as http://localhost:8000/v1; set it anew")
-    return urlunsplit(parts._replace(path=parts.path.rstrip("/"), fragment=""))
+    if parts.username is not None:
+        key_name = name.replace("_URL", "_KEY")
+        raise EndpointError(f"{name} has a name or password before the host; use {key_name} instead")
+    return urlunsplit(
+        parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/"), fragment="")
+    )
 
 
 def _check_key(name: str, key: str) -> str:
