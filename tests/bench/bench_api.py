@@ -1,0 +1,123 @@
+"""Calls a second beside a bare asynchronous client, and memory over ten thousand calls.
+
+Run it with `python tests/bench/bench_api.py`. The provider is a process of its own on this machine
+that answers after 200 ms. Both ways of asking take turns, 64 calls in flight.
+"""
+
+import argparse
+import asyncio
+import multiprocessing
+import os
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+AT_ONCE = 64
+
+
+def question(number: int) -> list[dict[str, str]]:
+    return [{"role": "user", "content": f"question {number} " + "of some length " * 20}]
+
+
+def serve(pipe, delay_s: float) -> None:
+    """Answer until killed."""
+    from provider import Provider
+
+    pipe.send(Provider(delay_s=delay_s).url)
+    while True:
+        time.sleep(60)
+
+
+def start_provider(delay_s: float):
+    """A provider in a process of its own, and its address."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=serve, args=(theirs, delay_s), daemon=True)
+    process.start()
+    return process, ours.recv()
+
+
+async def ask_barely(url: str, numbers: range) -> None:
+    """The least that an asynchronous client needs to have many calls in flight."""
+    from openai import AsyncOpenAI
+
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def ask(number: int) -> str:
+        async with places:
+            reply = await client.chat.completions.create(model="toy", messages=question(number))
+            return reply.choices[0].message.content
+
+    async with AsyncOpenAI(api_key="none", base_url=url, max_retries=0) as client:
+        await ask(-1)
+        await asyncio.gather(*map(ask, numbers))
+
+
+def measure_rates(n_calls: int, n_rounds: int) -> None:
+    """Print calls a second of both ways, in turns."""
+    from workbench.api.model import ask_all
+
+    process, url = start_provider(0.2)
+    model = open_toy(url)
+    list(ask_all(model, [question(-1)], progress=False))
+    rates = {"bare client": [], "workbench": []}
+    for turn in range(n_rounds):
+        numbers = range(turn * n_calls, (turn + 1) * n_calls)
+        start = time.perf_counter()
+        asyncio.run(ask_barely(url, numbers))
+        rates["bare client"].append(n_calls / (time.perf_counter() - start))
+        start = time.perf_counter()
+        answers = ask_all(model, map(question, numbers), progress=False)
+        assert sum(not answer.failure for answer in answers) == n_calls
+        rates["workbench"].append(n_calls / (time.perf_counter() - start))
+    process.kill()
+    for way, found in rates.items():
+        print(f"{way:<12}{statistics.median(found):7.1f} calls a second", *map(round, found))
+    share = statistics.median(
+        ours / bare for bare, ours in zip(rates["bare client"], rates["workbench"], strict=True)
+    )
+    print(f"{share:.0%} of the bare client's rate, by turns; 200 ms allow {AT_ONCE / 0.2:.0f}")
+
+
+def measure_memory(n_calls: int) -> None:
+    """Print memory after 100 calls, after the tenth part of all, and after all."""
+    from workbench.api.model import ask_all
+
+    process, url = start_provider(0.0)
+    marks = {100, n_calls // 10, n_calls}
+    answers = ask_all(open_toy(url), map(question, range(n_calls)), progress=False)
+    for number, _ in enumerate(answers, start=1):
+        if number in marks:
+            megabytes = psutil.Process().memory_info().rss / 2**20
+            print(f"{number:>6} calls{megabytes:8.1f} MB")
+    process.kill()
+
+
+def open_toy(url: str):
+    from workbench.api.model import open_model
+    from workbench.run import open_run
+
+    os.environ["WORKBENCH_API_URL"] = url
+    run = open_run("toy", "bench", tempfile.mkdtemp())
+    return open_model("api/toy", run, role="teacher", at_once=AT_ONCE)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--calls", type=int, default=640, help="in each turn (640)")
+    parser.add_argument("--rounds", type=int, default=5, help="turns of each way (5)")
+    parser.add_argument("--memory", type=int, default=10_000, help="calls for memory (10000)")
+    given = parser.parse_args()
+    measure_rates(given.calls, given.rounds)
+    if given.memory:
+        measure_memory(given.memory)
+
+
+if __name__ == "__main__":
+    main()
