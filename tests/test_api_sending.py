@@ -1,0 +1,125 @@
+"""Replies as providers give them: what each means, for the call and for all others."""
+
+import json
+import time
+from email.utils import formatdate
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from workbench.api.prices import Usage
+from workbench.api.sending import read_reply, read_status, read_usage, read_wait
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=9),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["choices", "message", "content", "usage", "error", "prompt_tokens"]),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_no_reply_and_no_error_whatever_its_form_is_too_much(value):
+    content = json.dumps(value).encode()
+    assert read_reply(content).state in ("answered", "refused", "unusable")
+    assert read_status(500, {}, content).state == "failed"
+
+
+@given(st.binary(max_size=50))
+def test_no_bytes_are_too_much(content):
+    assert read_reply(content).state == "unusable"
+    assert read_status(400, {}, content).is_final
+
+
+def test_deep_nesting_is_no_reply():
+    assert read_reply(b"[" * 100_000).state == "unusable"
+
+
+@pytest.mark.parametrize(
+    ("given", "usage"),
+    [
+        ({"prompt_tokens": 5, "completion_tokens": 3}, Usage(5, 3)),
+        ({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 20}, Usage(5, 15)),
+        ({"prompt_tokens": 5}, None),
+        ({"prompt_tokens": -5, "completion_tokens": 3}, None),
+        ({"prompt_tokens": True, "completion_tokens": 3}, None),
+        ({"prompt_tokens": 10**30, "completion_tokens": 3}, None),
+        ({"prompt_tokens": "5", "completion_tokens": 3}, None),
+        (None, None),
+    ],
+)
+def test_tokens_are_counted_only_where_the_count_can_be_right(given, usage):
+    assert read_usage(given) == usage
+
+
+def test_no_more_of_the_prompt_is_cached_than_there_is():
+    details = {"cached_tokens": 90, "cache_write_tokens": 90}
+    counted = read_usage(
+        {"prompt_tokens": 100, "completion_tokens": 1, "prompt_tokens_details": details}
+    )
+    assert (counted.cached, counted.written) == (90, 10)
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({"retry-after": "7"}, 7),
+        ({"retry-after-ms": "250", "retry-after": "7"}, 0.25),
+        ({"retry-after": "0"}, 0),
+        ({"retry-after": "soon"}, None),
+        ({"retry-after": "-3"}, None),
+        ({"retry-after": "nan"}, None),
+        ({}, None),
+    ],
+)
+def test_a_wait_is_what_the_provider_asks_for_if_it_makes_sense(headers, wait_s):
+    assert read_wait(headers) == wait_s
+
+
+def test_a_wait_may_be_a_date():
+    assert read_wait({"retry-after": formatdate(time.time() + 60)}) == pytest.approx(60, abs=2)
+    assert read_wait({"retry-after": formatdate(0)}) == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "stop", "is_final"),
+    [
+        (401, {}, "key", True),
+        (403, {"message": "not allowed"}, "key", True),
+        (403, {"message": "your input was flagged"}, "", True),
+        (402, {}, "money", True),
+        (429, {"code": "insufficient_quota"}, "money", False),
+        (400, {"message": "Your credit balance is too low"}, "money", True),
+        (429, {"message": "you exceeded your current quota a minute"}, "", False),
+        (404, {}, "model", True),
+        (400, {"message": "too long"}, "", True),
+        (422, {}, "", True),
+        (408, {}, "", False),
+        (409, {}, "", False),
+        (529, {}, "", False),
+    ],
+)
+def test_a_status_says_whether_to_ask_again_and_whether_to_ask_at_all(
+    status, error, stop, is_final
+):
+    outcome = read_status(status, {}, json.dumps({"error": error}).encode())
+    assert (outcome.stop, outcome.is_final) == (stop, is_final)
+
+
+def test_what_is_said_of_a_key_is_not_repeated():
+    said = json.dumps({"error": {"message": "incorrect key sk-abc***xyz"}}).encode()
+    assert "sk-" not in read_status(401, {}, said).trouble
+
+
+def test_what_is_said_is_one_line_of_bounded_length():
+    said = json.dumps({"error": {"message": "no\x1b[31m\n" * 500}}).encode()
+    trouble = read_status(400, {}, said).trouble
+    assert trouble.isprintable()
+    assert len(trouble) < 260
