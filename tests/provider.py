@@ -1,4 +1,4 @@
-"""A provider on this machine that misbehaves on purpose, and keeps count of what it would charge."""
+"""A provider that misbehaves on purpose, and keeps count of what it would charge."""
 
 import asyncio
 import json

@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from contextlib import suppress
 from typing import Literal
 
 import pytest
@@ -175,6 +176,18 @@ def test_usage_is_counted_with_cache_and_reasoning(run, serve):
     assert (usage.prompt, usage.cached, usage.reasoning, usage.output) == (11, 7, 4, 20)
 
 
+def test_half_a_letter_in_an_answer_is_kept_as_a_question_mark(run, serve):
+    serve().answer = lambda body: "half \ud83d"
+    assert ask(open_toy(run), questions(1))[0].text == "half ?"
+
+
+def test_the_bar_shows_count_and_dollars(run, serve, price, capsys):
+    price(serve())
+    list(ask_all(open_toy(run, cap_usd=5), questions(3)))
+    assert "3/3" in (shown := capsys.readouterr().err)
+    assert "$0.048 of $5.00" in shown
+
+
 def test_no_more_calls_are_in_flight_than_asked_for(run, serve):
     provider = serve(delay_s=0.02)
     ask(open_toy(run, at_once=7), questions(60))
@@ -301,7 +314,10 @@ def worst(provider):
     return provider
 
 
-@pytest.mark.parametrize("cap_usd", [0, 0.01, 0.4, 0.75, 1.8, 7.3, 40, 1000])
+CAPS = [0, 0.4, 7.3, 1000, *(pytest.param(usd, marks=pytest.mark.slow) for usd in (0.01, 1.8, 40))]
+
+
+@pytest.mark.parametrize("cap_usd", CAPS)
 @pytest.mark.parametrize("cost", ["worst", "little"])
 def test_a_cap_of_any_size_is_never_exceeded_with_50_in_flight(run, serve, price, cap_usd, cost):
     dice = random.Random(cap_usd)
@@ -311,27 +327,25 @@ def test_a_cap_of_any_size_is_never_exceeded_with_50_in_flight(run, serve, price
     price(provider)
     patience = Patience(timeout_s=0.5, first_delay_s=0.01, longest_delay_s=0.05)
     model = open_toy(run, cap_usd=cap_usd, max_tokens=50, at_once=50, patience=patience)
-    try:
-        answers = ask(model, questions(120))
-    except CapError as error:
-        answers = []
-        assert "raise cap_usd and run this again" in str(error)
+    answers = []
+    with suppress(CapError):
+        answers = ask(model, questions(80))
     charged_usd = (provider.charged["prompt"] + provider.charged["output"]) / 1000
     assert charged_usd <= cap_usd + 1e-9
     assert open_ledger(run).committed_usd <= cap_usd + 1e-9
     if cap_usd < 1.8 or cap_usd == 1000:
-        assert len(answers) == (120 if cap_usd == 1000 else 0)
+        assert len(answers) == (80 if cap_usd == 1000 else 0)
 
 
 def test_a_cap_that_was_reached_is_gone_on_from(run, serve, price):
     provider = serve()
     price(provider)
     with pytest.raises(CapError, match=r"the cap of \$1.00 is reached: this run has cost \$0"):
-        ask(open_toy(run, cap_usd=1, max_tokens=50), questions(200))
+        ask(open_toy(run, cap_usd=1, max_tokens=50), questions(80))
     paid = provider.n_requests
     assert 30 < paid < 70
-    answers = ask(open_toy(run, cap_usd=20, max_tokens=50), questions(200))
-    assert (len(answers), provider.n_requests) == (200, 200)
+    answers = ask(open_toy(run, cap_usd=20, max_tokens=50), questions(80))
+    assert (len(answers), provider.n_requests) == (80, 80)
 
 
 def test_the_cap_is_for_all_roles_of_a_run_together(run, serve, price):
@@ -390,18 +404,16 @@ def test_a_dry_run_counts_calls_tokens_and_dollars_and_sends_nothing(run, serve,
         ("hour", "asks to wait for 3600 seconds"),
     ],
 )
-def test_what_no_patience_mends_stops_at_once_and_keeps_what_is_paid_for(
-    run, serve, what, message
-):
+def test_what_no_patience_mends_stops_at_once_and_keeps_what_is_paid_for(run, serve, what, message):
     provider = serve(lambda n, body: what if n >= 20 else "good", delay_s=0.01)
     model = open_toy(run, at_once=10)
     with pytest.raises(StoppedError, match=message):
-        ask(model, questions(300))
+        ask(model, questions(80))
     assert provider.n_requests <= 20 + 2 * 10
     assert count(run)["answered"] == 20
     provider.behave = lambda n, body: "good"
     # the same model may be asked again once the trouble is over
-    assert len(ask(model, questions(300))) == 300
+    assert len(ask(model, questions(80))) == 80
     assert set(provider.answered.values()) == {1}
 
 
@@ -427,7 +439,7 @@ def test_an_outage_that_passes_is_waited_for(run, serve):
     start = time.monotonic()
     serve(lambda n, body: "503" if 0.1 < time.monotonic() - start < 0.3 else "good", delay_s=0.01)
     patience = Patience(timeout_s=2, outage_s=30, first_delay_s=0.02, longest_delay_s=0.1)
-    answers = ask(open_toy(run, patience=patience), questions(400))
+    answers = ask(open_toy(run, patience=patience), questions(120))
     assert [answer.failure for answer in answers if answer.failure] == []
 
 
@@ -481,6 +493,8 @@ def test_it_replies_like_a_local_model(run, serve):
         ({"role": "the judge"}, "is no role"),
         ({"cap_usd": float("nan")}, "cap_usd is nan"),
         ({"cap_usd": -1}, "cap_usd is -1"),
+        ({"cap_usd": "5"}, "cap_usd is 5"),
+        ({"cap_usd": True}, "cap_usd is True"),
         ({"max_tokens": 0}, "max_tokens is 0"),
         ({"at_once": True}, "at_once is True"),
         ({"api_key": "x"}, "api_key cannot be set here"),
@@ -493,9 +507,12 @@ def test_what_makes_no_sense_is_refused(run, serve, given, message):
         open_model(**{"name": "api/toy", "run": run, "role": "teacher", **given})
 
 
-@pytest.mark.parametrize("messages", [[], ["hello"], [{"role": "user"}], "hello"])
+@pytest.mark.parametrize(
+    "messages",
+    [[], ["hello"], [{"role": "user"}], "hello", [{"role": "user", "content": "half \ud83d"}]],
+)
 def test_what_is_no_message_is_refused(run, serve, messages):
     provider = serve()
-    with pytest.raises(CallError, match="messages to answer|a message is"):
+    with pytest.raises(CallError, match=r"messages to answer|a message (is|has)"):
         ask(open_toy(run), [Request(messages)])
     assert provider.n_requests == 0

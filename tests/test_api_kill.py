@@ -41,7 +41,8 @@ def kill_after(process, provider, n_more, delay_s):
 
 
 @pytest.mark.parametrize(
-    ("n_kills", "seed"), [(2, 1), *(pytest.param(12, s, marks=pytest.mark.exhaustive) for s in (2, 3))]
+    ("n_kills", "seed"),
+    [(2, 1), *(pytest.param(12, s, marks=pytest.mark.exhaustive) for s in (2, 3))],
 )
 def test_whenever_it_is_killed_the_same_answers_come_and_none_is_asked_for_twice(
     start, tmp_path, n_kills, seed

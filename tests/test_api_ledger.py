@@ -1,6 +1,8 @@
 """The ledger: written before a call is sent, settled after, and right after any end."""
 
 import sqlite3
+import subprocess
+import sys
 
 import pytest
 
@@ -92,11 +94,9 @@ def test_calls_without_a_price_have_no_cost_rather_than_none(ledger):
 
 
 def test_another_process_is_kept_out_while_calls_are_made(run, ledger):
-    import subprocess
-    import sys
-
     code = (
-        "from workbench.api.ledger import Ledger; from workbench.run import Run; import sys, pathlib\n"
+        "import sys, pathlib; from workbench.run import Run\n"
+        "from workbench.api.ledger import Ledger\n"
         "Ledger(Run(pathlib.Path(sys.argv[1]))).use().__enter__()"
     )
     done = subprocess.run(
@@ -107,7 +107,7 @@ def test_another_process_is_kept_out_while_calls_are_made(run, ledger):
 
 def test_a_file_that_is_no_ledger_says_what_to_do(run):
     run.file("calls.sqlite").write_bytes(b"something else entirely " * 50)
-    with pytest.raises(LedgerError, match="not a database.*move it away"), Ledger(run).use():
+    with pytest.raises(LedgerError, match=r"not a database.*move it away"), Ledger(run).use():
         pass
     # the lock is free again
     with run.lock("calls"):
@@ -118,8 +118,7 @@ def test_a_full_disk_says_what_to_do(ledger):
     settle_answered(ledger)
     ledger._connection.execute("PRAGMA max_page_count = 3")
     with pytest.raises(LedgerError, match=r"full.*free some space"):
-        for number in range(500):
-            settle_answered(ledger, f"call {number}" * 50)
+        settle_answered(ledger, "a long name" * 9999)
 
 
 def test_a_ledger_that_was_deleted_is_begun_anew(run):

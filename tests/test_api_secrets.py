@@ -18,7 +18,7 @@ from workbench.run import open_run
 
 KEY = "canary-key-1234567"
 TOKEN = "canary-token"
-QUICK = Patience(timeout_s=0.5, outage_s=0.3, first_delay_s=0.01, longest_delay_s=0.05)
+QUICK = Patience(timeout_s=0.3, outage_s=0.15, first_delay_s=0.01, longest_delay_s=0.05)
 BEHAVIOURS = ["good", "echo_key", "bad_key", "bad_request", "no_quota", "500", "silent", "reset"]
 BEHAVIOURS += ["torn", "not_json", "no_choices", "refusal", "cut", "no_money"]
 
@@ -71,9 +71,7 @@ def start_provider(monkeypatch, what):
 
 
 @pytest.mark.parametrize("what", BEHAVIOURS)
-def test_no_secret_is_printed_or_left_behind(
-    tmp_path, monkeypatch, everything_logged, capfd, what
-):
+def test_no_secret_is_printed_or_left_behind(tmp_path, monkeypatch, everything_logged, capfd, what):
     provider = start_provider(monkeypatch, what)
     run, seen = open_run("toy", "calls", tmp_path), ""
     for schema in (None, Toy):
@@ -122,6 +120,7 @@ def test_a_role_may_have_a_provider_of_its_own(monkeypatch):
 
 def test_on_colab_the_secrets_are_asked_after_the_environment(monkeypatch):
     class Userdata:
+        @staticmethod
         def get(name):
             if name != "WORKBENCH_API_KEY":
                 raise KeyError(name)
@@ -155,7 +154,7 @@ def test_a_key_that_cannot_be_one_is_refused_unquoted(monkeypatch, key):
 
 def test_a_password_in_an_address_is_refused_unquoted(monkeypatch):
     monkeypatch.setenv("WORKBENCH_API_URL", "https://me:canary@example.com/v1")
-    with pytest.raises(EndpointError, match="WORKBENCH_API_URL has a name.*use WORKBENCH_API_KEY"):
+    with pytest.raises(EndpointError, match=r"WORKBENCH_API_URL has a name.*use WORKBENCH_API_KEY"):
         find_endpoint("teacher")
 
 

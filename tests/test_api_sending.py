@@ -38,6 +38,13 @@ def test_no_bytes_are_too_much(content):
     assert read_status(400, {}, content).is_final
 
 
+def test_what_is_neither_words_nor_json_is_told_apart():
+    reply = {"choices": [{"message": {"content": " "}, "finish_reason": "stop"}]}
+    assert read_reply(json.dumps(reply).encode()).trouble == "had an empty reply"
+    reply = {"error": {"message": "busy"}}
+    assert read_reply(json.dumps(reply).encode()).trouble == "had a reply without a choice (busy)"
+
+
 def test_deep_nesting_is_no_reply():
     assert read_reply(b"[" * 100_000).state == "unusable"
 

@@ -14,9 +14,8 @@ from workbench.conversation import Message, hash_text
 
 Messages = Sequence[Message | Mapping[str, Any]]
 
-_AROUND_A_MESSAGE = 16
-_AROUND_ALL = 256
-"""Tokens that chat templates put around messages, generously: some add a system message."""
+_AROUND = 256
+"""Tokens that chat templates put around a prompt, generously: some add a system message."""
 
 
 class CallError(ValueError):
@@ -100,11 +99,9 @@ class Call:
 
     @cached_property
     def most_prompt_tokens(self) -> int:
-        """Tokens that the prompt has at most: one a byte, and what templates put around it."""
-        texts = [str(message.get("content") or "") for message in self.messages]
-        n_bytes = sum(len(text.encode()) for text in texts)
-        form = len(json.dumps(self.format)) if self.format else 0
-        return n_bytes + form + _AROUND_A_MESSAGE * len(texts) + _AROUND_ALL
+        """Tokens that the prompt has at most: one a byte of all that is sent, and a template's."""
+        sent = [self.messages, self.parameters, self.format]
+        return len(json.dumps(sent, ensure_ascii=False).encode()) + _AROUND
 
     @property
     def likely_prompt_tokens(self) -> int:
@@ -128,6 +125,10 @@ def plain_messages(messages: Messages) -> list[dict[str, Any]]:
                 f"a message is {str(message)[:60]!r}, but must be like"
                 ' {"role": "user", "content": "Hello"}'
             )
+        try:
+            message["content"].encode()
+        except UnicodeEncodeError:
+            raise CallError("a message has half a letter (a lone surrogate); mend it") from None
     if not plain:
         raise CallError("there are no messages to answer; give at least one")
     return plain

@@ -166,6 +166,13 @@ class Line:
         """Dollars that one attempt can cost at most; None: no price is known."""
         return self.price and self.price.most(call.most_prompt_tokens, max_tokens)
 
+    def describe_cost(self) -> str:
+        """What the run has cost so far, for a progress bar. Example: "$0.12 of $5.00"."""
+        if self.price is None:
+            return "price unknown"
+        cap = "" if self.cap_usd is None else f" of {dollars(self.cap_usd)}"
+        return dollars(self.spending.ledger.committed_usd) + cap
+
     def _connect(self) -> Any:
         if self._client is None:
             from openai import AsyncOpenAI

@@ -130,7 +130,9 @@ def _check_url(name: str, url: str) -> str:
         raise EndpointError(f"{name} is no address such as http://localhost:8000/v1; set it anew")
     if parts.username is not None:
         key_name = name.replace("_URL", "_KEY")
-        raise EndpointError(f"{name} has a name or password before the host; use {key_name} instead")
+        raise EndpointError(
+            f"{name} has a name or password before the host; use {key_name} instead"
+        )
     return urlunsplit(
         parts._replace(netloc=parts.netloc.lower(), path=parts.path.rstrip("/"), fragment="")
     )

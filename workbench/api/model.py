@@ -1,6 +1,5 @@
 """A model over the API: asked for one answer or for many, with everything it costs on record."""
 
-import math
 import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -213,7 +212,8 @@ def open_model(
     """A model over the API, such as "api/gpt-6-sol", for one role in a run.
 
     Where it is and the key it wants are in the environment: `find_endpoint`. `cap_usd` is what the
-    run may cost in all, every role and earlier sessions included; it needs a known price.
+    run may cost in all, every role and earlier sessions included; it needs a known price, and
+    counts no models that have none.
     `max_tokens` is the room for an answer, and what a cap has to reckon with. Further parameters,
     such as temperature=0.7 or seed=7, go to the provider as they are.
 
@@ -264,12 +264,11 @@ def ask_all(
     if total is None and hasattr(requests, "__len__"):
         total = len(requests)
     requests = map(_as_request, requests)
-    spending, role = model.line.spending, model.line.caller.role
-    n_failed = 0
+    n_failed, role = 0, model.line.caller.role
     with tqdm(total=total, desc=role, unit="call", mininterval=1, disable=not progress) as bar:
         for answer in run_all(model.answer, requests, model.at_once, in_order):
             n_failed += bool(answer.failure)
-            cost = dollars(spending.ledger.committed_usd) if model.line.price else "price unknown"
+            cost = model.line.describe_cost()
             bar.set_postfix_str(f"{cost}, {n_failed} failed" if n_failed else cost, refresh=False)
             bar.update()
             yield answer
@@ -297,7 +296,8 @@ def _check_terms(
         raise ModelError(f'"{name}" is no model over the API; name one like api/gpt-6-sol')
     if not re.fullmatch(r"[a-z]{1,20}", role):
         raise ModelError(f'"{role}" is no role; it is teacher, customer, agent or judge')
-    if cap_usd is not None and (math.isnan(cap_usd) or cap_usd < 0):
+    is_number = isinstance(cap_usd, int | float) and not isinstance(cap_usd, bool)
+    if cap_usd is not None and not (is_number and cap_usd >= 0):
         raise ModelError(f"cap_usd is {cap_usd}, but must be dollars, 0 or more, or left out")
     for what, number in (("max_tokens", max_tokens), ("at_once", at_once)):
         if type(number) is not int or number < 1:

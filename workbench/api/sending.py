@@ -88,15 +88,16 @@ def read_reply(content: bytes) -> Outcome:
         if error := reply.get("error"):
             trouble += f" ({_shorten(_message_of(error))})"
         return Outcome("unusable", usage=usage, trouble=trouble)
-    refusal, text = message.get("refusal"), message.get("content")
+    refusal, text = map(_mend, (message.get("refusal"), message.get("content")))
     why = choice.get("finish_reason")
     if refusal or why == "content_filter":
-        reason = refusal if isinstance(refusal, str) and refusal else "its provider's filter"
-        return Outcome("refused", reason, usage, "was refused", is_final=True)
+        return Outcome(
+            "refused", refusal or "its provider's filter", usage, "was refused", is_final=True
+        )
     if why == "length":
         trouble = "had a reply that was cut off at the limit of tokens"
         return Outcome("unusable", usage=usage, trouble=trouble, is_cut=True)
-    if not isinstance(text, str) or not text.strip():
+    if not text.strip():
         return Outcome("unusable", usage=usage, trouble="had an empty reply")
     return Outcome("answered", text, usage)
 
@@ -173,6 +174,11 @@ def read_fault(error: Exception) -> Outcome:
 def _message_of(error: Any) -> str:
     message = error.get("message") if isinstance(error, dict) else error
     return message if isinstance(message, str) else ""
+
+
+def _mend(text: Any) -> str:
+    """A text without half letters (lone surrogates), which no file takes; "" for what is none."""
+    return text.encode(errors="replace").decode() if isinstance(text, str) else ""
 
 
 def _shorten(text: str, most: int = 200) -> str:

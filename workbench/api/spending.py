@@ -1,6 +1,7 @@
 """Spending: no attempt is sent before the most that it may cost fits under the cap."""
 
 import asyncio
+import os
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -9,7 +10,7 @@ from workbench.api.ledger import Caller, Ledger
 from workbench.api.prices import Price
 from workbench.run import Run
 
-_OPEN: WeakValueDictionary[str, "Spending"] = WeakValueDictionary()
+_OPEN: WeakValueDictionary[tuple[int, str], "Spending"] = WeakValueDictionary()
 
 
 class CapError(StoppedError):
@@ -65,7 +66,8 @@ class Spending:
 
 def open_spending(run: Run) -> Spending:
     """The one account of a run in this process."""
-    key = str(run.folder.resolve())
+    # a fork must not go on with the file that its parent has open
+    key = (os.getpid(), str(run.folder.resolve()))
     spending = _OPEN.get(key)
     if spending is None:
         spending = _OPEN[key] = Spending(Ledger(run))

@@ -56,7 +56,8 @@ def ask_to_repair(
 
 def describe_format(schema: type[BaseModel]) -> dict[str, Any]:
     """The parameter that makes a provider keep to the schema, where it knows how to."""
-    inner = {"name": schema.__name__, "schema": schema.model_json_schema()}
+    name = re.sub(r"[^\w-]", "_", schema.__name__, flags=re.ASCII)[:64]
+    inner = {"name": name, "schema": schema.model_json_schema()}
     return {"type": "json_schema", "json_schema": inner}
 
 
