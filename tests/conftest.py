@@ -1,7 +1,9 @@
 """The domains that the tests share, and an encoder that needs no weights."""
 
+import functools
 import re
 import shutil
+import ssl
 from itertools import pairwise
 from pathlib import Path
 from zlib import crc32
@@ -25,6 +27,10 @@ from workbench.synthesize.teacher import PhraseBookAgent
 COFFEE = Path(__file__).parent / "toy" / "coffee"
 PRINTER = Path(__file__).parent / "toy" / "printer"
 DOMAINS = Path(__file__).parents[1] / "domains"
+
+
+# every client of the API makes one, which takes longer than a hundred calls of the toy provider
+ssl.create_default_context = functools.cache(ssl.create_default_context)
 
 
 @pytest.fixture
