@@ -18,7 +18,7 @@ from workbench.run import open_run
 
 KEY = "canary-key-1234567"
 TOKEN = "canary-token"
-QUICK = Patience(timeout_s=0.3, outage_s=0.15, first_delay_s=0.01, longest_delay_s=0.05)
+QUICK = Patience(timeout_s=0.3, attempts=2, outage_s=0.15, first_delay_s=0.01, longest_delay_s=0.05)
 BEHAVIOURS = ["good", "echo_key", "bad_key", "bad_request", "no_quota", "500", "silent", "reset"]
 BEHAVIOURS += ["not_json", "refusal"]
 

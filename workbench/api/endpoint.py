@@ -57,8 +57,8 @@ class Endpoint:
         return text
 
     def keep_out_of_logs(self) -> None:
-        """Let the client's libraries, which log addresses as a whole, log this one scrubbed."""
-        for name in ("httpx", "httpx2"):
+        """Let the client and its library, which log addresses as a whole, log this one scrubbed."""
+        for name in ("httpx", "httpx2", "openai._base_client"):
             logger = logging.getLogger(name)
             if self not in (getattr(known, "endpoint", None) for known in logger.filters):
                 logger.addFilter(_Scrubber(self))
@@ -73,6 +73,8 @@ class _Scrubber(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         record.msg, record.args = self.endpoint.scrub(record.getMessage()), ()
+        # a traceback would quote the address
+        record.exc_info = record.exc_text = None
         return True
 
 
