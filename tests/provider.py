@@ -25,6 +25,7 @@ ERRORS = {
 }
 """Behaviours that are a status code: code, headers, and what is said."""
 
+# also: "trickle", a reply that never ends, and what _make knows
 PASSING = ["busy", "busy_wait", "500", "502", "503", "529", "silent", "stalled", "reset", "torn"]
 PASSING += ["no_choices", "no_words", "not_json", "prose"]
 """Behaviours that are over when one asks again, or that do no harm."""
@@ -95,6 +96,12 @@ class Provider:
         prompt, output = self.usage(body)
         tokens = {"prompt": prompt, "output": output}
         self.charged.update(tokens)
+        if what == "trickle":
+            writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 9999\r\n\r\n")
+        while what == "trickle":
+            writer.write(b" ")
+            await writer.drain()
+            await asyncio.sleep(0.05)
         if what == "silent":
             await asyncio.sleep(60)
         if what == "reset":

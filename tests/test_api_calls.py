@@ -3,6 +3,7 @@
 import asyncio
 import random
 import time
+from collections import Counter
 from contextlib import suppress
 from typing import Literal
 
@@ -14,7 +15,7 @@ from workbench.api.breaker import Patience, StoppedError
 from workbench.api.call import CallError, Request
 from workbench.api.ledger import LedgerError
 from workbench.api.model import ask_all, open_model
-from workbench.api.spending import CapError
+from workbench.api.spending import CapError, open_spending, tally_calls
 from workbench.models import ModelError
 from workbench.run import open_run
 
@@ -73,16 +74,10 @@ def ask(model, requests, **more):
 def count(run):
     """Attempts by state, all roles together."""
     total = {}
-    for tally in open_ledger(run).tally():
+    for tally in tally_calls(run):
         for state, n in tally.states.items():
             total[state] = total.get(state, 0) + n
     return total
-
-
-def open_ledger(run):
-    from workbench.api.spending import open_spending
-
-    return open_spending(run).ledger
 
 
 def test_answers_come_in_the_order_of_the_requests(run, serve):
@@ -148,14 +143,22 @@ def test_what_passes_is_borne(run, serve, what):
 
 
 def test_with_a_fifth_of_calls_failing_all_complete_and_every_reply_is_on_record(run, serve):
-    dice = random.Random(1)
-    provider = serve(lambda n, body: dice.choice(PASSING) if dice.random() < 0.2 else "good")
+    tried = Counter()
+
+    def behave(n, body):
+        question = body["messages"][-1]["content"]
+        tried[question] += 1
+        # whatever comes before what: the same calls fail in the same ways
+        dice = random.Random(f"{question}, attempt {tried[question]}")
+        return dice.choice(PASSING) if dice.random() < 0.2 else "good"
+
+    provider = serve(behave)
     # a reply that comes too late on a busy machine would be one that nobody received
     patience = Patience(timeout_s=3, first_delay_s=0.01, longest_delay_s=0.05)
     answers = ask(open_toy(run, at_once=16, patience=patience), questions(300))
     assert [answer.failure for answer in answers] == [""] * 300
     assert len({answer.text for answer in answers}) == 300
-    (tally,) = open_ledger(run).tally()
+    (tally,) = tally_calls(run)
     assert tally.prompt_tokens == provider.replied["prompt"]
     assert tally.output_tokens == provider.replied["output"]
     assert sum(tally.states.values()) == provider.n_requests
@@ -187,13 +190,36 @@ def test_the_bar_shows_count_and_dollars(run, serve, price, capsys):
     price(serve())
     list(ask_all(open_toy(run, cap_usd=5), questions(3)))
     assert "3/3" in (shown := capsys.readouterr().err)
-    assert "$0.048 of $5.00" in shown
+    assert "$0.0480 of $5.00" in shown
 
 
-def test_no_more_calls_are_in_flight_than_asked_for(run, serve):
+def test_no_more_calls_are_in_flight_than_asked_for_by_whomever(run, serve):
     provider = serve(delay_s=0.02)
-    ask(open_toy(run, at_once=7), questions(60))
+    model = open_toy(run, at_once=7)
+
+    async def ask_at_once():
+        await asyncio.gather(*(model.ask(question) for question in questions(40)))
+
+    asyncio.run(ask_at_once())
     assert provider.most_in_flight == 7
+
+
+def test_a_reply_that_trickles_on_and_on_is_given_up(run, serve):
+    serve(lambda n, body: "trickle" if n == 0 else "good")
+    patience = Patience(timeout_s=0.5, first_delay_s=0.01)
+    (answer,) = ask(open_toy(run, patience=patience), questions(1))
+    assert answer.text == "echo question 0"
+    assert count(run) == {"answered": 1, "unknown": 1}
+
+
+def test_a_call_that_was_not_sent_for_want_of_money_blocks_none_after_an_outage(run, serve, price):
+    price(serve())
+    model = open_toy(run, cap_usd=0)
+    for _ in range(model.line.breaker.MANY):
+        model.line.breaker.report(is_reply=False, is_useful=False)
+    for question in questions(3):
+        with pytest.raises(CapError):
+            asyncio.run(asyncio.wait_for(model.ask(question), 5))
 
 
 def test_a_refusal_is_a_reply_and_is_not_asked_again(run, serve):
@@ -224,7 +250,7 @@ def test_a_call_that_fails_for_itself_says_so_and_the_others_go_on(run, serve):
 def test_replies_of_no_use_are_paid_for_only_so_often(run, serve):
     provider = serve(lambda n, body: "no_choices")
     (answer,) = ask(open_toy(run), questions(1))
-    assert "a reply without a choice at the last of 3 attempts" in answer.failure
+    assert "a reply without a choice at the last of 4 attempts" in answer.failure
     with pytest.raises(StoppedError, match="12 replies in a row were of no use"):
         ask(open_toy(run), questions(300))
     assert provider.n_requests < 60
@@ -334,7 +360,7 @@ def test_a_cap_of_any_size_is_never_exceeded_with_50_in_flight(run, serve, price
         answers = ask(model, questions(80))
     charged_usd = (provider.charged["prompt"] + provider.charged["output"]) / 1000
     assert charged_usd <= cap_usd + 1e-9
-    assert open_ledger(run).committed_usd <= cap_usd + 1e-9
+    assert open_spending(run).ledger.committed_usd <= cap_usd + 1e-9
     if cap_usd < 1.8 or cap_usd == 1000:
         assert len(answers) == (80 if cap_usd == 1000 else 0)
 

@@ -105,6 +105,26 @@ def test_another_process_is_kept_out_while_calls_are_made(run, ledger):
     assert "is being written by process" in done.stderr
 
 
+def test_it_is_free_for_others_when_no_calls_are_made(run):
+    ledger, heir = Ledger(run), Ledger(run)
+    for each in (ledger, heir, ledger):
+        with each.use(), each.use():
+            settle_answered(each, f"call of {id(each)}")
+        with run.lock("calls"):
+            assert each._stack is None
+    assert ledger.committed_usd == pytest.approx(0.6)
+
+
+def test_a_tally_reads_as_one_line(ledger):
+    settle_answered(ledger)
+    ledger.settle("b", ledger.reserve("b", WHO, "in 1", 0.5), "unknown")
+    assert str(ledger.tally()[0]) == (
+        "teacher (toy at localhost): 1 answered, 1 unknown; 10 tokens of prompts (3 cached)"
+        " and 4 of answers (2 of reasoning), $0.20, and at most $0.50 for calls whose reply"
+        " never came"
+    )
+
+
 def test_a_file_that_is_no_ledger_says_what_to_do(run):
     run.file("calls.sqlite").write_bytes(b"something else entirely " * 50)
     with pytest.raises(LedgerError, match=r"not a database.*move it away"), Ledger(run).use():

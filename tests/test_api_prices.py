@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.api.prices import SHIPPED, Price, Usage, find_price, read_prices
+from workbench.api.prices import SHIPPED, Price, Usage, dollars, find_price, read_prices
 from workbench.reading import ReadingError
 
 TABLE = """
@@ -75,6 +75,21 @@ def test_a_table_that_is_named_and_missing_is_said(own):
     own.unlink()
     with pytest.raises(ReadingError, match=r"own\.yaml"):
         find_price("toy", "localhost")
+
+
+@pytest.mark.parametrize(
+    ("usd", "said"),
+    [
+        (0, "$0.00"),
+        (0.00001, "less than $0.0001"),
+        (0.012, "$0.0120"),
+        (0.5, "$0.50"),
+        (1234.5, "$1,234.50"),
+        (None, "an unknown sum"),
+    ],
+)
+def test_money_has_as_many_digits_as_say_something(usd, said):
+    assert dollars(usd) == said
 
 
 def test_what_is_free_costs_nothing():

@@ -16,7 +16,7 @@ class Patience:
 
     timeout_s: float = 120
     """For one attempt, from sending it to the end of its reply."""
-    attempts: int = 6
+    attempts: int = 8
     """Of one call that a provider in good health does not answer."""
     outage_s: float = 120
     """Without any reply at all, whatever is sent."""

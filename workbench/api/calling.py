@@ -10,11 +10,11 @@ from workbench.api.call import Call, CallError
 from workbench.api.endpoint import Endpoint
 from workbench.api.ledger import Caller, Entry
 from workbench.api.portal import hang_up, start_attempt
-from workbench.api.prices import Price
+from workbench.api.prices import Price, dollars
 from workbench.api.sending import Outcome, send
-from workbench.api.spending import Spending, dollars
+from workbench.api.spending import Spending
 
-USELESS_ATTEMPTS = 3
+USELESS_ATTEMPTS = 4
 """Replies of no use that are paid for before a call is given up."""
 
 LIMITED_ATTEMPTS = 30

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from workbench.api.prices import Usage
+from workbench.api.prices import Usage, dollars
 from workbench.run import Run
 
 FILE = "calls.sqlite"
@@ -90,6 +90,17 @@ class Tally:
     unknown_usd: float
     """What those without a reply may have cost besides, at most."""
 
+    def __str__(self) -> str:
+        states = ", ".join(f"{n:,} {state}" for state, n in self.states.items())
+        cost = "at an unknown price" if self.cost_usd is None else dollars(self.cost_usd)
+        if self.unknown_usd:
+            cost += f", and at most {dollars(self.unknown_usd)} for calls whose reply never came"
+        return (
+            f"{self.role} ({self.model} at {self.host}): {states}; {self.prompt_tokens:,} tokens of"
+            f" prompts ({self.cached_tokens:,} cached) and {self.output_tokens:,} of answers"
+            f" ({self.reasoning_tokens:,} of reasoning), {cost}"
+        )
+
 
 class Ledger:
     """The calls of a run. `use` it while reading and writing; other processes are kept out then.
@@ -132,6 +143,7 @@ class Ledger:
             self._n_users -= 1
             if not self._n_users:
                 self._stack.close()
+                self._stack = None
 
     @property
     def committed_usd(self) -> float:

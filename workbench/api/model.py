@@ -14,8 +14,8 @@ from workbench.api.calling import Line
 from workbench.api.endpoint import find_endpoint
 from workbench.api.ledger import Caller, Entry
 from workbench.api.portal import run, run_all, visit
-from workbench.api.prices import find_price
-from workbench.api.spending import CapError, dollars, open_spending
+from workbench.api.prices import dollars, find_price
+from workbench.api.spending import CapError, open_spending
 from workbench.api.structured import (
     AnswerError,
     ask_for_json,

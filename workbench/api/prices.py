@@ -115,3 +115,12 @@ def read_prices(file: Path) -> list[Price]:
     if found := [*located.problems, *problems]:
         raise ReadingError(found)
     return list(prices.values())
+
+
+def dollars(usd: float | None) -> str:
+    """Money to read. Example: 1234.5 -> "$1,234.50", 0.012 -> "$0.0120" """
+    if usd is None:
+        return "an unknown sum"
+    if 0 < usd < 0.0001:
+        return "less than $0.0001"
+    return f"${usd:,.4f}" if 0 < usd < 0.1 else f"${usd:,.2f}"

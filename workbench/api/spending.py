@@ -6,8 +6,8 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from workbench.api.breaker import StoppedError
-from workbench.api.ledger import Caller, Ledger
-from workbench.api.prices import Price
+from workbench.api.ledger import Caller, Ledger, Tally
+from workbench.api.prices import Price, dollars
 from workbench.run import Run
 
 _OPEN: WeakValueDictionary[tuple[int, str], "Spending"] = WeakValueDictionary()
@@ -74,8 +74,10 @@ def open_spending(run: Run) -> Spending:
     return spending
 
 
-def dollars(usd: float | None) -> str:
-    """Money to read: two digits where they say something. Example: 0.00012 -> "$0.00012" """
-    if usd is None:
-        return "an unknown sum"
-    return f"${usd:,.2f}" if usd >= 1 or usd == 0 else f"${usd:.2g}"
+def tally_calls(run: Run) -> list[Tally]:
+    """What the calls of a run took, by role and model; [] if none were made.
+
+    Example: print(*tally_calls(run), sep="\\n")
+    """
+    ledger = open_spending(run).ledger
+    return ledger.tally() if ledger.file.exists() else []
