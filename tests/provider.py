@@ -130,6 +130,7 @@ class Provider:
         if what == "echo_key":
             message["content"] = "your key is canary-key-1234567"
         reply = {
+            "model": f"{body['model']}-2026-11-01",
             "choices": [
                 {"message": message, "finish_reason": "length" if what == "cut" else "stop"}
             ],

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import sqlite3
 import time
 from collections import Counter
 from contextlib import suppress
@@ -124,6 +125,19 @@ def test_another_model_address_or_repeat_is_another_call(run, serve):
     ask(open_model("api/other", run, "teacher"), questions(1))
     ask(open_toy(run), [Request(questions(1)[0], repeat=number) for number in range(3)])
     assert (first.n_requests, second.n_requests) == (0, 4)
+
+
+def test_repeats_have_seeds_of_their_own(run, serve):
+    provider = serve()
+    ask(open_toy(run, seed=7), [Request(questions(1)[0], repeat=number) for number in range(3)])
+    assert sorted(body["seed"] for body in provider.bodies) == [7, 8, 9]
+
+
+def test_the_ledger_has_the_version_of_the_model_that_answered(run, serve):
+    serve()
+    ask(open_toy(run), questions(1))
+    rows = sqlite3.connect(run.file("calls.sqlite")).execute("SELECT answered_by FROM calls")
+    assert rows.fetchall() == [("toy-2026-11-01",)]
 
 
 def test_parameters_reach_the_provider(run, serve):

@@ -14,7 +14,7 @@ from provider import Provider
 from workbench.api import portal
 from workbench.api.breaker import Breaker, Patience, StoppedError
 from workbench.api.model import ask_all, open_model
-from workbench.api.portal import run_all
+from workbench.api.portal import PortalError, run_all
 from workbench.run import open_run
 
 
@@ -78,6 +78,14 @@ def test_what_is_raised_ends_the_work():
 
 def test_one_piece_of_work_is_done_from_plain_code():
     assert portal.run(double(4)) == 8
+
+
+def test_plain_calls_in_the_portal_are_refused_rather_than_waited_for_for_ever():
+    async def wait_for_itself(number):
+        return list(run_all(double, [number]))
+
+    with pytest.raises(PortalError, match=r"use await model.ask\(...\) there"):
+        list(run_all(wait_for_itself, [1]))
 
 
 def test_talks_of_several_calls_run_beside_each_other(tmp_path, monkeypatch):

@@ -67,11 +67,12 @@ def test_tokens_are_counted_only_where_the_count_can_be_right(given, usage):
 
 
 def test_no_more_of_the_prompt_is_cached_than_there_is():
-    details = {"cached_tokens": 90, "cache_write_tokens": 90}
-    counted = read_usage(
-        {"prompt_tokens": 100, "completion_tokens": 1, "prompt_tokens_details": details}
-    )
-    assert (counted.cached, counted.written) == (90, 10)
+    found = []
+    for n in (90, 900):
+        details = {"cached_tokens": n, "cache_write_tokens": n}
+        counts = {"prompt_tokens": 100, "completion_tokens": 1, "prompt_tokens_details": details}
+        found.append(read_usage(counts))
+    assert [(usage.cached, usage.written) for usage in found] == [(90, 10), (100, 0)]
 
 
 @pytest.mark.parametrize(

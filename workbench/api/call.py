@@ -33,7 +33,10 @@ class Request:
     schema: type[BaseModel] | None = None
     """What the answer must fit, if it is to be JSON."""
     repeat: int = 0
-    """The same request with another number is another call: for several answers to one question."""
+    """The same request with another number is another call: for several answers to one question.
+
+    Where the model has a seed, this is added to it, so that the answers can differ.
+    """
     max_tokens: int = 0
     """Room for the answer; 0: as the model has it."""
     name: str = ""

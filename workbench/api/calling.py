@@ -154,6 +154,7 @@ class Line:
                     cost_usd=cost,
                     seconds=outcome.seconds,
                     answer=scrub(outcome.text) or None,
+                    answered_by=outcome.answered_by,
                     reason=scrub(outcome.trouble) or None,
                 )
             finally:

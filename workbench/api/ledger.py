@@ -38,6 +38,7 @@ _COLUMNS = {
     "reasoning_tokens": "INTEGER",
     "output_tokens": "INTEGER",
     "seconds": "REAL",
+    "answered_by": "TEXT",
     "answer": "TEXT",
     "reason": "TEXT",
     "begun_at": "TEXT NOT NULL",
@@ -190,6 +191,7 @@ class Ledger:
         cost_usd: float | None = None,
         seconds: float = 0.0,
         answer: str | None = None,
+        answered_by: str | None = None,
         reason: str | None = None,
     ) -> None:
         """Write down what became of an attempt. Its cost is None where it is not known.
@@ -205,9 +207,9 @@ class Ledger:
         self._do(
             "UPDATE calls SET state = ?, cost_usd = CASE WHEN reserved_usd IS NULL THEN NULL"
             " ELSE ? END, prompt_tokens = ?, cached_tokens = ?, reasoning_tokens = ?,"
-            " output_tokens = ?, seconds = ?, answer = ?, reason = ?"
+            " output_tokens = ?, seconds = ?, answer = ?, answered_by = ?, reason = ?"
             " WHERE call_id = ? AND attempt = ?",
-            (state, spent, *tokens, seconds, answer, reason, call_id, attempt),
+            (state, spent, *tokens, seconds, answer, answered_by, reason, call_id, attempt),
         )
         del self._held[call_id, attempt]
         self._settled_usd += spent

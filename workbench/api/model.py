@@ -188,11 +188,14 @@ class ApiModel:
 
     def _make_call(self, request: Request) -> Call:
         messages, schema = plain_messages(request.messages), request.schema
+        parameters = dict(self.parameters)
+        if isinstance(parameters.get("seed"), int):
+            parameters["seed"] += request.repeat
         return Call(
             self.line.caller,
             self.line.endpoint.id,
             ask_for_json(messages, schema) if schema else messages,
-            self.parameters,
+            parameters,
             request.max_tokens or self.max_tokens,
             describe_format(schema) if schema else None,
             request.repeat,

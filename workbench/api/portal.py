@@ -6,6 +6,7 @@ are tasks of the portal's: whoever stops waiting for one does not keep it from b
 
 import asyncio
 import os
+import sys
 import threading
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Iterable, Iterator
@@ -22,6 +23,11 @@ GRACE_S = 30
 
 _AHEAD = 4
 """Times as many items may be done or under way as run at once, where order is to be kept."""
+
+
+class PortalError(ValueError):
+    """Work was asked for where it can never be done; the message says how to ask for it."""
+
 
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
 _starting = threading.Lock()
@@ -40,7 +46,12 @@ def open_portal() -> asyncio.AbstractEventLoop:
 
 
 def run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Do one piece of work in the portal and wait for it. Not for use in a coroutine."""
+    """Do one piece of work in the portal and wait for it.
+
+    Raises:
+        PortalError: this is called in the portal, which cannot wait for itself.
+    """
+    _check_outside()
     future = asyncio.run_coroutine_threadsafe(work, open_portal())
     try:
         return future.result()
@@ -70,7 +81,11 @@ def run_all(
     work; what was sent by then is waited for and kept, as it is after Ctrl-C.
 
     Example: for conversation in run_all(write_conversation, scenarios): ...
+
+    Raises:
+        PortalError: this is called in the portal, which cannot wait for itself.
     """
+    _check_outside()
     portal = open_portal()
     items = iter(items)
     pending: deque[Future[Result]] = deque()
@@ -98,9 +113,24 @@ def run_all(
                 yield future.result()
             while in_order and pending and pending[0].done():
                 yield pending.popleft().result()
+    except KeyboardInterrupt:
+        print("Waiting for the replies under way; interrupt again to leave them.", file=sys.stderr)
+        raise
     finally:
         if n_running:
             _break_off(pending)
+
+
+def _check_outside() -> None:
+    try:
+        is_inside = asyncio.get_running_loop() is _loops.get(os.getpid())
+    except RuntimeError:
+        return
+    if is_inside:
+        raise PortalError(
+            "an asynchronous function that runs in the portal cannot wait in plain calls; use"
+            " await model.ask(...) there"
+        )
 
 
 async def _call(function: Callable[[Item], Awaitable[Result]], item: Item) -> Result:

@@ -40,6 +40,8 @@ class Outcome:
     """Whether it was one of too many at a time: no fault of its own."""
     is_cut: bool = False
     """Whether the reply ran into the limit of tokens."""
+    answered_by: str | None = None
+    """The model's name in the reply: it may be a certain version of the one that was asked."""
     seconds: float = 0.0
 
 
@@ -99,7 +101,8 @@ def read_reply(content: bytes) -> Outcome:
         return Outcome("unusable", usage=usage, trouble=trouble, is_cut=True)
     if not text.strip():
         return Outcome("unusable", usage=usage, trouble="had an empty reply")
-    return Outcome("answered", text, usage)
+    name = _shorten(_mend(reply.get("model")))
+    return Outcome("answered", text, usage, answered_by=name or None)
 
 
 def read_usage(usage: Any) -> Usage | None:

@@ -10,7 +10,6 @@ from workbench.domain import fill_prompt
 
 Schema = TypeVar("Schema", bound=BaseModel)
 
-_FENCE = re.compile(r"```(?:json)?\s*\n(.*?)```", re.S | re.I)
 _MOST_STARTS = 50
 _MOST_FAULTS = 5
 
@@ -64,18 +63,16 @@ def describe_format(schema: type[BaseModel]) -> dict[str, Any]:
 def _find_object(text: str) -> dict[str, Any]:
     decoder = json.JSONDecoder(object_pairs_hook=_refuse_repeats)
     problem = "it holds no JSON object"
-    for part in [*_FENCE.findall(text), text]:
-        starts = [found.start() for found in re.finditer(r"\{", part)]
-        for start in starts[:_MOST_STARTS]:
-            try:
-                return decoder.raw_decode(part, start)[0]
-            except AnswerError as error:
-                problem = str(error)
-                break
-            except RecursionError:
-                raise AnswerError("its JSON is nested too deeply") from None
-            except ValueError as error:
-                problem = f"its JSON is broken ({error})" if start == starts[0] else problem
+    starts = [found.start() for found in re.finditer(r"\{", text)]
+    for start in starts[:_MOST_STARTS]:
+        try:
+            return decoder.raw_decode(text, start)[0]
+        except AnswerError:
+            raise
+        except RecursionError:
+            raise AnswerError("its JSON is nested too deeply") from None
+        except ValueError as error:
+            problem = f"its JSON is broken ({error})" if start == starts[0] else problem
     raise AnswerError(problem)
 
 
