@@ -278,6 +278,14 @@ def test_a_provider_with_other_words_for_the_limit_is_asked_again_in_them(run, s
     assert provider.behaved["bad_limit"] <= 32
 
 
+def test_a_limit_that_is_too_large_is_not_sent_by_another_name(run, serve):
+    provider = serve(lambda n, body: "too_large")
+    assert "larger than the context" in ask(open_toy(run), questions(1))[0].failure
+    assert [set(body) & {"max_tokens", "max_completion_tokens"} for body in provider.bodies] == [
+        {"max_tokens"}
+    ]
+
+
 class Verdict(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
@@ -300,7 +308,13 @@ def judge(run, serve, *answers, behave=lambda n, body: "good"):
 
 @pytest.mark.parametrize(
     "text",
-    [GOOD, f"```json\n{GOOD}\n```", f"Here you are: {GOOD} I hope it helps.", f"{{so}} {GOOD}"],
+    [
+        GOOD,
+        f"```json\n{GOOD}\n```",
+        f"Here you are: {GOOD} I hope it helps.",
+        f"{{so}} {GOOD}",
+        f'<think>{{"score": 1}}?</think>{GOOD}',
+    ],
 )
 def test_a_structured_answer_is_read_out_of_fences_and_prose(run, serve, text):
     answer, provider = judge(run, serve, text)

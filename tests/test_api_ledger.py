@@ -42,7 +42,7 @@ def test_what_is_set_aside_counts_until_the_true_cost_is_known(ledger):
     attempt = ledger.reserve("a", WHO, "in 1", 0.5)
     assert (ledger.committed_usd, ledger.in_flight) == (0.5, 1)
     ledger.settle("a", attempt, "answered", cost_usd=0.1, answer="yes")
-    assert (ledger.committed_usd, ledger.in_flight) == (0.1, 0)
+    assert (pytest.approx(ledger.committed_usd), ledger.in_flight) == (0.1, 0)
 
 
 @pytest.mark.parametrize(("state", "usd"), [("failed", 0.0), ("unknown", 0.5), ("unusable", 0.5)])
@@ -139,6 +139,14 @@ def test_a_full_disk_says_what_to_do(ledger):
     ledger._connection.execute("PRAGMA max_page_count = 3")
     with pytest.raises(LedgerError, match=r"full.*free some space"):
         settle_answered(ledger, "a long name" * 9999)
+
+
+def test_what_cannot_be_settled_stays_paid_for_and_keeps_nobody_waiting(run, ledger):
+    attempt = ledger.reserve("a", WHO, "in 1", 0.5)
+    ledger._connection.execute("PRAGMA query_only = 1")
+    with pytest.raises(LedgerError, match="readonly"):
+        ledger.settle("a", attempt, "answered", cost_usd=0.1, answer="yes")
+    assert (ledger.committed_usd, ledger.in_flight) == (0.5, 0)
 
 
 def test_a_ledger_that_was_deleted_is_begun_anew(run):

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 import weakref
 from typing import Any
 
@@ -20,6 +21,8 @@ USELESS_ATTEMPTS = 4
 LIMITED_ATTEMPTS = 30
 """Times that a call may be one of too many before it is given up."""
 
+_UNKNOWN = re.compile("unsupported|not supported|un(?:known|recognized|expected)|extra", re.I)
+_FORMAT = re.compile("response_format|json_schema|invalid schema", re.I)
 _WAYS_OUT = {
     "key": "refused the key; put a valid one into {key}",
     "money": "says that the account is out of money; top it up or use another account",
@@ -203,11 +206,12 @@ class Line:
         if not outcome.is_final or outcome.stop:
             return False
         limit_name, has_formats = way
-        if limit_name in outcome.trouble and limit_name == self._limit_name:
+        # one that is merely too large must not become one that the provider does not know
+        is_unknown = limit_name in outcome.trouble and _UNKNOWN.search(outcome.trouble)
+        if is_unknown and limit_name == self._limit_name and not self._has_swapped:
             other = {"max_tokens": "max_completion_tokens", "max_completion_tokens": "max_tokens"}
-            if not self._has_swapped:
-                self._has_swapped, self._limit_name = True, other[limit_name]
-        if has_formats and ("response_format" in outcome.trouble or "schema" in outcome.trouble):
+            self._has_swapped, self._limit_name = True, other[limit_name]
+        if has_formats and _FORMAT.search(outcome.trouble):
             self._has_formats = False
         return way != (self._limit_name, self._has_formats)
 
@@ -231,7 +235,7 @@ class Line:
     async def _wait(self, outcome: Outcome, n_failed: int) -> None:
         delay_s = self.patience.delay_s(n_failed) * random.uniform(0.75, 1)
         # what the provider asked for, the breaker sees to
-        await asyncio.sleep(0 if outcome.wait_s is not None else delay_s)
+        await asyncio.sleep(max(0.0, delay_s - (outcome.wait_s or 0.0)))
 
     def _give_up(self, outcome: Outcome, max_tokens: int, n_failed: int) -> str:
         way_out = "run this again to try once more"

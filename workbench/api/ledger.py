@@ -198,7 +198,9 @@ class Ledger:
 
         What came back without a count of tokens is taken to have cost all that was set aside.
         """
-        held = self._held[call_id, attempt]
+        held = self._held.pop((call_id, attempt))
+        # counts in full until what is known of it is written
+        self._settled_usd += held
         is_free = state == "failed"
         spent = 0.0 if is_free else held if cost_usd is None else cost_usd
         tokens = (None,) * 4
@@ -211,8 +213,7 @@ class Ledger:
             " WHERE call_id = ? AND attempt = ?",
             (state, spent, *tokens, seconds, answer, answered_by, reason, call_id, attempt),
         )
-        del self._held[call_id, attempt]
-        self._settled_usd += spent
+        self._settled_usd += spent - held
 
     def list_terms(self, caller: Caller) -> set[str | None]:
         """Prices at which calls of a model have been made; None among them: some had no price."""

@@ -30,7 +30,8 @@ class PortalError(ValueError):
 
 
 _loops: dict[int, asyncio.AbstractEventLoop] = {}
-_starting = threading.Lock()
+# a line that is thrown away while the loop begins hangs up in the same thread
+_starting = threading.RLock()
 _attempts: set[asyncio.Task] = set()
 
 

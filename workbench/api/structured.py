@@ -63,6 +63,8 @@ def describe_format(schema: type[BaseModel]) -> dict[str, Any]:
 def _find_object(text: str) -> dict[str, Any]:
     decoder = json.JSONDecoder(object_pairs_hook=_refuse_repeats)
     problem = "it holds no JSON object"
+    # some servers leave a model's thoughts in its answer, drafts of the object among them
+    text = text.rpartition("</think>")[2]
     starts = [found.start() for found in re.finditer(r"\{", text)]
     for start in starts[:_MOST_STARTS]:
         try:
