@@ -3,7 +3,7 @@
 import re
 from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 from tqdm import tqdm
@@ -12,9 +12,9 @@ from workbench.api.breaker import Patience
 from workbench.api.call import Answer, Call, CallError, Messages, Request, plain_messages
 from workbench.api.calling import Line
 from workbench.api.endpoint import find_endpoint
-from workbench.api.ledger import Caller, Entry
+from workbench.api.ledger import Caller, Entry, Ledger, LedgerError
 from workbench.api.portal import run, run_all, visit
-from workbench.api.prices import dollars, find_price
+from workbench.api.prices import Price, dollars, find_price
 from workbench.api.spending import CapError, open_spending
 from workbench.api.structured import (
     AnswerError,
@@ -25,8 +25,6 @@ from workbench.api.structured import (
 )
 from workbench.models import MAX_NEW_TOKENS, ModelError, Reply
 from workbench.run import Run
-
-Item = TypeVar("Item")
 
 _OURS = {"model", "messages", "n", "stream", "stream_options", "response_format", "timeout"}
 _OURS |= {"max_completion_tokens", "api_key", "base_url", "extra_headers", "extra_body"}
@@ -160,31 +158,26 @@ class ApiModel:
         return Estimate(*counts, *(usd if line.price else (None, None)))
 
     async def _answer(self, request: Request) -> Answer:
-        call = self._make_call(request)
-        try:
-            entry, is_known = await self.line.complete(call)
+        call, schema = self._make_call(request), request.schema
+        # the second time around is the one attempt at a repair
+        for _ in range(2):
+            try:
+                entry, is_known = await self.line.complete(call)
+            except CallError as error:
+                return Answer(request, failure=str(error))
             answer = _fill_in(request, entry, is_known)
-            if request.schema is None or answer.failure:
+            if schema is None or answer.failure:
                 return answer
             try:
-                return replace(answer, _parsed=read_answer(entry.answer, request.schema))
+                return replace(answer, _parsed=read_answer(entry.answer, schema))
             except AnswerError as error:
                 fault = error
-            messages = ask_to_repair(call.messages, entry.answer, fault)
-            entry, is_known = await self.line.complete(replace(call, messages=messages))
-        except CallError as error:
-            return Answer(request, failure=str(error))
-        answer = _fill_in(request, entry, is_known)
-        if answer.failure:
-            return answer
-        try:
-            return replace(answer, _parsed=read_answer(entry.answer, request.schema))
-        except AnswerError as error:
-            return replace(
-                answer,
-                failure=f"{self.name} gave twice what does not fit {request.schema.__name__}"
-                f" ({error}); ask for less, or take another model",
-            )
+            call = replace(call, messages=ask_to_repair(call.messages, entry.answer, fault))
+        return replace(
+            answer,
+            failure=f"{self.name} gave twice what does not fit {schema.__name__} ({fault}); ask for"
+            " less, or take another model",
+        )
 
     def _make_call(self, request: Request) -> Call:
         messages, schema = plain_messages(request.messages), request.schema
@@ -309,10 +302,8 @@ def _check_terms(
         raise ModelError(f"{ours[0]} cannot be set here; leave it out")
 
 
-def _check_prices(ledger: Any, caller: Caller, price: Any) -> None:
+def _check_prices(ledger: Ledger, caller: Caller, price: Price | None) -> None:
     """Refuse to add up what was paid at different prices."""
-    from workbench.api.ledger import LedgerError
-
     now = price and price.terms()
     for then in ledger.list_terms(caller) if ledger.file.exists() else ():
         if then != now:
