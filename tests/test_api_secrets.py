@@ -126,9 +126,8 @@ def test_on_colab_the_secrets_are_asked_after_the_environment(monkeypatch):
                 raise KeyError(name)
             return KEY
 
-    colab = type(sys)("google.colab")
-    colab.userdata = Userdata
-    monkeypatch.setitem(sys.modules, "google.colab", colab)
+    for name, module in (("google.colab", sys), ("google.colab.userdata", Userdata)):
+        monkeypatch.setitem(sys.modules, name, module)
     assert find_endpoint("teacher").key == KEY
 
 

@@ -1,5 +1,6 @@
 """The endpoint: where a provider is and the key it wants, and keeping both to ourselves."""
 
+import importlib
 import logging
 import os
 import re
@@ -113,10 +114,8 @@ def _look_up(name: str) -> str:
 def _ask_colab(name: str) -> str:
     if "google.colab" not in sys.modules:
         return ""
-    from google.colab import userdata
-
     try:
-        return userdata.get(name) or ""
+        return importlib.import_module("google.colab.userdata").get(name) or ""
     # what is missing or not granted raises classes of its own, which differ between versions
     except Exception:
         return ""
