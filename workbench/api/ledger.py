@@ -1,6 +1,7 @@
 """The ledger: every call of a run to a model over the API, in one SQLite table."""
 
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -263,6 +264,7 @@ class Ledger:
         try:
             if self._connection is None:
                 self._connection, self._version = _connect(self.file), 0
+                weakref.finalize(self, self._connection.close)
             return self._connection.execute(statement, values)
         except sqlite3.Error as error:
             raise self._explain(error) from error
