@@ -370,7 +370,11 @@ def worst(provider):
     return provider
 
 
-CAPS = [0, 0.4, 7.3, 1000, *(pytest.param(usd, marks=pytest.mark.slow) for usd in (0.01, 1.8, 40))]
+def slow(*given):
+    return [pytest.param(*each, marks=pytest.mark.slow) for each in given]
+
+
+CAPS = [0, 0.4, 7.3, *slow((0.01,), (1.8,), (40,), (1000,))]
 
 
 @pytest.mark.parametrize("cap_usd", CAPS)
@@ -455,9 +459,11 @@ def test_a_dry_run_counts_calls_tokens_and_dollars_and_sends_nothing(run, serve,
     [
         ("bad_key", "refused the key; put a valid one into WORKBENCH_API_KEY, and run this again"),
         ("no_quota", "says that the account is out of money; top it up"),
-        ("no_money", "says that the account is out of money; top it up"),
-        ("no_model", "does not know the model"),
-        ("hour", "asks to wait for 3600 seconds"),
+        *slow(
+            ("no_money", "says that the account is out of money; top it up"),
+            ("no_model", "does not know the model"),
+            ("hour", "asks to wait for 3600 seconds"),
+        ),
     ],
 )
 def test_what_no_patience_mends_stops_at_once_and_keeps_what_is_paid_for(run, serve, what, message):
@@ -473,7 +479,7 @@ def test_what_no_patience_mends_stops_at_once_and_keeps_what_is_paid_for(run, se
     assert set(provider.answered.values()) == {1}
 
 
-@pytest.mark.parametrize("what", ["500", "busy", "reset", "torn"])
+@pytest.mark.parametrize("what", ["500", "torn", *slow(("busy",), ("reset",))])
 def test_an_outage_stops_in_time_without_a_wall_of_retries(run, serve, what):
     provider = serve(lambda n, body: what if n >= 20 else "good")
     start = time.monotonic()

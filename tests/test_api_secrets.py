@@ -19,8 +19,9 @@ from workbench.run import open_run
 KEY = "canary-key-1234567"
 TOKEN = "canary-token"
 QUICK = Patience(timeout_s=0.3, attempts=2, outage_s=0.15, first_delay_s=0.01, longest_delay_s=0.05)
-BEHAVIOURS = ["good", "echo_key", "bad_key", "bad_request", "no_quota", "500", "silent", "reset"]
-BEHAVIOURS += ["not_json", "refusal"]
+BEHAVIOURS = ["echo_key", "bad_key", "bad_request", "silent"]
+MORE = ["good", "no_quota", "500", "reset", "torn", "not_json", "refusal", "cut", "no_choices"]
+BEHAVIOURS += [pytest.param(what, marks=pytest.mark.slow) for what in MORE]
 
 
 class Toy(BaseModel):
@@ -93,6 +94,18 @@ def test_no_secret_is_printed_or_left_behind(tmp_path, monkeypatch, everything_l
     assert "toy" in everything_logged.getvalue() + everything
     assert not re.findall(f"{KEY}|{TOKEN}", everything)
     provider.close()
+
+
+def test_what_the_client_logs_of_an_error_does_not_quote_the_address(monkeypatch, caplog):
+    monkeypatch.setenv("WORKBENCH_API_URL", f"https://example.com/v1?token={TOKEN}")
+    find_endpoint("teacher").keep_out_of_logs()
+    for name in ("openai._base_client", "httpx", "httpx2"):
+        try:
+            raise OSError(f"no answer from example.com?token={TOKEN}")
+        except OSError as error:
+            logging.getLogger(name).warning("%s", error, exc_info=True)
+    assert caplog.text.count("example.com?token=[secret]") == 3
+    assert TOKEN not in caplog.text
 
 
 def test_address_and_key_are_taken_together(monkeypatch):
