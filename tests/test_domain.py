@@ -36,6 +36,39 @@ def test_asking_for_leave_names_no_month(travel):
     }
 
 
+def test_what_is_unlike_a_value_is_the_domain_s_to_say(copy):
+    slots = "phrases/slots.yaml"
+    assert read_domain(copy).find_values("Small talk aside")["size"] == ["small"]
+    edit(copy, slots, "size:\n", 'size:\n  unlike: ["Small talk", "small (fry"]\n')
+    quiet = read_domain(copy)
+    assert quiet.find_values("Small talk aside, small (fry") == {}
+    assert quiet.find_values("Small talks")["size"] == ["small"]
+    edit(copy, slots, '"Small talk"', '""')
+    with pytest.raises(DomainError, match=r"slots.yaml, line 10.*this text is empty"):
+        read_domain(copy)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("trip: [a, b]", r"synonyms.yaml, line 1.*trip"),
+        ("trip: ''", r"synonyms.yaml, line 1.*trip"),
+        ("trip: Journey", r"synonyms.yaml, line 1.*trip"),
+        ("- trip", r"synonyms.yaml, line 1"),
+        ("", r"synonyms.yaml"),
+    ],
+)
+def test_synonyms_are_words_of_a_file_that_may_be_missing(copy, text, message):
+    assert read_domain(copy).synonyms == {}
+    file = copy / "phrases" / "synonyms.yaml"
+    file.write_text("cup: mug", "utf-8")
+    assert read_domain(copy).synonyms == {"cup": "mug"}
+    assert "file.synonyms.yaml" in read_domain(copy).hashes
+    file.write_text(text, "utf-8")
+    with pytest.raises(DomainError, match=message):
+        read_domain(copy)
+
+
 def test_masking_hides_which_value_it_was(domain):
     for slot, talk in domain.slots.items():
         masked = {domain.mask(f"So {talk.on_record(value)} then.") for value in talk.values}

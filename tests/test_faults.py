@@ -86,6 +86,16 @@ def test_a_harmless_change_is_no_fault_by_true_labels(kind, travel, scenarios):
     assert not any(talk.fault for talk in talks)
 
 
+def test_a_domain_s_own_synonyms_are_put_in(travel, scenarios):
+    agent = FaultyWalker(travel, "walker/synonyms", has_true_ears=True, kind="synonyms")
+    talks = play(agent, travel, scenarios[:40], DeafRecognizer())
+    messages = [m for talk in talks for m in talk.conversation.messages]
+    said = [m.content.split() for m in messages if m.role == "assistant"]
+    assert travel.synonyms["trip"] == "journey"
+    assert not [words for words in said if "trip" in words]
+    assert [words for words in said if "journey" in words]
+
+
 def test_each_fault_shows_in_the_measure_that_is_for_it(travel, scenarios):
     for kind, fault in FAULTS.items():
         measure = fault.measure

@@ -3,9 +3,11 @@
 from collections import Counter
 
 import pytest
+from conftest import edit
 
 from workbench.conversation import Conversation
 from workbench.design.plan import PlannedPath, plan_paths
+from workbench.domain import read_domain
 from workbench.inspect.overlap import find_leaks
 from workbench.run import open_run
 from workbench.synthesize import writing
@@ -88,6 +90,19 @@ def test_every_training_path_and_none_of_the_test_paths_is_trained(tmp_path, tra
     assert all(side[s.path_id].split == s.split for s in scenarios)
     trained = {s.path_id for s in scenarios if s.split == "train"}
     assert trained >= {p.path_id for p in side.values() if p.split == "train" and not p.is_long}
+
+
+@pytest.mark.parametrize(
+    ("own", "wanted"),
+    [("share: 1e-7", [1e-7, 2]), ("share: 3000000", [3e6, 2]), ("", [1, 1])],
+)
+def test_shares_of_any_size_are_the_flowchart_s_own(tmp_path, copy, own, wanted):
+    for outcome, share in (("served", own), ("left", "share: 2" if own else "")):
+        end = f"{{role: end, outcome: {outcome}"
+        edit(copy, "flowchart.yaml", end, f"{end}, {share}" if share else end)
+    run = make_run(tmp_path, read_domain(copy))
+    found = run.manifest["synthesize"]["inputs"]["shares"]
+    assert found == {"served": wanted[0] / sum(wanted), "left": wanted[1] / sum(wanted)}
 
 
 def test_outcomes_of_a_split_come_in_their_shares(tmp_path, travel):

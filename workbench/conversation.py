@@ -36,7 +36,7 @@ class Act:
         """
         found = _ACT.fullmatch(text)
         if not found:
-            raise ValueError(f'"{text}" is not an act such as "leave" or "give(dates=May)"')
+            raise ValueError(f'"{text}" is not an act such as "leave" or "give(size=small)"')
         return cls(**{name: part or "" for name, part in found.groupdict().items()})
 
     @property

@@ -49,6 +49,8 @@ class Domain:
     agent: PhraseBook
     customer: PhraseBook
     personas: list[Persona]
+    synonyms: dict[str, str] = field(default_factory=dict)
+    """Word of the agent's to another that means the same here, e.g. "trip" to "journey"."""
     hashes: dict[str, str] = field(default_factory=dict)
     """Content hash of each node, route, fact, offer and prompt, and of each file."""
 
@@ -415,15 +417,27 @@ class Domain:
 
     @cached_property
     def _said(self) -> re.Pattern[str]:
-        return _any_of(self.said_forms)
+        return self._any_of(self.said_forms)
 
     @cached_property
     def _mentioned(self) -> re.Pattern[str]:
-        return _any_of(self.named_values)
+        return self._any_of(self.named_values)
+
+    def _any_of(self, forms: Iterable[str]) -> re.Pattern[str]:
+        """Matches any form, longest first; its first letter may be a capital, as sentences start.
+
+        Where the slots say what is unlike a value ("May I"), that is none.
+        """
+        ordered = sorted(forms, key=len, reverse=True)
+        # without any form nothing matches: not even nothing, which is everywhere
+        starts = "|".join(map(_capital, ordered)) or "(?!)"
+        unlike = sorted({text for talk in self.slots.values() for text in talk.unlike})
+        no = rf"(?!(?:{'|'.join(map(re.escape, unlike))})(?!\w))" if unlike else ""
+        return re.compile(rf"(?<!\w){no}(?:{starts})(?!\w)")
 
     @cached_property
     def _names(self) -> re.Pattern[str]:
-        return _any_of(self._plain_names)
+        return self._any_of(self._plain_names)
 
     @cached_property
     def _plain_names(self) -> dict[str, str]:
@@ -497,6 +511,7 @@ def _make_domain(folder: Path, draft: Draft) -> Domain:
         slots=draft.slots,
         **books,
         personas=list(draft.personas.values()),
+        synonyms=draft.synonyms,
         hashes=_hash_parts(folder, flowchart, facts),
     )
 
@@ -569,15 +584,6 @@ def _count(form: str) -> tuple[str, str]:
 
 def _may_fit(needs: Iterable[tuple[str, tuple[str, ...]]], given: dict[str, str]) -> bool:
     return all(slot not in given or given[slot] in values for slot, values in needs)
-
-
-def _any_of(forms: Iterable[str]) -> re.Pattern[str]:
-    """Matches any form, longest first; its first letter may be a capital, as a sentence starts."""
-    ordered = sorted(forms, key=len, reverse=True)
-    # without any form nothing matches: not even nothing, which is everywhere
-    starts = [*map(_capital, ordered)] or ["(?!)"]
-    # "May I" and "May we" ask for leave, they name no month; "in May I" does
-    return re.compile(r"(?<!\w)(?!May (?:I|we)\b)(?:" + "|".join(starts) + r")(?!\w)")
 
 
 def _find(

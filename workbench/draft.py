@@ -4,6 +4,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import StringConstraints
 
 from workbench.conversation import Act
 from workbench.flowchart import Flowchart, draft_flowchart
@@ -34,6 +37,13 @@ NEEDED = ("hello", "restate", "lead", "tail")
 """Parts of the customer's book that no domain goes without."""
 
 
+SYNONYMS = "phrases/synonyms.yaml"
+"""The file that a domain may have besides."""
+
+Word = Annotated[str, StringConstraints(pattern=r"^[a-z]+(-[a-z]+)*$")]
+"""As the agent says it within a sentence, e.g. "journey"."""
+
+
 @dataclass(frozen=True)
 class Written:
     """An entry of a phrase book, and where it stands."""
@@ -61,6 +71,8 @@ class Draft:
     """Of all phrase books, in the order of the files."""
     personas: dict[int, Persona]
     """By place in the file."""
+    synonyms: dict[str, str]
+    """A word of the agent's to another that can stand in its place."""
     problems: list[Problem]
     """What is wrong with the flowchart, and what does not fit elsewhere."""
 
@@ -159,7 +171,9 @@ def _list_act_placeholders(act: Act) -> set[str]:
 
 
 def list_files(folder: Path) -> dict[str, str]:
-    """The files that a domain must have, each with the book that it is part of, "" if of none.
+    """The files of a domain, each with the book that it is part of, "" if of none.
+
+    All but the synonyms must be there.
 
     Example: {"flowchart.yaml": "", ..., "phrases/agent.yaml": "agent", ...}
     """
@@ -167,7 +181,8 @@ def list_files(folder: Path) -> dict[str, str]:
     books = {"phrases/agent.yaml": "agent"}
     books |= {f"phrases/{name}": "customer" for name in customers or ["customer.yaml"]}
     others = dict.fromkeys(("flowchart.yaml", "facts.yaml", "phrases/slots.yaml"), "")
-    return others | books | {"personas.yaml": ""}
+    optional = {SYNONYMS: ""} if (folder / SYNONYMS).exists() else {}
+    return others | books | {"personas.yaml": ""} | optional
 
 
 def read_draft(folder: Path) -> Draft:
@@ -198,7 +213,8 @@ def read_draft(folder: Path) -> Draft:
     said = {a.partition("(")[0] for w in entries if w.book == "customer" for a in w.entry.acts}
     flowchart = keep(draft_flowchart(files["flowchart.yaml"], cited, ACTS | said))
     personas = keep(fit_items(files["personas.yaml"], list, Persona))
-    return Draft(files, flowchart, facts, slots, entries, personas, problems)
+    synonyms = keep(fit_items(files[SYNONYMS], dict, Word)) if SYNONYMS in files else {}
+    return Draft(files, flowchart, facts, slots, entries, personas, synonyms, problems)
 
 
 def find_path(step: str) -> KeyPath:

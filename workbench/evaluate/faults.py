@@ -76,8 +76,6 @@ COURTESIES = {
 """By the voice that says them: recognizers practise on others than they are tested on."""
 
 SYNONYMS = {
-    "holiday": "vacation",
-    "trip": "journey",
     "happy": "pleased",
     "lovely": "delightful",
     "pick": "select",
@@ -85,17 +83,15 @@ SYNONYMS = {
     "speak": "talk",
     "goodbye": "farewell",
     "colleague": "co-worker",
-    "papers": "documents",
     "help": "assist",
     "offers": "proposals",
     "offer": "proposal",
     "changed": "altered",
     "certainly": "surely",
     "details": "particulars",
-    "traveller": "guest",
-    "wishes": "requests",
 }
-"""Word to another that can stand in its place; recognizers do not practise on them."""
+"""Word to another that can stand in its place, whatever the domain; it may have more of its own, in
+`phrases/synonyms.yaml`. Recognizers do not practise on them."""
 
 PRACTISED = ("left_out", "asks_again", "courtesy")
 """What recognizers practise on, in training wordings: without it they hardly hear that a message
@@ -288,9 +284,9 @@ class FaultyAgent(PhraseBookAgent):
         return turn.text[:place] + swapped + turn.text[place + 2 :], turn.label
 
     def _synonyms(self, turn: _Turn) -> tuple[str, Label] | None:
-        text = turn.text
+        text, others = turn.text, SYNONYMS | self.domain.synonyms
         for word in reversed(self._find_outside_names(r"\b[a-z]+\b", text)):
-            text = text[: word.start()] + SYNONYMS.get(word[0], word[0]) + text[word.end() :]
+            text = text[: word.start()] + others.get(word[0], word[0]) + text[word.end() :]
         return (text, turn.label) if text != turn.text else None
 
 

@@ -73,7 +73,7 @@ def _write_offers(domain: Domain) -> Iterable[str]:
     for offer in domain.offers.values():
         said = domain.offer_values(offer)
         fields = [
-            # "nights 3 nights" says it twice
+            # "pieces 3 pieces" says it twice
             said[name] if domain.offer_units.get(name) == name else f"{name} {said[name]}"
             for name in offer.fields()
         ]

@@ -30,9 +30,6 @@ from workbench.synthesize.scenarios import (
 from workbench.synthesize.talk import hold_talk, open_talk
 from workbench.synthesize.teacher import HABIT, NAME, PhraseBookAgent
 
-OUTCOME_SHARES = "success 60, abandonment 25, escalation 15"
-"""Default shares; drawing travel's paths uniformly would abandon 55 % of the bookings."""
-
 LONG_SHARE = 0.2
 """Share of training conversations that are longer walks than the counted paths."""
 
@@ -71,7 +68,7 @@ def parse_shares(text: str, outcomes: Iterable[str]) -> dict[str, float]:
     Raises:
         ValueError: an outcome is unknown, or a share is no number above 0.
     """
-    known, shares = set(outcomes), {}
+    known, shares = dict.fromkeys(outcomes, 1), {}
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, number = part.partition(" ")
         if name not in known:
@@ -81,10 +78,12 @@ def parse_shares(text: str, outcomes: Iterable[str]) -> dict[str, float]:
         if not number.strip().replace(".", "", 1).isdigit() or float(number) <= 0:
             raise ValueError(f'the share of {name} is "{number.strip()}", but must be above 0')
         shares[name] = float(number)
+    return _normalize(shares or known)
+
+
+def _normalize(shares: dict[str, float]) -> dict[str, float]:
     total = sum(shares.values())
-    return {name: share / total for name, share in shares.items()} or dict.fromkeys(
-        known, 1 / len(known)
-    )
+    return {name: share / total for name, share in shares.items()}
 
 
 def plan_scenarios(
@@ -93,7 +92,8 @@ def plan_scenarios(
     """Plan the scenarios of all splits and write `scenarios.jsonl`.
 
     `conversations` is for training and validation together. Every training path comes at least
-    once where the number allows, then outcomes in their shares. There are `test_scenarios` of each
+    once where the number allows, then outcomes in their shares: `shares` as "won 60, lost 40", else
+    what the flowchart says, else as many each. There are `test_scenarios` of each
     sort of customer. What a behaviour makes of a test path is a walk that no training conversation
     takes, and the other way round.
 
@@ -101,11 +101,8 @@ def plan_scenarios(
         ScenarioError: there are no test paths, or no customer was found for a path.
     """
     chart, planned = domain.flowchart, run.read("paths.jsonl", PlannedPath)
-    own = ", ".join(f"{outcome} {share:g}" for outcome, share in chart.shares.items())
-    wanted = shares or own or OUTCOME_SHARES
-    if not shares and not {part.split()[0] for part in wanted.split(",")} <= set(chart.outcomes):
-        wanted = ", ".join(f"{outcome} 1" for outcome in chart.outcomes)
-    parsed = parse_shares(wanted, chart.outcomes)
+    own = chart.shares or dict.fromkeys(chart.outcomes, 1)
+    parsed = parse_shares(shares, own) if shares else _normalize(own)
     bounded = {
         s: [p.as_path() for p in planned if p.split == s and not p.is_long]
         for s in ("train", "valid", "test")

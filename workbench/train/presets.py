@@ -27,11 +27,9 @@ class Preset:
 
 PRESETS = {
     "Qwen/Qwen2.5-3B-Instruct": Preset(
-        20, 16, 2e-5, EIGHT_BIT, True, "arXiv 2605.22502, travel booking on one RTX 5090"
+        20, 16, 2e-5, EIGHT_BIT, True, "arXiv 2605.22502, on one RTX 5090"
     ),
-    "Qwen/Qwen3-8B": Preset(
-        10, 32, 2e-5, EIGHT_BIT, True, "arXiv 2605.22502, Zoom support on eight A100"
-    ),
+    "Qwen/Qwen3-8B": Preset(10, 32, 2e-5, EIGHT_BIT, True, "arXiv 2605.22502, on eight A100"),
 }
 """The paper's base models. Published: learning rate (cosine), batch, bfloat16, the budget of epochs
 (of which it kept the fourth of the 3B's and the second of the 8B's; ours, too, ends when held-out
