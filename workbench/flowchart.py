@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import SerializerFunctionWrapHandler, model_serializer
+from pydantic import Field, SerializerFunctionWrapHandler, model_serializer
 
 from workbench.reading import Located, Problem, ReadingError, read_yaml, suggest
 from workbench.rules import (
@@ -46,6 +46,8 @@ class Node(Element):
     """Ways on by name. A single way on has the empty name, an end none."""
     outcome: str = ""
     """Of an end: how the conversation ended, e.g. "success"."""
+    phase: str = Field("", exclude=True)
+    """The part of the procedure that it is drawn with, e.g. "settling"; no hash depends on it."""
     share: float = 0
     """Of an end: how many of the training's conversations come there, as the file says; 0: nothing
     is said."""
@@ -93,6 +95,15 @@ class Flowchart(Element):
     def outcomes(self) -> list[str]:
         """The outcomes of all ends, each once."""
         return list(dict.fromkeys(end.outcome for end in self.ends))
+
+    @property
+    def phases(self) -> dict[str, list[Node]]:
+        """The nodes of each phase, in the order of the file; {} if no node has a phase."""
+        found: dict[str, list[Node]] = {}
+        for node in self.nodes.values():
+            if node.phase:
+                found.setdefault(node.phase, []).append(node)
+        return found
 
     @property
     def shares(self) -> dict[str, float]:

@@ -170,6 +170,9 @@ class WrittenNode(Element):
     """The ways on from a hub, by name."""
     outcome: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]*)?$")] = ""
     """Of an end: how the conversation ended, e.g. success."""
+    phase: Annotated[str, StringConstraints(pattern=r"^([a-z][a-z0-9_]*)?$", max_length=64)] = ""
+    """The part of the procedure that it belongs to, e.g. settling. Pictures draw it so; nothing
+    that is said depends on it."""
     share: NonNegativeFloat = 0
     """Of an end: how many of the training's conversations come there, e.g. 60 of 100. All have one,
     or none: then they are as many each."""

@@ -64,16 +64,20 @@ def cover_route_pairs(flowchart: Flowchart) -> list[FlowPath]:
     """
     wiring = Wiring(flowchart)
     follow = _follow_routes(wiring)
-    untaken = {(a, b) for a in follow if a for b in follow[a]}
+    pairs = [(a, b) for a in follow if a for b in follow[a]]
+    # pairs that lead on, and pairs after which the walk ends; each shrinks as pairs are taken
+    inner = {pair for pair in pairs if follow[pair[1]]}
+    closing = {*pairs} - inner
     walks = []
-    while untaken:
-        inner = {pair for pair in untaken if follow[pair[1]]}
-        closing = untaken - inner
+    while inner or closing:
         quota = min(6, math.ceil(len(inner) / max(1, len(closing))))
         taken: list[Move | None] = [None]
         for wanted in [inner] * quota + [closing]:
-            taken += _find_pair(follow, taken[-1], wanted & untaken)
-            untaken -= set(pairwise(taken))
+            found = _find_pair(follow, taken[-1], wanted) if wanted else []
+            new = {*pairwise([taken[-1], *found])}
+            taken += found
+            inner -= new
+            closing -= new
         walk: list[Move] = []
         for before, route in pairwise(taken):
             walk += [*follow[before][route], route]
@@ -126,11 +130,16 @@ def _follow_routes(wiring: Wiring) -> dict[Move | None, dict[Move, list[Move]]]:
     None stands for the start of the walk.
     """
     hub_routes = [move for move in wiring.moves if move[1]]
+    out: dict[str, list[tuple[int, Move]]] = {}
+    for place, move in enumerate(hub_routes):
+        out.setdefault(move[0], []).append((place, move))
     follow: dict[Move | None, dict[Move, list[Move]]] = {}
     for before in [None, *hub_routes] if wiring.start in wiring.routes else []:
         reached = wiring.spread(before[2] if before else wiring.start, wiring.hubs.__contains__)
         ways = {node: trace() for node, trace in reached if node in wiring.hubs}
-        follow[before] = {move: ways[move[0]] for move in hub_routes if move[0] in ways}
+        # in the order of the flowchart
+        next_ones = sorted(found for node in ways for found in out.get(node, ()))
+        follow[before] = {move: ways[move[0]] for _, move in next_ones}
     return follow
 
 
