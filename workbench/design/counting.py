@@ -34,7 +34,8 @@ def count_paths(flowchart: Flowchart, max_visits: int = 2, cap: int = 200_000) -
 
     Exact where loops are small: each loop (strongly connected component) is counted by how often
     its nodes have been visited, and what lies between loops is multiplied. A loop that needs more
-    than `cap` such states (200,000: about a second) is counted as far as that goes.
+    than `cap` such states (200,000: about a second) is counted as far as that goes, and all loops
+    together take at most ten times as many.
     """
     return count_walks(Wiring(flowchart), max_visits, cap, probes=400)
 
@@ -58,12 +59,13 @@ def count_walks(wiring: Wiring, max_visits: int, cap: int, probes: int) -> PathC
     if max_visits < 1:
         raise PathError(f"max_visits is {max_visits}, but a walk visits its nodes at least once")
     arrivals, is_exact = Counter({wiring.start: 1} if wiring.start in wiring.routes else {}), True
+    left = 10 * cap
     # loops in the order of the walk: when one is counted, all walks into it are known
     for i, loop in enumerate(wiring.loops):
         leaving = Counter({node: arrivals[node] for node in loop if arrivals[node]})
         if wiring.is_loop(i):
-            leaving, is_all = _count_in_loop(wiring, loop, leaving, max_visits, cap)
-            is_exact = is_exact and is_all
+            leaving, n_states = _count_in_loop(wiring, loop, leaving, max_visits, min(cap, left))
+            is_exact, left = is_exact and n_states >= 0, left - abs(n_states)
         for node, n in leaving.items():
             for _, to in wiring.routes[node]:
                 if wiring.home[to] != i:
@@ -75,8 +77,11 @@ def count_walks(wiring: Wiring, max_visits: int, cap: int, probes: int) -> PathC
 
 def _count_in_loop(
     wiring: Wiring, loop: set[str], arrivals: Counter, max_visits: int, cap: int
-) -> tuple[Counter, bool]:
-    """Walks that stand on each node of a loop, given those that come in; False if cut short."""
+) -> tuple[Counter, int]:
+    """Walks that stand on each node of a loop, given those that come in, and the states it took.
+
+    If it is cut short, the states are below 0.
+    """
     width = max_visits.bit_length()
     # how often each node was visited is one number, `width` bits a node
     place = {node: i * width for i, node in enumerate(sorted(loop))}
@@ -94,11 +99,12 @@ def _count_in_loop(
             if n_states + len(longer) > cap:
                 # each way in leads to each node of the loop at least once
                 least = sum(arrivals.values())
-                return Counter({node: max(standing[node], least) for node in loop}), False
+                cut = Counter({node: max(standing[node], least) for node in loop})
+                return cut, -max(1, n_states)
         for (node, _), n in longer.items():
             standing[node] += n
         states, n_states = longer, n_states + len(longer)
-    return standing, True
+    return standing, n_states
 
 
 def _estimate(wiring: Wiring, max_visits: int, probes: int) -> int:

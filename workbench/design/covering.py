@@ -112,9 +112,10 @@ def sample_long_walks(
     for i in range(n):
         rng = seeded(seed, "sample_long_walks", str(i))
         target = min(targets, key=lambda pair: (taken[pair], rng.random()), default=None)
+        weigh = _head_for(wiring, target) if target else None
         for attempt in range(200):
-            weigh = _head_for(wiring, target) if target and attempt < 100 else None
-            path = FlowPath.along(wiring.probe(rng, max_visits, weigh)[0])
+            walk, _ = wiring.probe(rng, max_visits, weigh if attempt < 100 else None)
+            path = FlowPath.along(walk)
             is_long = max(Counter(path.nodes).values()) > 2
             hits = attempt >= 100 or not target or target in path.route_pairs
             if is_long and hits and path.path_id not in found:

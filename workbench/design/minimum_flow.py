@@ -85,20 +85,28 @@ def _peel(left: dict[str, list[Move]], start: str, loops: list[list[Move]]) -> l
 
 def _hang(loops: list[list[Move]], walks: list[list[Move]], max_visits: int) -> list[list[Move]]:
     """Put loops into walks that pass them, the shortest walk first; give back those left over."""
+    visits = [Counter([walk[0][0], *(to for _, _, to in walk)]) for walk in walks]
+    passing: dict[str, set[int]] = {}
+    for i, walk in enumerate(walks):
+        for node, _, _ in walk:
+            passing.setdefault(node, set()).add(i)
     is_changed = True
     while is_changed:
         is_changed, rest = False, []
         for loop in loops:
             around = {move[0] for move in loop}
-            for walk in sorted(walks, key=len):
-                visits = Counter([walk[0][0], *(to for _, _, to in walk)])
-                at = next((i for i, move in enumerate(walk) if move[0] in around), None)
-                if at is not None and all(visits[node] < max_visits for node in around):
-                    turn = next(i for i, move in enumerate(loop) if move[0] == walk[at][0])
-                    walk[at:at] = loop[turn:] + loop[:turn]
-                    is_changed = True
-                    break
-            else:
+            near = {i for node in around for i in passing.get(node, ())}
+            fit = (i for i in near if all(visits[i][node] < max_visits for node in around))
+            i = min(fit, key=lambda i: (len(walks[i]), i), default=None)
+            if i is None:
                 rest.append(loop)
+                continue
+            at = next(place for place, move in enumerate(walks[i]) if move[0] in around)
+            turn = next(place for place, move in enumerate(loop) if move[0] == walks[i][at][0])
+            walks[i][at:at] = loop[turn:] + loop[:turn]
+            visits[i].update(around)
+            for node in around:
+                passing.setdefault(node, set()).add(i)
+            is_changed = True
         loops = rest
     return loops
