@@ -29,8 +29,8 @@ def make_chart(n_nodes: int, seed: int = 7, has_phases: bool = True) -> dict:
     """A procedure such as a person would write, which grows in breadth rather than in length.
 
     Choices lead to tracks of at most twelve hubs. At a hub of a track the agent asks again, goes
-    on, skips a hub, goes back, hands over to a later track, explains (two nodes more) or ends. There
-    are three ends, and one more for every hundred nodes.
+    on, skips a hub, goes back, hands over to a later track, explains (two nodes more) or ends.
+    There are three ends, and one more for every hundred nodes.
     """
     rng = random.Random(f"{seed}/{n_nodes}")
     ends = [*OUTCOMES, *(f"left_{i}" for i in range(n_nodes // 100))]
@@ -104,7 +104,7 @@ def _divide(n_left: int) -> tuple[int, list[list[int]], int]:
 
 
 def _ask(own: str, kind: str, ways: dict, phase: str = "choosing") -> dict[str, dict]:
-    """The nodes of a hub: a question, the answer, the hub, and an explanation if one is called for."""
+    """The nodes of a hub: a question, the answer, the hub, and where one is called for, more."""
     nodes = {
         f"{kind}_{own}": {"role": "agent", "say": f"Ask {own}.", "next": f"answer_{own}"},
         f"answer_{own}": {"role": "user", "say": f"Say {own}.", "next": f"hub_{own}"},

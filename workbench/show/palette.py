@@ -1,0 +1,12 @@
+"""The colours of a flowchart; told apart by shape and lightness too, not by hue alone."""
+
+# fill, border, writing
+AGENT = ("#E6F0FA", "#2C6AA6", "#14304D")
+HUB = ("#1F5A94", "#123B63", "#FFFFFF")
+CUSTOMER = ("#FFF3D9", "#D29A2E", "#4A3508")
+GROUP = ("#EEF1F4", "#66717E", "#1F2933")
+
+ENDS = ("#6B7280", "#7A4B9E", "#8A4B1F", "#44546A")
+SUCCESS = "#0B7A5B"
+HEAT = ("#F9C9A3", "#F09A66", "#D6604D", "#9E1B32")
+INK, QUIET, NEVER, FRAME = "#1F2933", "#66717E", "#C8102E", "#C9D1D9"
