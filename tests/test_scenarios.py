@@ -7,7 +7,8 @@ import pytest
 from workbench.conversation import Act, seeded
 from workbench.design.paths import enumerate_paths
 from workbench.record import Record
-from workbench.synthesize.scenarios import draw_paths, plan_scenario, strew_side_trip
+from workbench.synthesize.drawing import draw_paths
+from workbench.synthesize.scenarios import plan_scenario, strew_side_trip
 
 SHARES = {"success": 0.6, "abandonment": 0.25, "escalation": 0.15}
 

@@ -5,7 +5,8 @@ seconds. The charts are generated (`tests/charts.py`): hubs, loops, side trips, 
 Seconds are the operation's own; memory is the most that reading the chart and the operation took
 together, imports left out. The last columns say by which power of the number of nodes seconds and
 memory grow from one size to the next: 1 is in proportion. Below a tenth of a second or 5 MB nothing
-can be said of that. An operation that takes longer than `--limit_s` is stopped, said so, and not tried on larger charts.
+can be said of that. An operation that takes longer than `--limit_s` is stopped, said so, and not
+tried on larger charts.
 Exits with 1 if anything grows by more than its bar.
 """
 

@@ -3,10 +3,11 @@
 Walks that take pairs, and long walks, may visit a node more than twice; paths may not.
 """
 
+import heapq
 import math
 import random
 from collections import Counter, deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
 
 from workbench.conversation import seeded
@@ -83,6 +84,28 @@ def cover_route_pairs(flowchart: Flowchart) -> list[FlowPath]:
             walk += [*follow[before][route], route]
         walks.append(walk + wiring.find_moves(walk[-1][2], wiring.ends.__contains__))
     return [FlowPath.along(walk) for walk in walks]
+
+
+def choose_covering(walks: Iterable[FlowPath]) -> list[FlowPath]:
+    """Few of the walks that together take every step and route pair that all of them take.
+
+    Greedy: the walk that adds most comes first, so that the first few of them are of most use.
+    """
+    walks = list(walks)
+    parts = [{*walk.steps, *walk.route_pairs} for walk in walks]
+    # what a walk adds only shrinks, so that an old count is a bound: the largest is counted anew
+    heap = [(-len(part), place) for place, part in enumerate(parts)]
+    heapq.heapify(heap)
+    taken, chosen = set(), []
+    while heap:
+        bound, place = heapq.heappop(heap)
+        adds = len(parts[place] - taken)
+        if adds < -bound and adds:
+            heapq.heappush(heap, (-adds, place))
+        elif adds:
+            chosen.append(walks[place])
+            taken |= parts[place]
+    return chosen
 
 
 def sample_long_walks(

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel
 
 from workbench.conversation import seeded
-from workbench.design.covering import cover_route_pairs, sample_long_walks
+from workbench.design.covering import cover_route_pairs, cover_routes, sample_long_walks
 from workbench.design.paths import FlowPath, enumerate_paths, sample_paths, split_paths
 from workbench.domain import Domain
 from workbench.run import Run
@@ -45,6 +45,10 @@ def plan_paths(run: Run, domain: Domain, seed: int, max_visits: int = 2) -> list
     paths = sample_paths(chart, MOST_PATHS, seed, max_visits)
     if len(paths) < MOST_PATHS:
         paths = enumerate_paths(chart, max_visits)
+    elif max_visits > 1:
+        # what is drawn by lot may miss a route
+        covering = cover_routes(chart, max_visits)
+        paths = [*{path.path_id: path for path in [*covering, *paths]}.values()][:MOST_PATHS]
     splits = split_paths(paths, chart, seed)
     if "test" not in splits.values():
         splits = split_paths(paths, chart, seed, are_pairs_due=False)

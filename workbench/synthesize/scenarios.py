@@ -2,7 +2,6 @@
 
 import math
 import random
-from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,7 +13,6 @@ from pydantic import BaseModel, SerializerFunctionWrapHandler, model_serializer
 from workbench.conversation import Act, hash_text, seeded
 from workbench.design.paths import FlowPath
 from workbench.domain import Domain
-from workbench.flowchart import Flowchart
 from workbench.record import fits
 from workbench.rules import ANSWER, SLOT_STATES, STATES, Needs
 from workbench.synthesize.behaviours import behave, walk_plan
@@ -123,34 +121,6 @@ def list_plannable(paths: Iterable[FlowPath], domain: Domain, seed: int) -> list
             _plan_path(path, domain, seeded(seed, "plannable", path.path_id))
             plannable.append(path)
     return plannable
-
-
-def draw_paths(
-    paths: list[FlowPath],
-    first: list[FlowPath],
-    n: int,
-    shares: dict[str, float],
-    flowchart: Flowchart,
-    rng: random.Random,
-) -> list[FlowPath]:
-    """`n` paths: all of `first` once, then so that the outcomes come in the stated shares.
-
-    Within an outcome the least used path comes next, so that every path is used before any twice.
-    """
-    drawn = list(first[:n])
-    by_outcome = {o: [p for p in paths if p.outcome(flowchart) == o] for o in shares}
-    shares = {o: share for o, share in shares.items() if by_outcome[o]}
-    used = Counter(path.path_id for path in drawn)
-    outcomes = Counter(path.outcome(flowchart) for path in drawn)
-    while len(drawn) < n:
-        outcome = max(shares, key=lambda o: shares[o] / (outcomes[o] + 1))
-        fewest = min(used[path.path_id] for path in by_outcome[outcome])
-        path = rng.choice([p for p in by_outcome[outcome] if used[p.path_id] == fewest])
-        drawn.append(path)
-        used[path.path_id] += 1
-        outcomes[outcome] += 1
-    rng.shuffle(drawn)
-    return drawn
 
 
 OPEN = {"slots_missing", "slots_vague"}

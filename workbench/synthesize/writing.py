@@ -19,10 +19,10 @@ from workbench.run import Run
 from workbench.synthesize.behaviours import list_behaviours
 from workbench.synthesize.checking import Checker
 from workbench.synthesize.dealing import deal_wordings, talk_seed
+from workbench.synthesize.drawing import draw_paths, draw_training
 from workbench.synthesize.scenarios import (
     Scenario,
     ScenarioError,
-    draw_paths,
     list_plannable,
     plan_scenario,
     strew_side_trip,
@@ -91,8 +91,9 @@ def plan_scenarios(
 ) -> list[Scenario]:
     """Plan the scenarios of all splits and write `scenarios.jsonl`.
 
-    `conversations` is for training and validation together. Every training path comes at least
-    once where the number allows, then outcomes in their shares: `shares` as "won 60, lost 40", else
+    `conversations` is for training and validation together. Training takes every route and pair of
+    consecutive routes, then as many distinct paths as there is room for, all of them where the
+    number allows, the outcomes in their shares: `shares` as "won 60, lost 40", else
     what the flowchart says, else as many each. There are `test_scenarios` of each
     sort of customer. What a behaviour makes of a test path is a walk that no training conversation
     takes, and the other way round.
@@ -118,10 +119,10 @@ def plan_scenarios(
     n_long = round((conversations - n_valid) * LONG_SHARE) if long else 0
     pairs = {path.path_id for path in cover_route_pairs(chart)}
     covering = [path for path in long if path.path_id in pairs]
-    n_train = conversations - n_valid - n_long
+    n_train = conversations - n_valid
+    walks = bounded["train"], long, covering
     drawn = [
-        ("train", draw_paths(bounded["train"], bounded["train"], n_train, parsed, chart, rng)),
-        ("train", draw_paths(long, covering, n_long, parsed, chart, rng)),
+        ("train", draw_training(*walks, n_train, n_long, parsed, chart, rng)),
         ("valid", draw_paths(bounded["valid"], [], n_valid, parsed, chart, rng)),
     ]
     tested = draw_paths(bounded["test"], [], test_scenarios, parsed, chart, rng)
@@ -130,8 +131,8 @@ def plan_scenarios(
     tests = _plan_tests(tested, domain, seed, ours)
     theirs = {str(scenario.steps) for scenario in tests}
     scenarios, used = [], Counter()
-    for split, paths in drawn:
-        for path in paths:
+    for split, taken in drawn:
+        for path in taken:
             n = used[path.path_id]
             stratum = _draw_stratum(path, n, seed) if split == "train" else "plain"
             planned = _plan_apart(path, split, domain, seed, n, stratum, theirs)
