@@ -33,7 +33,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from workbench.flowchart import check_flowchart, read_flowchart
 from workbench.design.counting import count_paths
-from workbench.design.coverage import measure_coverage, tabulate_choices
+from workbench.design.coverage import measure_coverage
+from workbench.design.choices import tabulate_choices
 from workbench.design.covering import cover_route_pairs, cover_routes, sample_long_walks
 from workbench.design.paths import enumerate_paths, sample_paths, split_paths
 from workbench.design.plan import plan_paths

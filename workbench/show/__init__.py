@@ -1,5 +1,6 @@
 """Pictures for notebooks and reports; each shows live, reopened, exported and in a log."""
 
+from workbench.show.browse import browse
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
 from workbench.show.dot import render_svg
@@ -24,6 +25,7 @@ __all__ = [
     "Picture",
     "Walks",
     "bars",
+    "browse",
     "curves",
     "draw_conversation",
     "draw_conversations",
