@@ -118,6 +118,7 @@ WRONG = [
     ),
     ("share_outside_end", "    next: user_pay", "    next: user_pay\n    share: 1", "only ends"),
     ("end_without_share", "outcome: left", "outcome: left, share: 5", '"served" has no share'),
+    ("string_pattern_mismatch", "outcome: left", "outcome: left, phase: 1st", "phase"),
     ("greater_than_equal", "outcome: left", "outcome: left, share: -5", "share"),
     ("unknown_slot", "acts: [confirm]", "acts: [confirm]\n        for: {sizes: [x]}", '"size"?'),
     ("route_without_when", "        when: the customer pays\n", "", 'route "paid" of "settle"'),
@@ -191,6 +192,17 @@ def test_an_end_without_a_share_keeps_its_hash(tmp_path):
     changed = {name for name, found in chart.element_hashes().items() if found != before[name]}
     assert changed == {"left", "served"}
     assert chart.shares == {"served": 3, "left": 1}
+
+
+def test_a_phase_is_read_and_changes_no_hash(tmp_path):
+    before = read_flowchart(write(tmp_path, TOY))
+    after = read_flowchart(write(tmp_path, edit("outcome: left", "outcome: left, phase: end_1")))
+    assert before.phases == {}
+    assert {phase: [n.id for n in own] for phase, own in after.phases.items()} == {
+        "end_1": ["left"]
+    }
+    assert after.content_hash() == before.content_hash()
+    assert after.element_hashes() == before.element_hashes()
 
 
 def test_the_travel_flowchart_has_not_even_a_warning():

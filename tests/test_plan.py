@@ -6,7 +6,7 @@ from workbench.design.coverage import measure_coverage
 from workbench.design.covering import possible_route_pairs
 from workbench.design.importing import import_chart
 from workbench.design.paths import enumerate_paths
-from workbench.design.plan import PlannedPath, plan_paths
+from workbench.design.plan import PlannedPath, plan_paths, summarize_plan
 from workbench.domain import read_design
 from workbench.run import RunError, open_run
 from workbench.synthesize.scenarios import ScenarioError
@@ -52,6 +52,15 @@ def test_travel_splits_its_86_paths_by_outcome(run, travel):
     test = [path for path in planned if path.split == "test"]
     assert (len(planned), len(test)) == (86, 16)
     assert {path.outcome for path in test} == set(travel.flowchart.outcomes)
+
+
+def test_a_plan_is_summed_up_with_the_number_of_all_paths(planned, domain):
+    found = summarize_plan(planned, domain.flowchart)
+    bounded = [path for path in planned if not path.is_long]
+    assert found["paths"] == str(found["planned"]) == str(len(bounded))
+    assert found["planned"] + found["long walks"] == len(planned)
+    assert found["shortest"] <= found["longest"] == max(len(path.nodes) for path in bounded)
+    assert summarize_plan([], domain.flowchart)["longest"] == 0
 
 
 def test_what_is_planned_is_what_is_written(run, planned):

@@ -3,11 +3,13 @@
 import pytest
 from test_overlap import TEXT, talk
 
+from workbench.design.choices import tabulate_choices
 from workbench.design.plan import plan_paths
 from workbench.inspect import screening
 from workbench.inspect.rows import Row
-from workbench.inspect.screening import LeakError, list_walks, screen
+from workbench.inspect.screening import LeakError, list_walks, measure_stages, screen
 from workbench.run import open_run
+from workbench.synthesize.writing import plan_scenarios
 
 
 @pytest.fixture
@@ -90,6 +92,26 @@ def test_walks_are_those_that_were_talked(run, coffee_domain):
         run.append("conversations.jsonl", [found])
     assert list_walks(run, coffee_domain) == train
     assert list_walks(run, coffee_domain, "valid") == []
+
+
+def test_the_stages_say_where_a_route_was_lost(run, coffee_domain):
+    planned = plan_paths(run, coffee_domain, seed=7)
+    scenarios = plan_scenarios(run, coffee_domain, 40, 5, seed=7)
+    asked = [s for s in scenarios if s.split == "train"]
+    kept = talk("a", *["Hi."] * (2 * len(asked[0].steps) - 1))
+    for place, steps in enumerate(asked[0].steps):
+        kept.labels[2 * place].steps = steps
+    run.append("conversations.jsonl", [kept])
+    stages = measure_stages(run, coffee_domain)
+    assert {name: sum(own.paths.values()) for name, own in stages.items()} == {
+        **{"planned": sum(p.split == "train" for p in planned), "asked for": len(asked)},
+        "written": 1,
+    }
+    rows = tabulate_choices(stages, coffee_domain.flowchart)
+    lost = {row["route"] for row in rows if row["why not"].startswith("none of the conversations")}
+    taken = {step.partition(".")[2] for steps in asked[0].steps for step in steps}
+    assert lost
+    assert not lost & taken
 
 
 def test_a_training_talk_that_takes_a_test_s_walk_is_a_leak(run, coffee_domain):

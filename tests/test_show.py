@@ -9,13 +9,16 @@ from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
+from charts import write_chart
 from hypothesis import given
 from hypothesis import strategies as st
 
 from workbench.conversation import Conversation, Label, Message
 from workbench.design.coverage import Coverage, measure_coverage
 from workbench.design.covering import cover_routes
-from workbench.show import dot, flow
+from workbench.flowchart import read_flowchart
+from workbench.show import dot, excerpt, flow
+from workbench.show.browse import MOST_ROWS, browse
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
 from workbench.show.dot import DotMissingError, render_svg
@@ -183,6 +186,127 @@ def test_what_is_not_dot_is_an_error(way):
     if way != "plain":
         with pytest.raises(ValueError, match="cannot draw this"):
             render_svg("digraph { a -> ")
+
+
+@pytest.fixture(scope="module")
+def large(tmp_path_factory):
+    """A chart of 600 nodes with phases."""
+    return read_flowchart(write_chart(tmp_path_factory.mktemp("large"), 600))
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """The same without."""
+    folder = tmp_path_factory.mktemp("plain")
+    return read_flowchart(write_chart(folder, 600, has_phases=False))
+
+
+def say(picture):
+    return " ".join(ElementTree.fromstring(picture.svg).itertext())
+
+
+def test_a_large_chart_is_drawn_by_phases_and_says_so(large, way):
+    picture = draw_flowchart(large)
+    groups = {*large.phases, *large.outcomes}
+    assert read_titles(picture.svg, "node") == Counter(groups)
+    assert "600 nodes are too many for one picture: each box is a phase" in say(picture)
+    assert len(picture.text.split("\n")) == len(groups) + 2
+
+
+def test_a_large_chart_without_phases_is_drawn_around_its_start(plain, way):
+    picture = draw_flowchart(plain)
+    drawn = read_titles(picture.svg, "node")
+    assert plain.start in drawn
+    assert len(drawn) == excerpt.FEW_DRAWN
+    assert f'drawn are the 60 nearest to "{plain.start}"' in say(picture)
+    assert picture.text.split("\n")[1].removesuffix(".") in say(picture)
+
+
+def test_a_part_can_be_asked_for(large):
+    phase = [*large.phases][3]
+    own = read_titles(draw_flowchart(large, part=phase).svg, "node")
+    assert own == Counter(node.id for node in large.phases[phase])
+    hub = large.hubs[-1]
+    around = read_titles(draw_flowchart(large, part=hub.id).svg, "node")
+    assert {hub.id, *(route.to for route in hub.routes.values())} <= {*around}
+    before = [n.id for n in large.nodes.values() if any(r.to == hub.id for r in n.routes.values())]
+    assert {*before} <= {*around}
+
+
+def test_an_unknown_part_names_the_nearest(large, coffee):
+    with pytest.raises(ValueError, match=r'no phase or node "track_00".*Did you mean "track_0"'):
+        draw_flowchart(large, part="track_00")
+    with pytest.raises(ValueError, match='no phase or node "nowhere"'):
+        draw_flowchart(coffee, part="nowhere")
+
+
+def test_a_chart_that_fits_is_drawn_whole_with_its_phases_framed(coffee, way):
+    nodes = {
+        id_: node.model_copy(update={"phase": "order" if place < 4 else EVIL})
+        for place, (id_, node) in enumerate(coffee.nodes.items())
+    }
+    picture = draw_flowchart(coffee.model_copy(update={"nodes": nodes}))
+    assert read_titles(picture.svg, "node") == Counter(list(coffee.nodes))
+    assert len(read_titles(picture.svg, "cluster")) == (2 if way == "dot" else 0)
+    assert SCRIPT not in picture.svg
+
+
+def test_phases_say_what_was_taken_and_what_went_wrong(large):
+    walks = cover_routes(large)
+    coverage, faults = measure_coverage(walks[:5], large), Counter({walks[0].hub_routes[0]: 2})
+    whole = draw_flowchart(large, measure_coverage(walks, large)).text
+    some = draw_flowchart(large, coverage, faults)
+    assert ", 0 of " not in whole
+    assert ", 0 of " in some.text
+    assert "2 wrong" in some.text
+    assert "dasharray" in some.svg
+
+
+def test_dot_is_stopped_and_less_is_drawn(large, coffee, monkeypatch):
+    def run(*args, timeout, **options):
+        raise dot.subprocess.TimeoutExpired("dot", timeout)
+
+    monkeypatch.setattr(dot.shutil, "which", lambda program: "dot")
+    monkeypatch.setattr(dot.subprocess, "run", run)
+    picture = draw_flowchart(large)
+    assert "dot did not finish this chart within 20 s" in say(picture)
+    assert len(read_titles(picture.svg, "node")) == excerpt.FEW_DRAWN
+    assert "drawn are the 60 nearest" in say(picture)
+    assert read_titles(draw_flowchart(coffee).svg, "node") == Counter(list(coffee.nodes))
+
+
+@pytest.mark.parametrize("n", [1, 25, 26, 700])
+def test_a_table_to_look_through_has_every_row_once_and_says_how_many(n):
+    rows = [{"hub": f"h{i // 4}", "route": f"r{i}", "n": i} for i in range(n)]
+    panel = browse(rows, "hub")
+    assert panel.html.count("<tr>") - panel.html.count("<thead>") == n
+    assert f"{n:,} rows" in panel.html
+    assert panel.text.startswith(f"{n:,} rows")
+    assert len(panel.text.split("\n")) <= 29
+    assert (f"and {n - 25:,} more rows" in panel.text) == (n > 25)
+
+
+def test_rows_with_a_mark_stand_first(coffee):
+    rows = [{"hub": f"h{i}", "why": "lost" if i == 90 else ""} for i in range(100)]
+    panel = browse(rows, "hub", "why")
+    assert '100 rows, 1 with "why"' in panel.text
+    assert "h90" in panel.text.split("\n")[3]
+    assert panel.html.index("h90") < panel.html.index("h0")
+    assert panel.html.count("<details open") == 1
+
+
+def test_nothing_evil_gets_out_of_a_table_to_look_through():
+    html = browse([{EVIL: EVIL, "hub": EVIL}] * 60, "hub", EVIL).html
+    assert SCRIPT not in html
+    assert html.count("<script>") == 1
+    ElementTree.fromstring(re.sub(r"<script>.*?</script>|<input[^>]*>", "", html))
+
+
+def test_of_very_many_rows_the_first_are_kept_and_that_is_said():
+    panel = browse([{"hub": f"h{i}"} for i in range(MOST_ROWS + 5)], "hub")
+    assert "the first 4,000 are here" in panel.html
+    assert f"h{MOST_ROWS}<" not in panel.html
+    assert browse([], "hub").text == "not measured"
 
 
 def test_a_conversation_shows_words_steps_and_acts(coffee):

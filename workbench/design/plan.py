@@ -6,9 +6,11 @@ from typing import Literal
 from pydantic import BaseModel
 
 from workbench.conversation import seeded
+from workbench.design.counting import count_paths
 from workbench.design.covering import cover_route_pairs, cover_routes, sample_long_walks
 from workbench.design.paths import FlowPath, enumerate_paths, sample_paths, split_paths
 from workbench.domain import Domain
+from workbench.flowchart import Flowchart
 from workbench.run import Run
 
 LONG_WALKS = 60
@@ -33,6 +35,23 @@ class PlannedPath(BaseModel):
     def as_path(self) -> FlowPath:
         """The walk itself."""
         return FlowPath(tuple(self.nodes), tuple(self.routes))
+
+
+def summarize_plan(
+    planned: list[PlannedPath], flowchart: Flowchart, max_visits: int = 2
+) -> dict[str, str | int]:
+    """How many paths there are, and what of them and beyond them is planned.
+
+    Example: {"paths": "86", "planned": 86, "shortest": 4, "longest": 17, "long walks": 75}
+    """
+    lengths = [len(path.nodes) for path in planned if not path.is_long]
+    return {
+        "paths": str(count_paths(flowchart, max_visits)).removesuffix(" paths"),
+        "planned": len(lengths),
+        "shortest": min(lengths, default=0),
+        "longest": max(lengths, default=0),
+        "long walks": len(planned) - len(lengths),
+    }
 
 
 def plan_paths(run: Run, domain: Domain, seed: int, max_visits: int = 2) -> list[PlannedPath]:

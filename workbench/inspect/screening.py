@@ -7,12 +7,15 @@ from typing import Any
 from pydantic import BaseModel
 
 from workbench.conversation import Conversation
+from workbench.design.coverage import Coverage, measure_coverage
 from workbench.design.paths import FlowPath
+from workbench.design.plan import PlannedPath
 from workbench.domain import Domain
 from workbench.inspect.overlap import find_leaks, find_near_duplicates, list_test_wordings
 from workbench.inspect.reviews import apply_fix, read_reviews
 from workbench.inspect.rows import encode_row
 from workbench.run import Run
+from workbench.synthesize.scenarios import Scenario
 
 
 class Dropped(BaseModel):
@@ -85,6 +88,22 @@ def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> 
         }
         run.record("inspect", **counts)
     return counts
+
+
+def measure_stages(run: Run, domain: Domain) -> dict[str, Coverage]:
+    """What training takes of the flowchart, stage by stage: planned, asked for, written.
+
+    What is planned and never written was lost on the way: `tabulate_choices` says where.
+    """
+    chart = domain.flowchart
+    planned = [p.as_path() for p in run.read("paths.jsonl", PlannedPath) if p.split == "train"]
+    asked = [s.steps for s in run.read("scenarios.jsonl", Scenario) if s.split == "train"]
+    walks = {
+        "planned": planned,
+        "asked for": [FlowPath.through((s for m in steps for s in m), chart) for steps in asked],
+        "written": list_walks(run, domain),
+    }
+    return {stage: measure_coverage(own, chart) for stage, own in walks.items()}
 
 
 def list_walks(run: Run, domain: Domain, split: str = "train") -> list[FlowPath]:

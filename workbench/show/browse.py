@@ -44,12 +44,12 @@ def browse(
     groups: dict[str, list[Mapping[str, object]]] = {}
     for row in kept:
         groups.setdefault(str(row.get(group)), []).append(row)
-    head = f"{len(rows):,} rows" + (f", {len(marked):,} with a {mark}" if mark else "")
+    head = f"{len(rows):,} rows" + (f', {len(marked):,} with "{mark}"' if mark else "")
     if len(rows) > len(kept):
         head += f"; the first {len(kept):,} are here, the others in what was tabulated"
     body = _write_pages(groups, group, mark, shown)
     if marked:
-        body = _fold(f"all with a {mark}", len(marked), table(marked[:MOST_ROWS]).html, True) + body
+        body = _fold(f'all with "{mark}"', len(marked), table(marked[:MOST_ROWS]).html, True) + body
     key = hashlib.sha256(body.encode()).hexdigest()[:16]
     html = (
         f'<div data-browse="{key}" style="font-size:13px"><p>{escape(head)} '
@@ -68,7 +68,7 @@ def browse(
 def _write_pages(groups: Mapping[str, list], group: str, mark: str, shown: int) -> str:
     """The groups, each folded; where they are many, folded page by page once more."""
     marked = {name: sum(bool(row.get(mark)) for row in own) for name, own in groups.items()}
-    notes = {name: f" · {n:,} with a {mark}" if n else "" for name, n in marked.items()}
+    notes = {name: f' · {n:,} with "{mark}"' if n else "" for name, n in marked.items()}
     parts = [
         _fold(f"{group} {name}{notes[name]}", len(own), table(own).html)
         for name, own in groups.items()
@@ -87,7 +87,8 @@ def _write_pages(groups: Mapping[str, list], group: str, mark: str, shown: int) 
 
 
 def _fold(title: str, n: int, inside: str, is_open: bool = False) -> str:
+    opened = ' open=""' if is_open else ""
     return (
-        f'<details{" open" * is_open} style="margin-left:1em"><summary>{escape(title)} '
+        f'<details{opened} style="margin-left:1em"><summary>{escape(title)} '
         f"({n:,} row{'s' * (n != 1)})</summary>{inside}</details>"
     )
