@@ -61,14 +61,14 @@ def tabulate_choices(
     before: dict[str, list[str]] = {}
     for first, second in possible_route_pairs(flowchart):
         before.setdefault(second, []).append(first)
-    rows = []
+    has_phases, rows = bool(flowchart.phases), []
     for hub in flowchart.hubs:
         for name, route in hub.routes.items():
             step = f"{hub.id}.{name}"
             after = before.get(step, [])
             lacking = [first for first in after if not last.pairs[first, step]]
             rows.append(
-                ({"phase": hub.phase} if flowchart.phases else {})
+                ({"phase": hub.phase} if has_phases else {})
                 | {"hub": hub.id, "route": name, "leads to": route.to}
                 | {stage: coverage.routes[step] for stage, coverage in stages.items()}
                 | {"follows": f"{len(after) - len(lacking):,} of {len(after):,}"}

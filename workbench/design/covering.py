@@ -7,7 +7,7 @@ import heapq
 import math
 import random
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import pairwise
 
 from workbench.conversation import seeded
@@ -67,18 +67,18 @@ def cover_route_pairs(flowchart: Flowchart) -> list[FlowPath]:
     follow = _follow_routes(wiring)
     pairs = [(a, b) for a in follow if a for b in follow[a]]
     # pairs that lead on, and pairs after which the walk ends; each shrinks as pairs are taken
-    inner = {pair for pair in pairs if follow[pair[1]]}
-    closing = {*pairs} - inner
+    inner = _Search(follow, {pair for pair in pairs if follow[pair[1]]})
+    closing = _Search(follow, {pair for pair in pairs if not follow[pair[1]]})
     walks = []
-    while inner or closing:
-        quota = min(6, math.ceil(len(inner) / max(1, len(closing))))
+    while inner.wanted or closing.wanted:
+        quota = min(6, math.ceil(len(inner.wanted) / max(1, len(closing.wanted))))
         taken: list[Move | None] = [None]
-        for wanted in [inner] * quota + [closing]:
-            found = _find_pair(follow, taken[-1], wanted) if wanted else []
+        for search in [inner] * quota + [closing]:
+            found = search.find_pair(taken[-1])
             new = {*pairwise([taken[-1], *found])}
             taken += found
-            inner -= new
-            closing -= new
+            inner.wanted -= new
+            closing.wanted -= new
         walk: list[Move] = []
         for before, route in pairwise(taken):
             walk += [*follow[before][route], route]
@@ -167,22 +167,41 @@ def _follow_routes(wiring: Wiring) -> dict[Move | None, dict[Move, list[Move]]]:
     return follow
 
 
-def _find_pair(follow: dict, state: Move | None, wanted: set) -> list[Move]:
-    """The fewest hub routes that lead from a hub route through one of the pairs wanted."""
-    came_from, queue = {state: None}, deque([state])
-    while queue:
-        here = queue.popleft()
-        for there in follow[here]:
-            if (here, there) in wanted:
+class _Search:
+    """Looks for the nearest of the pairs that are still wanted, and for none of them twice."""
+
+    def __init__(self, follow: dict, wanted: set[tuple[Move, Move]]):
+        self.follow, self.wanted = follow, wanted
+        self.dead: set[Move | None] = set()
+        """Hub routes from which no wanted pair can be reached: there will be none later either."""
+        # every walk looks from the start, and always in the same order: it goes on where it was
+        self.from_start = self._iterate(None)
+
+    def find_pair(self, state: Move | None) -> list[Move]:
+        """The fewest hub routes that lead from a hub route through a wanted pair; [] if none do."""
+        if not self.wanted or state in self.dead:
+            return []
+        came_from: dict = {}
+        for here, there, came_from in self._iterate(state) if state else self.from_start:
+            if (here, there) in self.wanted:
                 way = [there]
                 while here != state:
                     way.append(here)
                     here = came_from[here]
                 return way[::-1]
-            if there not in came_from:
-                came_from[there] = here
-                queue.append(there)
-    return []
+        self.dead.update(came_from, [state])
+        return []
+
+    def _iterate(self, state: Move | None) -> Iterator[tuple[Move | None, Move, dict]]:
+        """Pairs by their distance from a hub route, and how to get to each."""
+        came_from, queue = {state: None}, deque([state])
+        while queue:
+            here = queue.popleft()
+            for there in self.follow[here]:
+                yield here, there, came_from
+                if there not in came_from and there not in self.dead:
+                    came_from[there] = here
+                    queue.append(there)
 
 
 def _head_for(wiring: Wiring, target: tuple[str, str]) -> Callable[[list[Move], Move], float]:

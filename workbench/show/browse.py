@@ -8,7 +8,7 @@ from workbench.show.escape import escape
 from workbench.show.picture import Panel
 from workbench.show.table import table
 
-MOST_ROWS = 4_000
+MOST_ROWS = 1_000
 """Rows that a page holds at most; a browser is slow with more."""
 
 GROUPS_SHOWN = 25
