@@ -31,8 +31,8 @@ def draw_flowchart(
     `faults` counts what went wrong at each step ("hub.route" or "node") and colours by the share of
     the times `coverage` says the step was taken, or of the largest count where there is none.
     `walk` are the steps of one talk in their order: where it has been stands out, and where it is
-    most of all. `part` draws one phase, or the nodes around one node. A sentence says what is left out; where
-    Graphviz is too slow, less is drawn.
+    most of all. `part` draws one phase, or the nodes around one node. A sentence says what is left
+    out; where Graphviz is too slow, less is drawn.
 
     Raises:
         ValueError: there is neither a phase nor a node called `part`.
