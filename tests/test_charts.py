@@ -5,6 +5,7 @@ from collections import Counter
 import pytest
 from charts import make_chart, write_chart
 
+from workbench.design import counting
 from workbench.design.counting import count_paths
 from workbench.design.covering import cover_route_pairs, cover_routes, possible_route_pairs
 from workbench.design.paths import enumerate_paths, sample_paths
@@ -43,6 +44,21 @@ def test_few_walks_take_every_pair_of_any_chart(chart):
     taken = {pair for walk in walks for pair in walk.route_pairs}
     assert taken == {*possible_route_pairs(chart)}
     assert all(walk.nodes[-1] in {end.id for end in chart.ends} for walk in walks)
+
+
+def test_all_loops_together_are_counted_within_ten_times_the_cap(tmp_path, monkeypatch):
+    chart, took = read_flowchart(write_chart(tmp_path, 1000)), []
+
+    def count(*args):
+        leaving, n_states = whole(*args)
+        took.append(abs(n_states))
+        return leaving, n_states
+
+    whole = counting._count_in_loop
+    monkeypatch.setattr(counting, "_count_in_loop", count)
+    assert not count_paths(chart, cap=200).is_exact
+    assert len(took) > 20
+    assert 200 < sum(took) <= 2_000 + len(took)
 
 
 def test_a_count_is_exact_or_a_lower_bound(chart):
