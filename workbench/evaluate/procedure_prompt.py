@@ -16,19 +16,27 @@ def write_procedure_prompt(domain: Domain) -> str:
 
     Example of its steps: "7. You: Offer the trips there are. [offers] Then step 8."
     """
+    return fill_prompt(
+        "in_context_system", agent=domain.system_prompt(), **describe_procedure(domain)
+    )
+
+
+def describe_procedure(domain: Domain, agent: str = SPEAKERS["agent"]) -> dict[str, str]:
+    """What prompts say of a domain, by the name it has there: start, steps, facts and so on.
+
+    `agent` is what the agent is called in the steps.
+    """
     chart = domain.flowchart
     numbers = {node_id: number for number, node_id in enumerate(chart.nodes, start=1)}
-    return fill_prompt(
-        "in_context_system",
-        agent=domain.system_prompt(),
-        start=str(numbers[chart.start]),
-        steps=_lines(_write_node(domain, node, numbers) for node in chart.nodes.values()),
-        side_trips=_lines(_write_way(trip.when, trip) for trip in chart.anywhere.values()),
-        details=_lines(_write_slot(domain, name) for name in chart.slots),
-        facts=_lines(f"- {name}: {fact.text}" for name, fact in domain.facts.items()),
-        offers=_lines(_write_offers(domain)),
-        at_once=_write_number(domain.offering),
-    )
+    return {
+        "start": str(numbers[chart.start]),
+        "steps": _lines(_write_node(domain, node, numbers, agent) for node in chart.nodes.values()),
+        "side_trips": _lines(_write_way(trip.when, trip) for trip in chart.anywhere.values()),
+        "details": _lines(_write_slot(domain, name) for name in chart.slots),
+        "facts": _lines(f"- {name}: {fact.text}" for name, fact in domain.facts.items()),
+        "offers": _lines(_write_offers(domain)),
+        "at_once": _write_number(domain.offering),
+    }
 
 
 def _write_slot(domain: Domain, name: str) -> str:
@@ -38,13 +46,14 @@ def _write_slot(domain: Domain, name: str) -> str:
     return f"- {name}: {slot.ask}" + (f" (only for {needs})" if needs else "")
 
 
-def _write_node(domain: Domain, node: Node, numbers: dict[str, int]) -> str:
+def _write_node(domain: Domain, node: Node, numbers: dict[str, int], agent: str) -> str:
     """A step in a line, and each of a hub's routes in another."""
     number = numbers[node.id]
     if node.role == "end":
         return f"{number}. The conversation is over: {node.outcome}."
     ways = {name: f"Then step {numbers[route.to]}." for name, route in node.routes.items()}
-    lines = [f"{number}. {SPEAKERS[node.role]}: {_do(node, ways.pop('', ''))}"]
+    speaker = agent if node.role == "agent" else SPEAKERS[node.role]
+    lines = [f"{number}. {speaker}: {_do(node, ways.pop('', ''))}"]
     for name, then in ways.items():
         route = node.routes[name]
         lines.append(f"   {_write_way(domain.describe_condition(route), route, then)}")
