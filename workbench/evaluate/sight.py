@@ -4,7 +4,7 @@ A criterion is believed only where the defects that belong to it lower it, and h
 leave it alone. Until then it is printed as unvalidated.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -30,6 +30,11 @@ class Pair:
     clean: Scores | None
     """None: it could not be scored."""
     edited: Scores | None
+
+    def asks(self, criterion: str) -> bool:
+        """Whether the criterion belongs to it, as far as is known."""
+        known = [scores for scores in (self.clean, self.edited) if scores is not None]
+        return not known or any(criterion in scores for scores in known)
 
     def drop(self, criterion: str) -> int | None:
         """Points that were lost by the edit; None if the criterion was not scored in both."""
@@ -107,7 +112,8 @@ def _role(edit: str, criterion: str) -> str:
     return "holds" if criterion in EDITS[edit].holds else "free"
 
 
-def _share(pairs: Iterable[Pair], criterion: str, is_one) -> Metric:
-    drops = [(pair.drop(criterion), pair.path_id) for pair in pairs]
+def _share(pairs: Iterable[Pair], criterion: str, is_one: Callable[[int], bool]) -> Metric:
+    # a criterion that the scenario leaves out is not one that could not be scored
+    drops = [(pair.drop(criterion), pair.path_id) for pair in pairs if pair.asks(criterion)]
     values = [None if drop is None else float(is_one(drop)) for drop, _ in drops]
     return average(values, [path for _, path in drops])
