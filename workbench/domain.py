@@ -558,6 +558,8 @@ def _hash_parts(folder: Path, flowchart: Flowchart, facts: FactsFile) -> dict[st
     parts |= {
         f"prompt.{file.stem}": hash_text(file.read_text("utf-8"))
         for file in sorted(PROMPTS.glob("*.md"))
+        # what a judge is told changes no conversation; its verdicts know all that it was sent
+        if not file.stem.startswith("judge_")
     }
     files = sorted([*folder.glob("*.yaml"), *folder.glob("phrases/*.yaml")])
     parts |= {f"file.{file.name}": hash_text(file.read_text("utf-8")) for file in files}

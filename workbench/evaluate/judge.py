@@ -1,7 +1,7 @@
 """A judge: something that scores conversations, and what it said of each, on record."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -65,8 +65,8 @@ class Item:
     """One conversation that is to be judged, and what it is to us."""
 
     conversation_id: str
-    messages: Sequence[Message]
-    scenario: Scenario
+    messages: Sequence[Message] = field(compare=False)
+    scenario: Scenario = field(compare=False)
     edit: str = ""
     """The defect or harmless change that was planted in it; "" for none."""
     repeat: int = 0
