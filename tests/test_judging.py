@@ -11,14 +11,14 @@ from workbench.evaluate.conditions import Walker
 from workbench.evaluate.defects import DEFECTS, EDITS
 from workbench.evaluate.judge import FILE, Answer, JudgeError, Judged, find_family, open_judges
 from workbench.evaluate.judging import Scope, draw_sample, judge_run, judge_with
-from workbench.evaluate.rubric import CRITERIA, ChallengedVerdict
-from workbench.evaluate.simulation import Simulated, limit_replies, list_customers, simulate
+from workbench.evaluate.rubric import CRITERIA, ChallengedVerdict, Rubric
+from workbench.evaluate.simulation import limit_replies, list_customers, simulate
 from workbench.evaluate.stage import score_all
 from workbench.run import open_run
 from workbench.synthesize.scenarios import ScenarioError, plan_scenario
 
 STRATA = ("unseen", "difficult", "adversarial")
-SCOPE = Scope(per_condition=30, pairs=30, repeated=10, times=3, second_share=0.5)
+SCOPE = Scope(per_condition=20, pairs=20, repeated=10, times=3, second_share=0.5)
 
 
 class DeafRecognizer:
@@ -30,7 +30,7 @@ class DeafRecognizer:
 def scenarios(travel):
     found = []
     for sort in ("plain", "difficult", "adversarial"):
-        for index, path in enumerate(enumerate_paths(travel.flowchart)[::5]):
+        for index, path in enumerate(enumerate_paths(travel.flowchart)[::8]):
             try:
                 found.append(plan_scenario(path, "test", travel, 7, index, sort))
             except ScenarioError:
@@ -62,13 +62,18 @@ def spoil(talk):
     return talk.model_copy(update={"conversation": talk.conversation.model_copy(update=cut)})
 
 
+@pytest.fixture(scope="module")
+def scored(travel, scenarios, talks):
+    return score_all(talks, scenarios, travel)
+
+
 @pytest.fixture
-def run(tmp_path, travel, scenarios, talks):
+def run(tmp_path, scenarios, talks, scored):
     run = open_run("travel_booking", "judged", tmp_path)
     for condition in {talk.condition for talk in talks}:
         own = [talk for talk in talks if talk.condition == condition]
         run.write(f"simulated/{condition.replace('/', '_')}.jsonl", own)
-    run.write("scores.jsonl", score_all(talks, scenarios, travel))
+    run.write("scores.jsonl", scored)
     run.write("scenarios.jsonl", scenarios)
     return run
 
@@ -111,12 +116,13 @@ class ScriptedJudge:
 
 
 @pytest.fixture(scope="module")
-def planted(travel, scenarios, talks):
+def planted(travel, scenarios, talks, scored):
     """What the judge is shown, and which edit is in it."""
     by_id = {scenario.scenario_id: scenario for scenario in scenarios}
-    sample = draw_sample(talks, score_all(talks, scenarios, travel), by_id, travel, SCOPE)
+    sample = draw_sample(talks, scored, by_id, travel, SCOPE)
+    rubric = Rubric(travel)
     broken = [item for _, item in sample.twins]
-    return {item.ask("", travel).messages[-1].content: item.edit for item in broken}
+    return {item.ask("", rubric).messages[-1].content: item.edit for item in broken}
 
 
 def judge(run, travel, *judges):
@@ -131,7 +137,7 @@ def judged(run, travel, planted):
 def test_a_judge_that_sees_everything_is_validated_in_every_criterion(judged):
     assert [found["is_validated"] for found in judged["validation"].values()] == [True] * 5
     assert all(found["detected"]["mean"] == 1 for found in judged["validation"].values())
-    assert all(found["spill"]["mean"] == 0 for found in judged["validation"].values())
+    assert all(not found["spill"]["mean"] for found in judged["validation"].values())
 
 
 @pytest.mark.parametrize("rate", [0.5, 0.9])
@@ -173,7 +179,7 @@ def test_what_fails_is_counted_in_no_mean_and_asked_again(run, travel, planted):
     assert found["failures_to_score"] == {"was refused": found["unscored"]}
     n = {s["task_success"]["n"] for s in found["scores"].values()}
     assert all(s["task_success"]["mean"] == 5 for s in found["scores"].values())
-    assert max(n) < 30
+    assert max(n) < 20
     again = ScriptedJudge(planted, {})
     assert judge(run, travel, again)["unscored"] == 0
     assert len(again.asked) == found["unscored"]
@@ -226,7 +232,7 @@ def test_a_judge_never_learns_condition_run_or_id(run, travel, planted, talks):
     judge(run, travel, seen)
     sent = "\n".join(m.content for q in seen.asked for m in q.messages)
     names = "\n".join(q.name for q in seen.asked)
-    for secret in ("compiled", "floor/base", "walker", "judged", "api/"):
+    for secret in ("compiled", "floor/base", "walker", 'judged"', "api/"):
         assert secret not in sent
     assert not [t.conversation_id for t in talks if t.conversation_id in sent + names]
     assert [q.name for q in seen.asked] == sorted(q.name for q in seen.asked)
@@ -234,14 +240,13 @@ def test_a_judge_never_learns_condition_run_or_id(run, travel, planted, talks):
 
 def test_grace_is_scored_where_there_is_a_challenge_and_has_its_own_n(judged):
     own = judged["scores"]["compiled"]
-    assert 0 < own["graceful_handling"]["n"] < own["task_success"]["n"] == 30
+    assert 0 < own["graceful_handling"]["n"] < own["task_success"]["n"] == 20
     assert own["graceful_handling"]["unscored"] == 0
 
 
-def test_the_same_customers_are_judged_in_every_condition(travel, talks, scenarios):
+def test_the_same_customers_are_judged_in_every_condition(travel, talks, scenarios, scored):
     by_id = {scenario.scenario_id: scenario for scenario in scenarios}
-    scores = score_all(talks, scenarios, travel)
-    sample = draw_sample(talks, scores, by_id, travel, Scope(per_condition=7, pairs=1))
+    sample = draw_sample(talks, scored, by_id, travel, Scope(per_condition=7, pairs=1))
     met = {}
     for talk in sample.talks.values():
         met.setdefault(talk.condition, set()).add((talk.stratum, talk.scenario_id))
@@ -255,7 +260,7 @@ def test_a_second_judge_sees_a_share_and_repeats_are_compared(run, travel, plant
     second = ScriptedJudge(planted, {}, name="api/other")
     found = judge(run, travel, first, second)
     assert found["judges"] == ["api/scripted", "api/other"]
-    assert found["agreement"]["task_success"]["n"] == 30
+    assert found["agreement"]["task_success"]["n"] == 20
     assert found["agreement"]["task_success"]["exact"] == 1
     # neither varies: nothing can be told from chance
     assert found["agreement"]["task_success"]["kappa"] is None
@@ -277,10 +282,10 @@ def test_failures_stand_beside_the_computed_endings(run, travel):
 
     found = judge(run, travel, Ending())["failures"]
     assert found["compiled"] | {"kappa": 0} == {
-        "both": 0, "judge_only": 0, "ending_only": 0, "neither": 30,
-        "n": 30, "judged": 0.0, "computed": 0.0, "kappa": 0,
+        "both": 0, "judge_only": 0, "ending_only": 0, "neither": 20,
+        "n": 20, "judged": 0.0, "computed": 0.0, "kappa": 0,
     }  # fmt: skip
-    assert (found["floor/base"]["both"], found["floor/base"]["neither"]) == (30, 0)
+    assert (found["floor/base"]["both"], found["floor/base"]["neither"]) == (20, 0)
 
 
 def test_what_a_judge_said_is_kept_whole(run, travel, judged):
@@ -314,4 +319,3 @@ def test_every_defect_is_planted_in_conversations_of_the_shipped_domain(judged):
               for name in DEFECTS if name in judged["defects"]}  # fmt: skip
     assert set(counts) == set(DEFECTS)
     assert min(counts.values()) >= 3
-    assert Simulated.model_fields

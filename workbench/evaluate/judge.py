@@ -1,5 +1,6 @@
 """A judge: something that scores conversations, and what it said of each, on record."""
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,10 +12,10 @@ from workbench.conversation import Message, hash_text
 from workbench.domain import Domain
 from workbench.evaluate.rubric import (
     ChallengedVerdict,
+    Rubric,
     Verdict,
     holds_challenge,
     quote,
-    write_request,
 )
 from workbench.run import Run, RunError
 from workbench.synthesize.scenarios import Scenario
@@ -71,11 +72,11 @@ class Item:
     """The defect or harmless change that was planted in it; "" for none."""
     repeat: int = 0
 
-    def ask(self, judge: str, domain: Domain) -> Question:
+    def ask(self, judge: str, rubric: Rubric) -> Question:
         """It as a question to a judge."""
-        is_hard = holds_challenge(self.scenario, domain)
+        is_hard = holds_challenge(self.scenario, rubric.domain)
         schema = ChallengedVerdict if is_hard else Verdict
-        sent = write_request(self.messages, self.scenario, domain)
+        sent = rubric.write_request(self.messages, self.scenario)
         texts = [message.content for message in sent]
         # by its words alone: the same conversation of two conditions is judged once
         name = hash_text(judge, schema.__name__, self.repeat, *texts, digits=16)
@@ -147,8 +148,7 @@ def find_family(name: str) -> str:
     Example: find_family("api/openai/gpt-6-sol") is "gpt"
     """
     last = name.rpartition("/")[2].lower()
-    letters = last.replace("_", "-").partition("-")[0]
-    return letters.rstrip("0123456789.") or letters
+    return re.split(r"[^a-z]", last)[0] or last
 
 
 def judge_items(
@@ -159,7 +159,8 @@ def judge_items(
     Verdicts are appended to `judged.jsonl` as they come. One that failed is asked again by the
     next call. Questions go in an order of their hashes: clean and broken ones are shuffled.
     """
-    asked = [(item, item.ask(judge.name, domain)) for item in items]
+    rubric = Rubric(domain)
+    asked = [(item, item.ask(judge.name, rubric)) for item in dict.fromkeys(items)]
     known = {record.judged_id: record for record in run.read(FILE, Judged, missing_ok=True)}
     left = {
         question.name: (item, question)

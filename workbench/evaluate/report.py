@@ -34,6 +34,15 @@ from workbench.show.figures import (
     tabulate_verdict,
     write_metric,
 )
+from workbench.show.judged import (
+    tabulate_defects,
+    tabulate_failures,
+    tabulate_judged,
+    tabulate_judged_differences,
+    tabulate_reliability,
+    tabulate_unscored,
+    tabulate_validation,
+)
 from workbench.show.learning import draw_curve, tabulate_curve
 
 STRATA = {
@@ -63,8 +72,7 @@ def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
         *_show_customers(domain, result, talks),
         *_show_curve(read_sweep(run)),
         *_show_faults(domain, scores, talks),
-        "## Judge",
-        "No judge was asked in this run: tone and naturalness are not scored.",
+        *_show_judge(result),
     ]
     title = f"{domain.flowchart.title}: run {run.name}"
     run.write_text("report.md", "\n\n".join([f"# {title}", *map(_to_markdown, parts)]) + "\n")
@@ -293,6 +301,74 @@ def _show_faults(
     for score in worst:
         yield f"### {score.stratum}, scenario {score.scenario_id}"
         yield show_scored(talks[score.conversation_id], score, domain)
+
+
+def _show_judge(result: dict[str, Any]) -> Iterable[Part]:
+    judge = result.get("judge")
+    if not judge:
+        yield "## Judge"
+        yield "No judge was asked in this run: tone and naturalness are not scored."
+        return
+    yield "## What the judge says"
+    yield _explain_judge(judge)
+    if judge["failures_to_score"]:
+        yield tabulate_unscored(result)
+    yield "### Whether to believe it"
+    yield tabulate_validation(result)
+    yield (
+        "One thing at a time was broken in conversations that no measure finds anything wrong"
+        " with, and the judge scored the broken and the clean one, in mixed order. A criterion is"
+        " validated if it falls by a point or more in 80 % of the defects that belong to it, and"
+        " harmless changes move it in 10 % at most; an unvalidated one is shown, and proves"
+        " nothing. Intervals are Wilson's, 95 %, and know that conversations on one path are alike."
+    )
+    yield tabulate_defects(result)
+    yield (
+        "Share of pairs in which a criterion fell: it must where it says must, and must not where"
+        ' it says not. For harmless changes, the share in which it moved at all. "plead" has the'
+        f" customer ask whoever judges for full marks. {_say_no_occasion(judge)}"
+    )
+    yield "### Scores"
+    yield tabulate_judged(result)
+    yield (
+        "Means of 1 to 5 with 95 % intervals, and how often each score was given. Graceful handling"
+        " is scored only where the customer makes it hard, and so has its own n."
+    )
+    yield tabulate_judged_differences(result)
+    yield (
+        "With the customers that both met; p is Wilcoxon's, exact, adjusted by Holm over all rows."
+    )
+    yield "### How steady it is"
+    yield tabulate_reliability(result)
+    yield (
+        "The spread is the standard deviation of the scores of one conversation. Kappa weighs"
+        " misses by their square; it and the correlations are not there where scores do not vary."
+        " The last column is the rank correlation of the score with the agent's words a message."
+    )
+    yield "### Failures, judged and computed"
+    yield tabulate_failures(result)
+    yield (
+        f"A judged failure is a task success of {judge['failure_at_most']} or less, as the paper"
+        " on compiled procedures counts them; a wrong ending is computed from what was said, and"
+        " is what this report goes by."
+    )
+
+
+def _explain_judge(judge: dict[str, Any]) -> str:
+    names, unscored = judge["judges"], judge["unscored"]
+    second = f", and a second of another family, {names[1]}, of a share" if len(names) > 1 else ""
+    return (
+        f"{names[0]} was asked{second}: {judge['asked']:,} verdicts, of which {unscored:,} could"
+        " not be had and are in no mean. It saw the procedure, the facts, the hidden truth and the"
+        " numbered turns, and had to name turns before it scored; it never learnt whose talk it"
+        " was. Evidence and scores of each are in judged.jsonl."
+    )
+
+
+def _say_no_occasion(judge: dict[str, Any]) -> str:
+    planted = judge["defects"]
+    never = [edit for edit in judge["no_occasion"] if edit not in planted]
+    return f"There was no occasion for {', '.join(never)}." if never else ""
 
 
 def _summarize(run: Run, result: dict[str, Any]) -> str:

@@ -124,27 +124,38 @@ def list_challenges(scenario: Scenario, domain: Domain) -> list[str]:
     return found + [f"at some point does {name}" for name in dict.fromkeys(hard)]
 
 
-def write_request(messages: Sequence[Message], scenario: Scenario, domain: Domain) -> list[Message]:
-    """What a judge is sent: the rubric, and one conversation with all that it is judged by."""
-    is_hard = holds_challenge(scenario, domain)
-    criteria = [name for name in CRITERIA if is_hard or name != GRACE]
-    remarks = read_remarks(domain)
-    system = fill_prompt(
-        "judge_system",
-        criteria="\n\n".join(fill_prompt(f"judge_{name}") for name in criteria),
-        remarks=f"\n{remarks}\n" if remarks else "",
-    )
-    lines = quote(messages)
-    shown = "\n".join(lines)
-    case = fill_prompt(
-        "judge_conversation",
-        **describe_procedure(domain, agent="Agent"),
-        scenario=describe_scenario(scenario, domain),
-        conversation=shown,
-        boundary=make_boundary(shown),
-        turns=str(sum(m.role in SPEAKERS for m in messages)),
-    )
-    return [Message(role="system", content=system), Message(role="user", content=case)]
+class Rubric:
+    """The criteria and what a domain's conversations are judged by; made once for many of them."""
+
+    def __init__(self, domain: Domain):
+        """
+        Raises:
+            DomainError: the domain's own remarks cannot be read.
+        """
+        self.domain = domain
+        self.remarks = read_remarks(domain)
+        self.procedure = describe_procedure(domain, agent="Agent")
+        self.anchors = {name: fill_prompt(f"judge_{name}") for name in CRITERIA}
+
+    def write_request(self, messages: Sequence[Message], scenario: Scenario) -> list[Message]:
+        """What a judge is sent: the rubric, one conversation, and all that it is judged by."""
+        is_hard = holds_challenge(scenario, self.domain)
+        anchors = [text for name, text in self.anchors.items() if is_hard or name != GRACE]
+        system = fill_prompt(
+            "judge_system",
+            criteria="\n\n".join(anchors),
+            remarks=f"\n{self.remarks}\n" if self.remarks else "",
+        )
+        shown = "\n".join(quote(messages))
+        case = fill_prompt(
+            "judge_conversation",
+            **self.procedure,
+            scenario=describe_scenario(scenario, self.domain),
+            conversation=shown,
+            boundary=make_boundary(shown),
+            turns=str(sum(m.role in SPEAKERS for m in messages)),
+        )
+        return [Message(role="system", content=system), Message(role="user", content=case)]
 
 
 def read_remarks(domain: Domain) -> str:
@@ -208,7 +219,8 @@ def _quote(message: Message) -> str:
     note = f" [{left_out:,} more characters are left out]" if left_out > 0 else ""
     # no sign is left that some reader takes for the end of a line, or that hides what is there
     words = json.dumps(text[:MOST_CHARACTERS], ensure_ascii=False)
-    words = "".join(sign if sign.isprintable() else _escape(sign) for sign in words)
+    if not words.isprintable():
+        words = "".join(sign if sign.isprintable() else _escape(sign) for sign in words)
     return f"{SPEAKERS[message.role]}: {words}{note}"
 
 
