@@ -20,8 +20,8 @@ def test_kappa_is_one_for_the_same_and_minus_one_for_the_opposite():
 
 
 def test_kappa_by_hand():
-    # observed squares 0+1+0+4 = 5; by chance (0+1+4+9 + 1+0+1+4 + 4+1+0+1 + 9+4+1+0)/4 = 10
-    assert weighted_kappa([2, 3, 4, 5], [2, 4, 4, 3]) == pytest.approx(1 - 5 / 7.25)
+    # squares observed 0+1+0+4 = 5; by chance (9 for the 2, 3 for the 3, 5 and 15) / 4 = 8
+    assert weighted_kappa([2, 3, 4, 5], [2, 4, 4, 3]) == pytest.approx(1 - 5 / 8)
 
 
 def test_kappa_is_what_means_and_spreads_say():

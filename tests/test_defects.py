@@ -1,6 +1,7 @@
 """Planted defects: each breaks one thing, the same each time, or says why it cannot."""
 
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -70,11 +71,9 @@ def test_an_edit_breaks_something_of_any_domain_or_says_why_not(name, case):
     assert len(done) + len(reasons) == len(talks)
     assert all(reasons)
     for talk, messages in done:
-        assert [m.role for m in messages] != [] and messages != talk.messages
+        assert messages != talk.messages
         assert messages[1].role == messages[-1].role == "assistant"
-        assert all(
-            one.role != other.role for one, other in zip(messages, messages[1:], strict=False)
-        )
+        assert all(one.role != other.role for one, other in pairwise(messages))
         assert all(m.content.strip() for m in messages)
 
 

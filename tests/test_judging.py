@@ -9,7 +9,7 @@ from workbench.conversation import Label, seeded
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate.conditions import Walker
 from workbench.evaluate.defects import DEFECTS, EDITS
-from workbench.evaluate.judge import FILE, Answer, JudgeError, Judged, find_family, open_judges
+from workbench.evaluate.judge import FILE, Answer, Judged, JudgeError, find_family, open_judges
 from workbench.evaluate.judging import Scope, draw_sample, judge_run, judge_with
 from workbench.evaluate.rubric import CRITERIA, ChallengedVerdict, Rubric
 from workbench.evaluate.simulation import limit_replies, list_customers, simulate
