@@ -1,6 +1,7 @@
 """The pipeline of judging, with scripted judges: rates, blindness, resuming, and what is kept."""
 
 import json
+import re
 from dataclasses import dataclass, field
 
 import pytest
@@ -319,3 +320,59 @@ def test_every_defect_is_planted_in_conversations_of_the_shipped_domain(judged):
               for name in DEFECTS if name in judged["defects"]}  # fmt: skip
     assert set(counts) == set(DEFECTS)
     assert min(counts.values()) >= 3
+
+
+class Reader:
+    """Judges by what it reads alone, and by two rules: no lists, and no number from nowhere."""
+
+    name = "api/reader"
+
+    def ask_all(self, questions):
+        for question in questions:
+            known, _, talk = question.messages[-1].content.partition("The conversation stands")
+            turns = [
+                line for line in talk.splitlines() if re.match(r"\d+ (agent|customer): ", line)
+            ]
+            heard = known + " ".join(turn for turn in turns if " customer: " in turn)
+            agent = [turn.partition(" agent: ")[2] for turn in turns if " agent: " in turn]
+            is_list = any("- Item" in text for text in agent)
+            numbers = {n for text in agent for n in re.findall(r"\d+", text)}
+            is_false = bool(numbers - {*re.findall(r"\d+", heard)})
+            scores = {"naturalness": 1} if is_list else {}
+            scores |= {"information_accuracy": 3} if is_false else {}
+            yield Answer(question.name, give(question.schema, scores))
+
+
+def test_a_judge_that_reads_finds_what_its_rules_are_for_and_no_more(run, travel):
+    found = judge(run, travel, Reader())
+    names = [name for name, own in found["validation"].items() if own["is_validated"]]
+    assert names == ["naturalness"]
+    shares = {edit: by["information_accuracy"]["dropped"] for edit, by in found["defects"].items()}
+    # names from nowhere and promises are not numbers
+    assert shares["wrong_number"]["mean"] > 0.8
+    assert shares["promise"]["mean"] == 0
+    assert found["validation"]["naturalness"]["harmless"]["mean"] == 0
+
+
+def test_the_real_client_is_asked_as_a_judge_is(run, travel, talks, scenarios, monkeypatch):
+    model = pytest.importorskip("workbench.api.model")
+    call = pytest.importorskip("workbench.api.call")
+    seen = []
+
+    def ask_all(opened, requests, in_order=True, progress=True):
+        for request in requests:
+            seen.append((opened, request, in_order, progress))
+            is_first = len(seen) == 1
+            parsed = None if is_first else give(request.schema, {})
+            yield call.Answer(request, failure="was refused" if is_first else "", _parsed=parsed)
+
+    opened = {}
+    monkeypatch.setattr(model, "ask_all", ask_all)
+    monkeypatch.setattr(
+        model, "open_model", lambda name, run, role, **more: opened.update(role=role, name=name)
+    )
+    found = judge(run, travel, *open_judges("api/gpt-6", run, progress=False))
+    assert opened == {"role": "judge", "name": "api/gpt-6"}
+    assert found["unscored"] == 1
+    assert len(seen) == found["asked"]
+    assert {request.repeat for _, request, *_ in seen} == {0, 1, 2}

@@ -7,11 +7,20 @@ from pathlib import Path
 import pytest
 
 from workbench.conversation import Conversation, Label, Message
+from workbench.evaluate.agreement import (
+    compare_failures,
+    measure_agreement,
+    measure_repeatability,
+)
 from workbench.evaluate.breakdown import QUANTITIES
+from workbench.evaluate.defects import EDITS
 from workbench.evaluate.faults import FAULTS, HARMLESS
 from workbench.evaluate.metrics import MEASURES, PERFECT, Score
 from workbench.evaluate.pricing import Terms, choose_price, count_dollars
 from workbench.evaluate.report import find_worst, pick_worst, read_sweep, write_report
+from workbench.evaluate.result import plain
+from workbench.evaluate.rubric import CRITERIA
+from workbench.evaluate.sight import Pair, tabulate_drops, validate
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import average, compare, compare_ratio
 from workbench.run import open_run
@@ -34,6 +43,12 @@ from workbench.show.figures import (
     write_difference,
     write_metric,
     write_ratio,
+)
+from workbench.show.judged import (
+    tabulate_defects,
+    tabulate_judged,
+    tabulate_reliability,
+    tabulate_validation,
 )
 
 PATHS = [f"p{i}" for i in range(50)]
@@ -443,3 +458,81 @@ def test_the_reading_error_stands_in_every_part_that_rests_on_it(run, result, co
     without = [section for section in sections if error not in section]
     assert [section for section in without if not section.startswith((*others, *shown))] == []
     assert any(section.startswith("The same customers again") for section in sections)
+
+
+@pytest.fixture
+def judged(result):
+    """A result of which a judge was asked that sees nothing in naturalness."""
+    pairs = [
+        Pair(edit, f"p{n}", dict.fromkeys(CRITERIA, 5), fall_to(2, edit))
+        for edit in EDITS
+        for n in range(40)
+    ]
+    points = {"mean": 4.5, "low": 4.2, "high": 4.7, "n": 98, "unscored": 2}
+    again = measure_repeatability([[5, 5, 4]] * 40)
+    judge = {
+        "judges": ["api/one", "api/other"],
+        "asked": 700,
+        "unscored": 3,
+        "failures_to_score": {EVIL: 3},
+        "scores": {"compiled": dict.fromkeys(CRITERIA, points)},
+        "histograms": {"compiled": dict.fromkeys(CRITERIA, [0, 1, 4, 26, 67])},
+        "differences": {"compiled": {"floor/base": differences()}},
+        "length": dict.fromkeys(CRITERIA, 0.1),
+        "validation": validate(pairs),
+        "defects": tabulate_drops(pairs),
+        "no_occasion": {"obey": {"the customer gives no order to obey": 9}},
+        "agreement": dict.fromkeys(CRITERIA, measure_agreement([(5, 4), (3, 3), (1, 2)])),
+        "repeatability": dict.fromkeys(CRITERIA, again),
+        "failure_at_most": 3,
+        "failures": {"compiled": compare_failures([(True, True), (False, True)] * 5)},
+    }
+    return result | {"judge": plain(judge)}
+
+
+def fall_to(points, edit):
+    seen = {*EDITS[edit].falls} - {"naturalness"}
+    return dict.fromkeys(CRITERIA, 5) | dict.fromkeys(seen, points)
+
+
+def test_without_a_judge_the_place_is_empty_and_says_so(run, result, coffee_domain):
+    write_report(run, coffee_domain, result)
+    text = run.file("report.md").read_text()
+    assert "## Judge\n\nNo judge was asked in this run" in text
+    assert "What the judge says" not in text
+    assert str(tabulate_validation(result)) == "not measured"
+
+
+def test_what_the_judge_says_stands_after_whether_to_believe_it(run, judged, coffee_domain):
+    html = Path(write_report(run, coffee_domain, judged)).read_text()
+    text = run.file("report.md").read_text()
+    assert "No judge was asked" not in text
+    heads = ["## What the judge says", "### Whether to believe it", "### Scores"]
+    heads += ["### How steady it is", "### Failures, judged and computed"]
+    places = [text.index(head) for head in heads]
+    assert places == sorted(places)
+    assert "700 verdicts, of which 3 could not be had" in text
+    # what a provider says of a failure is a cell, and no markup
+    assert EVIL not in html
+
+
+def test_an_unvalidated_criterion_is_printed_as_such_wherever_it_stands(judged):
+    rows = str(tabulate_validation(judged)).splitlines()
+    assert [row.startswith("naturalness") for row in rows if "unvalidated" in row] == [True]
+    assert "sees 0% of its defects, not 80%" in rows[-1]
+    head = str(tabulate_judged(judged)).splitlines()[0]
+    assert head.count("unvalidated") == 1
+    assert "naturalness (unvalidated)" in head
+
+
+def test_a_defect_says_what_must_fall_and_what_must_not(judged):
+    text = tabulate_defects(judged).markdown
+    row = next(line for line in text.splitlines() if line.startswith("| obey"))
+    assert row.count("must: 100 %") == 2
+    assert "not: 0 %" in row
+
+
+def test_a_score_has_its_interval_its_n_and_how_often_each_was_given(judged):
+    text = tabulate_judged(judged).markdown
+    assert "4.50 (4.20-4.70), n 98; 1 to 5: 0 1 4 26 67, 2 unscored" in text
+    assert "0.00" in tabulate_reliability(judged).markdown
