@@ -323,7 +323,7 @@ def test_every_defect_is_planted_in_conversations_of_the_shipped_domain(judged):
 
 
 class Reader:
-    """Judges by what it reads alone, and by two rules: no lists, and no number from nowhere."""
+    """Judges by what it reads alone, and by two rules: no lists, no time or share from nowhere."""
 
     name = "api/reader"
 
@@ -336,8 +336,9 @@ class Reader:
             heard = known + " ".join(turn for turn in turns if " customer: " in turn)
             agent = [turn.partition(" agent: ")[2] for turn in turns if " agent: " in turn]
             is_list = any("- Item" in text for text in agent)
-            numbers = {n for text in agent for n in re.findall(r"\d+", text)}
-            is_false = bool(numbers - {*re.findall(r"\d+", heard)})
+            quantity = r"\d+ (?:%|days|hours?|nights|kg|years)"
+            said = {found for text in agent for found in re.findall(quantity, text)}
+            is_false = bool(said - {*re.findall(quantity, heard)})
             scores = {"naturalness": 1} if is_list else {}
             scores |= {"information_accuracy": 3} if is_false else {}
             yield Answer(question.name, give(question.schema, scores))
@@ -348,8 +349,8 @@ def test_a_judge_that_reads_finds_what_its_rules_are_for_and_no_more(run, travel
     names = [name for name, own in found["validation"].items() if own["is_validated"]]
     assert names == ["naturalness"]
     shares = {edit: by["information_accuracy"]["dropped"] for edit, by in found["defects"].items()}
-    # names from nowhere and promises are not numbers
-    assert shares["wrong_number"]["mean"] > 0.8
+    # prices, of which it knows nothing, are altered as well
+    assert 0.3 < shares["wrong_number"]["mean"] < 1
     assert shares["promise"]["mean"] == 0
     assert found["validation"]["naturalness"]["harmless"]["mean"] == 0
 

@@ -476,7 +476,7 @@ def judged(result):
         "unscored": 3,
         "failures_to_score": {EVIL: 3},
         "scores": {"compiled": dict.fromkeys(CRITERIA, points)},
-        "histograms": {"compiled": dict.fromkeys(CRITERIA, [0, 1, 4, 26, 67])},
+        "histograms": {"compiled": {name: [0, 1, 4, 26, 67] for name in CRITERIA}},
         "differences": {"compiled": {"floor/base": differences()}},
         "length": dict.fromkeys(CRITERIA, 0.1),
         "validation": validate(pairs),
