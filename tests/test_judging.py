@@ -247,6 +247,9 @@ def test_grace_is_scored_where_there_is_a_challenge_and_has_its_own_n(judged):
 
 def test_the_same_customers_are_judged_in_every_condition(travel, talks, scenarios, scored):
     by_id = {scenario.scenario_id: scenario for scenario in scenarios}
+    # one of the conditions has met few
+    floor = [talk for talk in talks if talk.condition == "floor/base"]
+    talks = [talk for talk in talks if talk not in floor[7:]]
     sample = draw_sample(talks, scored, by_id, travel, Scope(per_condition=7, pairs=1))
     met = {}
     for talk in sample.talks.values():
@@ -281,12 +284,19 @@ def test_failures_stand_beside_the_computed_endings(run, travel):
                 bad = {"task_success": 3} if " customer: " in last else {}
                 yield Answer(q.name, give(q.schema, bad))
 
-    found = judge(run, travel, Ending())["failures"]
+    every = judge(run, travel, Ending())
+    found = every["failures"]
     assert found["compiled"] | {"kappa": 0} == {
         "both": 0, "judge_only": 0, "ending_only": 0, "neither": 20,
         "n": 20, "judged": 0.0, "computed": 0.0, "kappa": 0,
     }  # fmt: skip
     assert (found["floor/base"]["both"], found["floor/base"]["neither"]) == (20, 0)
+    # and the same in scores: five against three
+    assert every["scores"]["floor/base"]["task_success"]["mean"] == 3
+    assert every["histograms"]["floor/base"]["task_success"] == [0, 0, 20, 0, 0]
+    gap = every["differences"]["compiled"]["floor/base"]["task_success"]
+    assert (gap["mean"], gap["n"]) == (2, 20)
+    assert gap["p_adjusted"] < 0.01
 
 
 def test_what_a_judge_said_is_kept_whole(run, travel, judged):
