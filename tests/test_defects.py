@@ -1,6 +1,7 @@
 """Planted defects: each breaks one thing, the same each time, or says why it cannot."""
 
 import re
+from copy import copy
 from itertools import pairwise
 
 import pytest
@@ -158,3 +159,14 @@ def test_an_edit_of_an_empty_or_tiny_talk_has_no_occasion_or_works(travel, trips
         for name in EDITS:
             done, reasons = plant_all(name, travel, tiny)
             assert len(done) + len(reasons) == 1
+
+
+@pytest.mark.parametrize("name", ["wrong_ending", "wrong_branch"])
+def test_words_that_may_mean_the_right_thing_too_are_no_defect(name, travel, trips):
+    # as if all steps were said in the same words
+    alike = copy(travel)
+    alike.__dict__["shared_steps"] = dict.fromkeys(
+        travel.flowchart.steps, "|".join(travel.flowchart.steps)
+    )
+    assert plant_all(name, travel, trips)[0]
+    assert not plant_all(name, alike, trips)[0]

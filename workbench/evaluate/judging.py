@@ -331,10 +331,9 @@ def _pair_up(
 
 def _repeat(sample: Sample, first: Mapping[Item, Judged], name: str) -> dict[str, Any]:
     groups: dict[str, list[int]] = {}
-    again = {item.conversation_id for item in sample.again}
     for item in [*sample.talks, *sample.again]:
         scores = first[item].scores
-        if item.conversation_id in again and scores and name in scores:
+        if scores and name in scores:
             groups.setdefault(item.conversation_id, []).append(scores[name])
     return measure_repeatability([*groups.values()])
 
