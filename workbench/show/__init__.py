@@ -1,6 +1,7 @@
 """Pictures for notebooks and reports; each shows live, reopened, exported and in a log."""
 
 from workbench.show.browse import browse
+from workbench.show.browser import Browser
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
 from workbench.show.dot import render_svg
@@ -17,6 +18,7 @@ from workbench.show.training import LiveTraining
 from workbench.show.walks import Walks
 
 __all__ = [
+    "Browser",
     "CurvePoint",
     "FlowchartEditor",
     "Interval",
