@@ -380,10 +380,12 @@ def test_the_real_client_is_asked_as_a_judge_is(run, travel, talks, scenarios, m
     opened = {}
     monkeypatch.setattr(model, "ask_all", ask_all)
     monkeypatch.setattr(
-        model, "open_model", lambda name, run, role, **more: opened.update(role=role, name=name)
+        model,
+        "open_model",
+        lambda name, run, role, cap_usd, **more: opened.update(role=role, name=name, cap=cap_usd),
     )
-    found = judge(run, travel, *open_judges("api/gpt-6", run, progress=False))
-    assert opened == {"role": "judge", "name": "api/gpt-6"}
+    found = judge(run, travel, *open_judges("api/gpt-6", run, progress=False, cap_usd=2))
+    assert opened == {"role": "judge", "name": "api/gpt-6", "cap": 2}
     assert found["unscored"] == 1
     assert len(seen) == found["asked"]
     assert {request.repeat for _, request, *_ in seen} == {0, 1, 2}

@@ -105,13 +105,15 @@ class ApiJudge:
     name: str
     run: Run
     progress: bool = True
+    cap_usd: float | None = None
 
     @cached_property
     def model(self) -> Any:
         """The open model."""
         from workbench.api.model import open_model
 
-        return open_model(self.name, self.run, role="judge", max_tokens=MAX_TOKENS)
+        terms = {"role": "judge", "max_tokens": MAX_TOKENS, "cap_usd": self.cap_usd}
+        return open_model(self.name, self.run, **terms)
 
     def ask_all(self, questions: Iterable[Question]) -> Iterator[Answer]:
         """The answers as they come."""
@@ -124,8 +126,12 @@ class ApiJudge:
             yield Answer(found.request.name, verdict, found.failure)
 
 
-def open_judges(names: str, run: Run, progress: bool = True) -> list[Judge]:
+def open_judges(
+    names: str, run: Run, progress: bool = True, cap_usd: float | None = None
+) -> list[Judge]:
     """One judge or two of different families by their names, e.g. "api/gpt-6-sol, api/qwen-max".
+
+    `cap_usd` is what all calls of the run may cost together; None: there is no cap.
 
     Raises:
         JudgeError: there are more, or they are of one family, or one is no model over the API.
@@ -139,7 +145,7 @@ def open_judges(names: str, run: Run, progress: bool = True) -> list[Judge]:
         raise JudgeError(
             f"{' and '.join(found)} are of one family, and may share its taste; name another's"
         )
-    return [ApiJudge(name, run, progress) for name in found]
+    return [ApiJudge(name, run, progress, cap_usd) for name in found]
 
 
 def find_family(name: str) -> str:

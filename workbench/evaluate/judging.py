@@ -72,20 +72,25 @@ def judge_run(
     domain: Domain,
     result: Mapping[str, Any],
     judge: str = "",
+    cap_usd: float = 0.0,
     scope: Scope | None = None,
     progress: bool = True,
 ) -> dict[str, Any]:
     """The result with what judges say of the run under "judge"; without a judge, without that.
 
     `judge` names one model over the API, or two of different families. Verdicts are kept in
-    `judged.jsonl` as they come, and what was judged before is not asked again.
+    `judged.jsonl` as they come, and what was judged before is not asked again. `cap_usd` is what
+    all calls of the run may cost together, at most; 0: there is no cap.
 
     Raises:
         JudgeError: no such judge can be asked.
+        ModelError: there is a cap, but no price of the model is known.
+        CapError: the cap is reached; what was judged is kept.
     """
     if not judge.strip():
         return {name: part for name, part in result.items() if name != "judge"}
-    return judge_with(open_judges(judge, run, progress), run, domain, result, scope)
+    judges = open_judges(judge, run, progress, cap_usd or None)
+    return judge_with(judges, run, domain, result, scope)
 
 
 def judge_with(
