@@ -115,6 +115,12 @@ def test_more_machines_are_taken_where_one_cannot_earn_what_was_spent_once():
     assert break_even_load(fleet, 0.1, once_usd=3.5) is None
 
 
+def test_a_break_even_that_whole_conversations_just_miss_comes_with_more_machines():
+    fleet = Fleet(0.2, 4348.0, 0.1520827550317824, 1)
+    load = break_even_load(fleet, 7.984375, 9990.0)
+    assert draw_load(fleet, [load], 9990.0)[0][1] <= 7.984375
+
+
 @given(
     st.floats(0.01, 100),
     st.floats(0.01, 1e4),

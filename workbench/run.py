@@ -24,16 +24,9 @@ STAGE_FILES = {
     "synthesize": ("scenarios.jsonl", "conversations.jsonl", "rejected.jsonl"),
     "inspect": ("rows", "dropped.jsonl"),
     "train": ("model",),
-    "evaluate": (
-        "simulated",
-        "scores.jsonl",
-        "judged.jsonl",
-        "report.md",
-        "report.html",
-        "result.json",
-    ),
+    "evaluate": ("simulated", "scores.jsonl", "report.md", "report.html", "result.json"),
 }
-"""Stage to the files and folders it writes, in the order in which the stages run."""
+"""Stage to the files and folders it always writes, in the order in which the stages run."""
 
 _MANIFESTS = "*/*/manifest.json"
 _SLUG = re.compile(r"[a-z0-9_-]{1,64}")

@@ -202,6 +202,10 @@ def break_even(once_usd: float, rival_usd: float, own_usd: float) -> int | None:
     return math.ceil(once_usd / saved * (1 - 1e-12)) if saved > 0 else None
 
 
+MOST_TRIED = 1000
+"""Numbers of machines that are tried one by one for a break-even in whole conversations."""
+
+
 def break_even_load(
     fleet: Fleet, rival_usd: float, once_usd: float = 0.0, months: float = 1.0
 ) -> int | None:
@@ -219,10 +223,20 @@ def break_even_load(
     if rival_usd <= 0:
         return None
     gain = fleet.each * rival_usd - fleet.month_usd
-    needed = math.ceil(spread / gain * (1 - 1e-12)) if gain > 0 else fleet.least
-    machines = max(fleet.least, needed)
-    load = math.ceil((machines * fleet.month_usd + spread) / rival_usd * (1 - 1e-12))
-    return load if fleet.count_machines(load) <= machines else None
+    # with so many machines there is room for a whole conversation more than must be held
+    first, last = (
+        (
+            max(fleet.least, math.ceil(most / gain * (1 - 1e-12)))
+            for most in (spread, spread + rival_usd)
+        )
+        if gain > 0
+        else (fleet.least, fleet.least)
+    )
+    for machines in [*range(first, min(last, first + MOST_TRIED)), last]:
+        load = math.ceil((machines * fleet.month_usd + spread) / rival_usd * (1 - 1e-12))
+        if fleet.count_machines(load) <= machines:
+            return load
+    return None
 
 
 def draw_load(
