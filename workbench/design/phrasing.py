@@ -220,7 +220,9 @@ class _Maker:
             filled = (tuple(Template(t).substitute(slot=slot, name=name) for t in s) for s in sides)
             yield f"acts: [{act}]", tuple(filled)
         elif act == "ask" and self.facts.facts:
-            for fact in self.facts.facts:
+            # what is so for some alone would be said to others
+            general = [name for name, fact in self.facts.facts.items() if not fact.needs]
+            for fact in general or self.facts.facts:
                 name = join_clauses([fact.replace("_", " ")])
                 sides = (self.plain["facts"], self.plain["facts_test"])
                 filled = (tuple(Template(t).substitute(name=name) for t in s) for s in sides)
