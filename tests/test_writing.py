@@ -194,7 +194,7 @@ def test_each_training_message_is_made_of_training_wordings(tmp_path, domain, mo
     assert {wording.split for wording in said} == {"train"}
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_travel_is_written_with_few_rejections(tmp_path, travel):
     run = make_run(tmp_path, travel, n=150)
     write_conversations(run, travel, 7, progress=False)
