@@ -50,6 +50,7 @@ class LiveTalk:
     ):
         self.model, self.readers, self.opening = model, readers, list(opening)
         self.max_new_tokens = max_new_tokens
+        # the seen ones are the unseen ones in words of the training
         strata = [stratum for stratum in STRATA if stratum != "seen"]
         self.customers = list_customers(scenarios, strata)
         self.messages: list[Message] = []
@@ -68,9 +69,9 @@ class LiveTalk:
         """Begin again: the agent opens. `customer` is a place in `customers`; None: a person."""
         self.messages, self.customer, self.notice = list(self.opening), None, ""
         if customer is not None:
-            stratum, scenario = self.customers[customer]
+            _, scenario = self.customers[customer]
             manner = next(p.manner for p in self.domain.personas if p.id == scenario.persona)
-            voice = Voice("train" if stratum == "seen" else "test", None, manner)
+            voice = Voice("test", None, manner)
             self.customer = open_talk(self.domain, scenario, voice, MOST_REPLIES, self._hear)
         self._reply()
 

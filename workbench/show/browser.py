@@ -57,7 +57,7 @@ class Browser:
         self.find()
 
     def find(self, words: str = "", **wanted: str) -> list[Conversation]:
-        """The conversations with these words, in any case, and these facets; of the run's order.
+        """The conversations with these words, in any case, and these facets, in the run's order.
 
         Example: browser.find("refund", outcome="success", fate="kept")
 
