@@ -295,9 +295,9 @@ class Domain:
         cited = [fact for text in texts for fact in find_placeholders(text)]
         return [f"{offer}.{name}" for name in own] + cited
 
-    def _stated(self, key: str) -> set[str]:
+    def _stated(self, key: str) -> frozenset[str]:
         """What every wording of the agent's states."""
-        return set.intersection(*(w.placeholders for w in self.agent.wordings(key)))
+        return frozenset.intersection(*(w.placeholders for w in self.agent.wordings(key)))
 
     def list_reasons(self, step: str, given: dict[str, str]) -> list[str]:
         """Ids of the facts that a step cites for what is on record, and for nothing else."""
@@ -393,6 +393,12 @@ class Domain:
             for value in talk.values
             for form in (*talk.forms(value), talk.on_record(value))
         }
+
+    @cached_property
+    def value_words(self) -> frozenset[str]:
+        """Words, small, of all forms of values and of the offers' names."""
+        forms = [*self.said_forms, *(offer.name for offer in self.offers.values())]
+        return frozenset(w.lower() for form in forms for w in re.findall(r"\w+", form))
 
     @cached_property
     def named_values(self) -> dict[str, tuple[str, str]]:

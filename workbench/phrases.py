@@ -4,6 +4,7 @@ import random
 import string
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Annotated, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict
@@ -33,20 +34,21 @@ class Wording:
     manner: str = ""
     """terse, chatty, ...; empty: any."""
 
-    @property
+    # looked up for every sentence that is said, so worked out once
+    @cached_property
     def fold(self) -> int:
         """Which part of the training wordings it belongs to: by its text, not by its place."""
         return int(hash_text(self.text), 16) % FOLDS
 
-    @property
+    @cached_property
     def id(self) -> str:
         """What it is known by. Of the text alone: another place or manner leaves it as it is."""
         return hash_text(self.text, digits=8)
 
-    @property
-    def placeholders(self) -> set[str]:
+    @cached_property
+    def placeholders(self) -> frozenset[str]:
         """Names in braces. Example: "To {destination}!" -> {"destination"}"""
-        return set(find_placeholders(self.text))
+        return frozenset(find_placeholders(self.text))
 
 
 def find_placeholders(text: str) -> list[str]:

@@ -126,11 +126,7 @@ class Customer:
 
     def _mistype(self, text: str) -> str:
         """The text with a typo or two in its longer words; what carries a value is spared."""
-        spared = {
-            word.lower()
-            for form in [*self.domain.said_forms, *(o.name for o in self.domain.offers.values())]
-            for word in re.findall(r"\w+", form)
-        }
+        spared = self.domain.value_words
         for _ in range(self.rng.randint(1, 2)):
             words = [w for w in re.finditer(r"\b[a-z]{5,}\b", text) if w.group() not in spared]
             if not words:
