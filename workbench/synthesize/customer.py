@@ -49,12 +49,17 @@ class Customer:
         """
         # asked before it decides: what it decides is kept
         is_first = not self.last
-        acts, is_again = self._decide(record, at, asks)
+        acts, is_again = self.decide(record, at, asks)
         words = self.word(acts, record, is_again, is_first)
         if "typos" in self.behaviours and self.rng.random() < TYPO_SHARE:
             words = self._mistype(words)
-        self.last[""] = acts
         return words, Label(acts=[str(act) for act in acts])
+
+    def decide(self, record: Record, at: str, asks: list[str]) -> tuple[list[Act], bool]:
+        """What it does in its next message, and whether it only says again what it wants."""
+        acts, is_again = self._decide(record, at, asks)
+        self.last[""] = acts
+        return acts, is_again
 
     def _decide(self, record: Record, at: str, asks: list[str]) -> tuple[list[Act], bool]:
         hub = self.domain.flowchart.nodes[at].routes[""].to if at else ""
