@@ -21,6 +21,9 @@ _AROUND = 256
 class CallError(ValueError):
     """A call has no answer; the message says why, and how to go on."""
 
+    is_lasting = False
+    """Whether asking the same again cannot help."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -50,6 +53,8 @@ class Answer:
     request: Request
     failure: str = ""
     """Why there is no answer; "" if there is one."""
+    is_lasting: bool = False
+    """Whether asking the same again cannot help: it was refused, or does not fit its room."""
     usage: Usage | None = None
     """Tokens of the reply that was used; None if the provider did not count them."""
     cost_usd: float | None = None

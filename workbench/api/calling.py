@@ -100,7 +100,9 @@ class Line:
                 or n_limited >= LIMITED_ATTEMPTS
                 or n_failed - n_limited >= self.patience.attempts
             ):
-                raise CallError(self._give_up(outcome, max_tokens, n_failed))
+                error = CallError(self._give_up(outcome, max_tokens, n_failed))
+                error.is_lasting = outcome.is_final or outcome.is_cut
+                raise error
             await self._wait(outcome, n_failed)
 
     async def _attempt(

@@ -164,7 +164,7 @@ class ApiModel:
             try:
                 entry, is_known = await self.line.complete(call)
             except CallError as error:
-                return Answer(request, failure=str(error))
+                return Answer(request, failure=str(error), is_lasting=error.is_lasting)
             answer = _fill_in(request, entry, is_known)
             if schema is None or answer.failure:
                 return answer
@@ -277,7 +277,7 @@ def _as_request(given: Request | Messages) -> Request:
 def _fill_in(request: Request, entry: Entry, is_known: bool) -> Answer:
     failure = f"was refused: {entry.answer}" if entry.state == "refused" else ""
     facts = (entry.usage, entry.cost_usd, entry.seconds, is_known)
-    return Answer(request, failure, *facts, _text=entry.answer)
+    return Answer(request, failure, bool(failure), *facts, _text=entry.answer)
 
 
 def _check_terms(

@@ -28,8 +28,8 @@ class Doubt:
     """Steps or acts that the words were taken for."""
     not_asked: tuple[str, ...] = ()
     """Slots that it should ask for and does not seem to."""
-    details: str | None = None
-    """Values that were found in it, where others are meant; None: those are right."""
+    details: dict[str, list[str]] | None = None
+    """Slot values that were found in it, where others are meant; None: those are right."""
 
 
 class Checker:
@@ -84,7 +84,7 @@ class Checker:
         return [
             Doubt(reason, reading.labels)
             if reading
-            else Doubt(reason, details=str(self.domain.find_values(text)))
+            else Doubt(reason, details=self.domain.find_values(text))
             for _, reason, reading in misread_customer(alone, self.customer, self.domain)
             if not reading or not self._leads_the_same_way(step, reading)
         ]

@@ -1,7 +1,5 @@
-"""Plain words: what models are told of acts, manners and faults, without a name of the flowchart."""
+"""Plain words: what models are told of acts, manners and faults, free of the flowchart's names."""
 
-import re
-from collections.abc import Iterable
 from functools import cache
 from pathlib import Path
 from string import Template
