@@ -34,7 +34,8 @@ def word_act(act: Act, domain: Domain, value: str = "") -> str:
         "offer": offer.name if offer else act.target,
         "value": value or act.value,
     }
-    return Template(form).substitute(known)
+    # a value may be left to who speaks
+    return Template(form).substitute(known).rstrip(" :")
 
 
 def name_slot(slot: str, domain: Domain) -> str:

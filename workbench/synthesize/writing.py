@@ -262,7 +262,7 @@ def _write(
     checkers: list[Checker] = []
     if cast.needs_phrases:
         checkers = fit_checkers(domain, scenarios, seed)
-    elif domain.agent.keys and domain.customer.keys:
+    elif domain.has_phrases:
         checkers = [fit_checker(domain, scenarios, seed)]
     modelled = [s for s in left if cast.has_model(seed, s.scenario_id)]
     scripted = [s for s in left if not cast.has_model(seed, s.scenario_id)]
