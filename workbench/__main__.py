@@ -60,6 +60,12 @@ def make_parser() -> argparse.ArgumentParser:
         "such as shares, are never taken apart at their commas",
     )
     run.add_argument("--stages", default="1-5", metavar="N-M", help="e.g. 1-3, 4 or 1,5 (1-5)")
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="run nothing: print what writing the conversations would ask of models, in calls, "
+        "tokens and dollars",
+    )
     run.set_defaults(command=run_command)
 
     listing = commands.add_parser("list", help="list the runs, and the domains that can be run")
@@ -149,8 +155,8 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run_command(given: argparse.Namespace) -> int:
-    """Run the notebooks, or sweep them where a number has several values."""
-    from workbench.batch import UsageError, parse_stages, run_notebooks
+    """Run the notebooks, or sweep them where a number has several values; or only say the costs."""
+    from workbench.batch import UsageError, forecast, parse_stages, run_notebooks
     from workbench.sweep import find_grid, sweep_notebooks, tabulate_trials
 
     parameters = dict(given.parameter)
@@ -158,6 +164,9 @@ def run_command(given: argparse.Namespace) -> int:
         raise UsageError("a parameter is given twice with -p; give it once")
     stages = parse_stages(given.stages)
     asked = (given.domain, given.run, given.size, given.seed, parameters, stages)
+    if given.dry_run:
+        print(forecast(*asked[:5]))
+        return 0
     if not find_grid(parameters, stages):
         run_notebooks(*asked)
         return 0
