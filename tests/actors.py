@@ -12,7 +12,6 @@ from workbench.conversation import Act, hash_text
 from workbench.phrases import Voice, join_clauses
 from workbench.synthesize.briefing import _describe_step
 from workbench.synthesize.plain_words import read_words, word_act
-from workbench.synthesize.teacher import find_steps  # noqa: F401
 
 
 class Actors:

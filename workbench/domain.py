@@ -513,9 +513,7 @@ def read_design(name: str | Path, root: str | Path = "domains") -> Domain:
     return _make_domain(folder, state.draft)
 
 
-def read_spoken(
-    name: str | Path, root: str | Path = "domains", needs_phrases: bool = True
-) -> Domain:
+def read_spoken(name: str | Path, needs_phrases: bool = True) -> Domain:
     """A domain to write conversations of: as `read_domain`, or without its phrase book.
 
     Where models say everything (`needs_phrases` is False) the phrase book may be missing, or lack
@@ -525,10 +523,12 @@ def read_spoken(
     Raises:
         DomainError: a file is missing or wrong; the message lists every error.
     """
-    folder = find_domain(name, root)
-    state = None if needs_phrases else measure_completeness(folder)
-    if state is None or state.is_complete:
-        return read_domain(name, root)
+    if needs_phrases:
+        return read_domain(name)
+    folder = find_domain(name)
+    state = measure_completeness(folder)
+    if state.is_complete:
+        return read_domain(name)
     draft = state.draft
     lacking = {gap.problem for gap in state.gaps if gap.kind not in ("slot", "offer")}
     spared = {draft.files[file].file for file in draft.absent if _is_spoken(file, draft)}

@@ -21,8 +21,8 @@ def tabulate_rejections(run: Run, domain: Domain) -> list[dict[str, Any]]:
     conversations that were rejected there, and `rejected %` both as a share of all that was
     written for it. Of a rejected conversation only the step at which it failed counts.
 
-    Example: {"node": "settle", "step": "settle.paid", "taken": 40, "written anew": 3, "set aside": 1,
-    "rejected %": 9.8, "mostly": "agent reads as settle.leave (0.61)"}
+    Example: {"node": "settle", "step": "settle.paid", "taken": 40, "written anew": 3,
+    "set aside": 1, "rejected %": 9.8, "mostly": "agent reads as settle.leave (0.61)"}
     """
     taken: dict[str, int] = defaultdict(int)
     for talk in run.read("conversations.jsonl", Conversation):
