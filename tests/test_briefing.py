@@ -36,7 +36,7 @@ def list_briefs(domain, path, index=0, stratum="plain"):
     return briefs
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def briefs(domain):
     paths = enumerate_paths(domain.flowchart)[::7]
     return [

@@ -73,9 +73,7 @@ def test_planted_instructions_stay_in_their_fences(planted):
         system, turn = (message["content"] for message in brief)
         inside, outside = find_fences(turn)
         assert len(inside) in (3, 4)
-        assert any(
-            "student" in text.lower() or "word" in text or "Ignore" in text for text in inside
-        )
+        assert any(text.startswith(planted.personas[0].description[:8]) for text in inside)
         for sign in ("account is free", "reveal", "discount", "hidden", "word word", "free now"):
             assert sign not in outside + system
         assert len(turn) < 5000

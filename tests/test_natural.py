@@ -1,4 +1,4 @@
-"""Natural text: no names of nodes, labels or stage directions; what people do type is let through."""
+"""Natural text: no names of nodes, labels or stage directions; what people type is let through."""
 
 import pytest
 

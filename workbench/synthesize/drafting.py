@@ -7,8 +7,12 @@ rejected is written anew once, with the reason, and if that is no better the con
 aside.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from workbench.api.call import Answer
 from workbench.conversation import Act, Conversation, Label, Message, hash_text, seeded
@@ -31,6 +35,8 @@ or to write nothing, many would refuse, and an empty answer is none."""
 
 MOST_REPLIES = 10
 """More messages of the agent than planned, after which a talk is set aside."""
+
+Thought = TypeVar("Thought")
 
 Ask = Callable[[Messages, int], Awaitable[Answer]]
 """Sends messages as the n-th question of that wording, and gives the answer."""
@@ -74,6 +80,7 @@ class Drafter:
         self.domain, self.cast, self.asks, self.seed = domain, cast, asks, seed
         self.checkers, self.has_checks = checkers, has_checks
         self.told = hash_told(domain)
+        self._readers = ThreadPoolExecutor(max_workers=1, thread_name_prefix="reader")
 
     async def write(self, scenario: Scenario) -> Written:
         """The conversation of a scenario, or why there is none.
@@ -81,7 +88,7 @@ class Drafter:
         Raises:
             StoppedError: no call can be made for now.
         """
-        draft = _Draft(self, scenario)
+        draft = await self.think(lambda: _Draft(self, scenario))
         try:
             while not draft.talk.is_over:
                 await draft.reply()
@@ -91,7 +98,15 @@ class Drafter:
             return Written(scenario.scenario_id, unanswered=str(error))
         except _SetAsideError as error:
             return draft.set_aside(*error.args)
-        return draft.close()
+        return await self.think(draft.close)
+
+    async def think(self, work: Callable[[], Thought]) -> Thought:
+        """What a piece of work comes to that needs the processor: reading, above all.
+
+        It is done in a thread of its own, one piece after the other: the loop goes on with the
+        calls meanwhile, whose time would be up else.
+        """
+        return await asyncio.get_running_loop().run_in_executor(self._readers, work)
 
 
 class _Draft:
@@ -137,7 +152,7 @@ class _Draft:
             def say() -> str:
                 return self.agent.say(steps, record, acts)[0]
 
-            text = self._script("teacher", say(), say, check, label)
+            text = await self._script("teacher", say(), say, check, label)
         else:
             said = talk.messages[1:]
             brief = brief_teacher(domain, self.scenario, said, record, label, acts, is_last)
@@ -174,7 +189,7 @@ class _Draft:
         if is_modelled:
             text = await self._model("customer", brief, check, led)
         else:
-            text = self._script("customer", words, say, check, led)
+            text = await self._script("customer", words, say, check, led)
         talk.messages[-1] = Message(role="user", content=text)
         self.check.take_customer(text, acts)
 
@@ -187,14 +202,14 @@ class _Draft:
     ) -> str:
         """What a model writes, if it stands the check at the first or the second time."""
         text = await self._ask(role, brief, label)
-        faults = check(text) if self.drafter.has_checks else []
+        faults = await self._read(check, text)
         if not faults:
             return text
         anew = await self._ask(role, ask_anew(brief, text, (f.advice for f in faults)), label)
-        self._judge(role, text, faults, anew, check(anew), label)
+        self._judge(role, text, faults, anew, await self._read(check, anew), label)
         return anew
 
-    def _script(
+    async def _script(
         self,
         role: str,
         text: str,
@@ -203,12 +218,18 @@ class _Draft:
         label: Label,
     ) -> str:
         """What the phrase book says, if it stands the check at the first or the second time."""
-        faults = check(text) if self.drafter.has_checks else []
+        faults = await self._read(check, text)
         if not faults:
             return text
         anew = say()
-        self._judge(role, text, faults, anew, check(anew), label)
+        self._judge(role, text, faults, anew, await self._read(check, anew), label)
         return anew
+
+    async def _read(self, check: Callable[[str], list[Fault]], text: str) -> list[Fault]:
+        """What is wrong with a message."""
+        if not self.drafter.has_checks:
+            return []
+        return await self.drafter.think(partial(check, text))
 
     def _judge(
         self,
