@@ -202,10 +202,20 @@ def test_a_call_without_an_answer_is_asked_again_next_time(
     assert counts["kept"] + counts["given_up"] == 8
 
 
+@pytest.fixture
+def bare(copy):
+    """The toy domain without phrase books and personas; what may be given is known."""
+    for name in ("phrases/agent.yaml", "phrases/customer.yaml", "personas.yaml"):
+        (copy / name).unlink()
+    return copy
+
+
 @pytest.mark.slow
 def test_with_a_fifth_of_calls_failing_all_300_complete_and_every_reply_is_on_record(
-    serve, price, plan, coffee_domain, monkeypatch
+    serve, price, plan, bare, monkeypatch
 ):
+    # without a recognizer that doubts some of them: whatever is lost here was lost by the calls
+    domain = read_spoken(bare, needs_phrases=False)
     tried = Counter()
 
     def behave(n, body):
@@ -218,10 +228,9 @@ def test_with_a_fifth_of_calls_failing_all_300_complete_and_every_reply_is_on_re
     monkeypatch.setattr("workbench.api.model.Patience", lambda: patience)
     price(provider)
     cast = read_cast("api/toy", "api/toy", cap_usd=1500)
-    run = plan(300, cast)
-    counts = write(run, coffee_domain, cast)
-    assert counts["kept"] + counts["given_up"] == 300
-    assert counts["kept"] >= 280
+    run = plan(300, cast, domain=domain)
+    counts = write(run, domain, cast)
+    assert (counts["asked"], counts["kept"]) == (300, 300)
     assert "unanswered" not in counts
     tallies = tally_calls(run)
     assert {tally.role for tally in tallies} == {"teacher", "customer"}
@@ -320,14 +329,6 @@ def test_a_model_may_be_the_customer_of_the_phrase_book(serve, plan, coffee_doma
     run = plan(6, cast)
     assert write(run, coffee_domain, cast)["kept"] >= 3
     assert all("agent's message" not in str(body) for body in provider.bodies)
-
-
-@pytest.fixture
-def bare(copy):
-    """The toy domain without phrase books and personas; what may be given is known."""
-    for name in ("phrases/agent.yaml", "phrases/customer.yaml", "personas.yaml"):
-        (copy / name).unlink()
-    return copy
 
 
 def test_a_domain_without_a_phrase_book_is_written_by_models_alone(
