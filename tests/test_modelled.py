@@ -234,8 +234,14 @@ def test_with_a_fifth_of_calls_failing_all_300_complete_and_every_reply_is_on_re
     assert "unanswered" not in counts
     tallies = tally_calls(run)
     assert {tally.role for tally in tallies} == {"teacher", "customer"}
-    assert sum(tally.prompt_tokens for tally in tallies) == provider.replied["prompt"]
-    assert sum(tally.output_tokens for tally in tallies) == provider.replied["output"]
+    # on a busy machine some replies come when nobody waits any more: those are on record as such
+    unheard = sum(provider.behaved[what] for what in ("silent", "stalled", "reset", "torn"))
+    n_late = sum(tally.states.get("unknown", 0) for tally in tallies) - unheard
+    (prompt,) = {provider.usage(body)[0] for body in provider.bodies}
+    prompt_tokens = sum(tally.prompt_tokens for tally in tallies)
+    assert prompt_tokens == provider.replied["prompt"] - n_late * prompt
+    assert sum(t.output_tokens for t in tallies) == provider.replied["output"] - n_late * 5
+    assert 0 <= n_late < 0.05 * provider.n_requests
     assert open_spending(run).ledger.committed_usd <= 1500
 
 

@@ -25,8 +25,8 @@ from workbench.train.base_model import resolve_base_model
 @pytest.mark.exhaustive
 def test_the_base_model_as_teacher_and_customer_ends_with_its_rejections_counted(
     tmp_path,
-    port,
-    monkeypatch,  # noqa: F811
+    port,  # noqa: F811
+    monkeypatch,
 ):
     folder = resolve_base_model("smollm2").folder
     (tmp_path / "base").symlink_to(folder)
