@@ -18,6 +18,7 @@ from workbench.domain import DomainError, read_domain, read_spoken
 from workbench.inspect.rejections import tabulate_rejections
 from workbench.run import RunError, open_run
 from workbench.synthesize import writing
+from workbench.synthesize.forecast import describe_checks
 from workbench.synthesize.natural import list_unnatural
 from workbench.synthesize.rejections import GIVEN_UP, list_done, read_rejections
 from workbench.synthesize.scenarios import plan_scenario
@@ -338,11 +339,13 @@ def test_a_model_may_be_the_customer_of_the_phrase_book(serve, plan, coffee_doma
 
 
 def test_a_domain_without_a_phrase_book_is_written_by_models_alone(
-    serve, plan, bare, capsys, monkeypatch
+    serve, plan, bare, coffee_domain, monkeypatch
 ):
     serve()
     domain = read_spoken(bare, needs_phrases=False)
     monkeypatch.setattr(writing, "Checker", None)
+    assert "NOT checked is which step or act it is" in describe_checks(domain)
+    assert "NOT" not in describe_checks(coffee_domain)
     run = plan(10, name="bare", domain=domain)
     assert write(run, domain)["kept"] == 10
     with pytest.raises(DomainError, match="no such file"):

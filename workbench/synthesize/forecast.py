@@ -1,6 +1,6 @@
 """A dry run of the writing: what would be asked of models, before anything is."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -132,13 +132,15 @@ def _make_part(role: str, model: Any, total: Sequence) -> Part:
     return Part(role, model.name, *counts, *usd)
 
 
-def describe_checks(domain: Domain) -> Mapping[str, str]:
+def describe_checks(domain: Domain) -> str:
     """What is read of each message of a model before it is taken, and what is not."""
-    always = "facts, numbers, names, offers, details, code words, length, a question at the end"
+    always = "facts, numbers, names, offers, details, code words, form, length, and that it closes"
     if domain.has_phrases:
-        return {"checked": f"which step or act it is, what it asks for, {always}", "unchecked": ""}
-    return {
-        "checked": always,
-        "unchecked": "which step or act it is and what it asks for: there is no phrase book that a"
-        " reader of words could learn from",
-    }
+        return (
+            f"Of a model's message is checked: which step or act it is, what it asks for, {always}."
+        )
+    return (
+        f"Of a model's message is checked: {always}. NOT checked is which step or act it is and"
+        " what it asks for, as there is no phrase book that a reader of words could learn from:"
+        " whether the words do what their path asks for, nobody has read."
+    )
