@@ -22,6 +22,7 @@ ERRORS = {
     "bad_request": (400, {}, "context length exceeded by KEY"),
     "bad_limit": (400, {}, "unsupported parameter: max_tokens; use max_completion_tokens"),
     "too_large": (400, {}, "max_tokens is larger than the context that is left"),
+    "bad_heat": (400, {}, "Unsupported value: 'temperature' does not support 0 with this model."),
     "bad_format": (400, {}, "response_format is not supported"),
 }
 """Behaviours that are a status code: code, headers, and what is said."""

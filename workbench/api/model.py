@@ -192,6 +192,7 @@ class ApiModel:
             request.max_tokens or self.max_tokens,
             describe_format(schema) if schema else None,
             request.repeat,
+            request.as_it_comes,
         )
 
 
