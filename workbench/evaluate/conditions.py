@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from workbench.conversation import Label, Message, seeded
 from workbench.domain import Domain
@@ -38,6 +38,7 @@ class Reply:
     """How often an orchestrator's router gave an answer that names no route."""
 
 
+@runtime_checkable
 class Agent(Protocol):
     """Something that replies in many talks at once."""
 

@@ -23,7 +23,7 @@ from workbench.evaluate.metrics import Score
 from workbench.evaluate.result import plain
 from workbench.evaluate.rubric import CRITERIA
 from workbench.evaluate.sight import Pair, tabulate_drops, validate
-from workbench.evaluate.simulation import Simulated
+from workbench.evaluate.simulation import Simulated, file_of
 from workbench.evaluate.statistics import Metric, adjust_holm, average, compare
 from workbench.run import Run
 from workbench.synthesize.scenarios import Scenario
@@ -104,8 +104,8 @@ def judge_with(
     with run.lock():
         scores = run.read("scores.jsonl", Score)
         scenarios = {s.scenario_id: s for s in run.read("scenarios.jsonl", Scenario)}
-        files = sorted({score.condition.replace("/", "_") for score in scores})
-        talks = [t for f in files for t in run.read(f"simulated/{f}.jsonl", Simulated)]
+        files = sorted({file_of(score.condition) for score in scores})
+        talks = [t for file in files for t in run.read(file, Simulated) if not t.failure]
         sample = draw_sample(talks, scores, scenarios, domain, scope or Scope())
         items = [*sample.talks, *sample.again, *(item for twin in sample.twins for item in twin)]
         first = judge_items(run, domain, judges[0], items)

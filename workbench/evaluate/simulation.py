@@ -4,6 +4,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Literal
+from urllib.parse import quote
 
 from pydantic import BaseModel
 from tqdm import tqdm
@@ -77,6 +78,18 @@ class Simulated(BaseModel):
     """Answers of an orchestrator's router that name no route."""
     failure: str = ""
     """Why the talk could not be held to its end; "" if it was. It is not scored then."""
+
+
+def file_of(condition: str) -> str:
+    """Where the talks of a condition lie in a run: as it is called, in letters that any disk takes.
+
+    Example: "in_context/openai/gpt-6-sol" -> "simulated/in_context_openai%2Fgpt-6-sol.jsonl"
+    """
+    way, _, rest = condition.partition("/")
+    name = "_".join(filter(None, (way, quote(rest, safe=""))))
+    # a folder's whole path may be longer than a name can be
+    name = name if len(name) <= 200 else f"{name[:180]}_{hash_text(condition)}"
+    return f"simulated/{name}.jsonl"
 
 
 def limit_replies(scenarios: Iterable[Scenario]) -> int:

@@ -19,6 +19,12 @@ from workbench.conformance import (
 )
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
+from workbench.evaluate.baselines import (
+    begin_baseline,
+    end_baseline,
+    name_baselines,
+    open_baseline,
+)
 from workbench.evaluate.breakdown import AS_BASELINES, MARGIN, PROMPTED
 from workbench.evaluate.conditions import Agent, Key, ModelAgent, Walker
 from workbench.evaluate.faults import is_instrument, make_instruments, write_faulty_practice
@@ -26,9 +32,11 @@ from workbench.evaluate.metrics import Score, score_conversation
 from workbench.evaluate.orchestrated import OrchestratedAgent
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
 from workbench.evaluate.result import Evaluated, build_result
+from workbench.evaluate.side_by_side import RemoteAgent, hold_side_by_side
 from workbench.evaluate.simulation import (
     STRATA,
     Simulated,
+    file_of,
     limit_replies,
     list_customers,
     of_stratum,
@@ -78,9 +86,21 @@ class ConditionError(ValueError):
 class Condition:
     """An agent and the customers it meets."""
 
-    agent: Agent
+    agent: Agent | RemoteAgent
     scenarios: Sequence[Scenario]
     strata: Sequence[str] = tuple(STRATA)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an evaluation was asked for."""
+
+    conditions: str = ""
+    """Of those that are always there; "": all."""
+    baselines: Sequence[str] = ()
+    """Names of others, as `name_baselines` has them."""
+    usd: float = 0.0
+    """Dollars that their calls may cost; 0: there is no cap."""
 
 
 def fit_recognizers(
@@ -129,21 +149,28 @@ def evaluate(
     margin: float = MARGIN,
     conditions: str = "",
     progress: bool = True,
+    baseline: str = "",
+    baseline_usd: float = 0.0,
 ) -> dict[str, Any]:
     """Simulate and score all conditions; writes `simulated/`, `scores.jsonl` and `result.json`.
 
     Conversations already simulated with the same inputs are not held again. `margin` is how much
     worse still counts as "as good"; choose it before looking. `conditions` are those that stand
-    beside the compiled model: see `choose_conditions`. Returns the result.
+    beside the compiled model: see `choose_conditions`. `baseline` names more of them, as
+    `name_baselines` has it, whose calls may cost `baseline_usd` together; 0: there is no cap.
+    Returns the result.
 
     Raises:
-        ConditionError: there is no such condition.
+        ConditionError, BaselineError: there is no such condition.
         RunError: the run was evaluated otherwise before, or is not trained.
+        StoppedError: no call can be made for now, or (CapError) the cap is reached. All that came
+            is kept, and the same call goes on from there.
     """
     with run.lock():
         trained = run.manifest.get("train", {})
         if "result" not in trained:
             raise RunError(f"{run.folder} is not trained to the end; run its stage 4 first")
+        asked = Asked(conditions, name_baselines(baseline), baseline_usd)
         run.claim(
             "evaluate",
             data=hash_text(sorted(domain.hashes.items())),
@@ -153,9 +180,11 @@ def evaluate(
         )
         base = resolve_base_model(trained["inputs"]["base_model"])
         with count_seconds(run):
-            found = _simulate_all(run, domain, settings, base, conditions, progress)
+            found = _simulate_all(run, domain, settings, base, asked, progress)
         result = build_result(run, domain, base, found, margin)
         result |= {"size": settings.name, "asked": conditions}
+        known = run.manifest["evaluate"].get("baselines", {})
+        result["baselines"] = {name: known[name] for name in asked.baselines if name in known}
         run.write_text("result.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     return result
 
@@ -178,13 +207,16 @@ def _count_talks(run: Run) -> int:
 
 
 def _simulate_all(
-    run: Run, domain: Domain, settings: Size, base: BaseModel, asked: str, progress: bool
+    run: Run, domain: Domain, settings: Size, base: BaseModel, asked: Asked, progress: bool
 ) -> Evaluated:
     tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
     scenarios = _first_of_each(tests, settings.test_scenarios)
     conditions = list_conditions(run, domain, settings, base, scenarios)
     # refused before anything takes time
-    conditions = choose_conditions(conditions, asked)
+    conditions = [
+        *choose_conditions(conditions, asked.conditions),
+        *list_baselines(run, domain, settings, asked, scenarios),
+    ]
     if any(condition.agent.name == QUANTIZED for condition in conditions):
         write_quantized(run, QUANTIZED.partition("/")[2])
     agent_reader, customer_reader = fit_recognizers(
@@ -200,6 +232,7 @@ def _simulate_all(
         talks += meet(condition)
     scores = score_all(talks, scenarios, domain)
     run.write("scores.jsonl", scores)
+    broken, talks = [t for t in talks if t.failure], [t for t in talks if not t.failure]
     measured = [talk for talk in talks if not is_instrument(talk.condition)]
     unforgiven = {
         kind: score_all(measured, scenarios, domain, forgive_all_but(kind)) for kind in KINDS
@@ -224,6 +257,7 @@ def _simulate_all(
         meet(Condition(as_baselines, prompted[0])) if prompted else [],
         agent_reader,
         customer_reader,
+        broken,
     )
 
 
@@ -251,6 +285,24 @@ def list_conditions(
         Condition(ModelAgent("floor/base", base.folder, most), few, ("seen", "unseen")),
         Condition(ModelAgent("in_context/base", base.folder, most, prompt), some),
         Condition(OrchestratedAgent(domain, base.folder, max_new_tokens=most), some),
+    ]
+
+
+def list_baselines(
+    run: Run, domain: Domain, settings: Size, asked: Asked, scenarios: Sequence[Scenario]
+) -> list[Condition]:
+    """What was named beside the conditions that are always there.
+
+    Models over the API meet the customers of the prompted base model; a compiled model, wherever it
+    is, those of this run's.
+    """
+    some = spread_over_paths(scenarios, settings.baseline_scenarios)
+    return [
+        Condition(
+            open_baseline(name, run, domain, settings.max_new_tokens, asked.usd),
+            some if name.partition("/")[0] in PROMPTED else scenarios,
+        )
+        for name in asked.baselines
     ]
 
 
@@ -334,17 +386,30 @@ def simulate_condition(
 ) -> list[Simulated]:
     """The condition's talks, those that an interrupted evaluation has kept among them."""
     agent, customers = condition.agent, list_customers(condition.scenarios, condition.strata)
-    name = f"simulated/{agent.name.replace('/', '_')}.jsonl"
-    done = {_key(talk): talk for talk in run.read(name, Simulated, missing_ok=True)}
+    name = file_of(agent.name)
+    kept = run.read(name, Simulated, missing_ok=True)
+    done = {_key(talk): talk for talk in kept}
     wanted = [(stratum, scenario.scenario_id) for stratum, scenario in customers]
-    left = [own for own, key in zip(customers, wanted, strict=True) if key not in done]
+    # what was broken off is tried again, and has what was answered from the ledger
+    left = [
+        own
+        for own, key in zip(customers, wanted, strict=True)
+        if key not in done or done[key].failure
+    ]
     if left:
-        for talk in simulate(agent, left, domain, recognizer, limit, progress):
+        is_remote = not isinstance(agent, Agent)
+        if is_remote:
+            begin_baseline(run, agent)
+        hold = hold_side_by_side if is_remote else simulate
+        for talk in hold(agent, left, domain, recognizer, limit, progress):
             # a talk that has ended is kept, whatever happens to the others
             run.append(name, [talk])
+            kept.append(talk)
             done[_key(talk)] = talk
+        if is_remote:
+            end_baseline(run, agent)
     talks = [done[key] for key in wanted]
-    if [*done] != wanted:
+    if [_key(talk) for talk in kept] != wanted:
         run.write(name, talks)
     return talks
 
