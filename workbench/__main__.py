@@ -60,6 +60,11 @@ def make_parser() -> argparse.ArgumentParser:
         "such as shares, are never taken apart at their commas",
     )
     run.add_argument("--stages", default="1-5", metavar="N-M", help="e.g. 1-3, 4 or 1,5 (1-5)")
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="say what models over the API would take in calls, tokens and dollars; do nothing",
+    )
     run.set_defaults(command=run_command)
 
     listing = commands.add_parser("list", help="list the runs, and the domains that can be run")
@@ -157,6 +162,8 @@ def run_command(given: argparse.Namespace) -> int:
     if len(parameters) < len(given.parameter):
         raise UsageError("a parameter is given twice with -p; give it once")
     stages = parse_stages(given.stages)
+    if given.dry_run:
+        return forecast_command(given, parameters, stages)
     asked = (given.domain, given.run, given.size, given.seed, parameters, stages)
     if not find_grid(parameters, stages):
         run_notebooks(*asked)
@@ -168,6 +175,29 @@ def run_command(given: argparse.Namespace) -> int:
         worst = max(worst, report_error(trial.error) if trial.error else 0)
     print(f"\n{tabulate_trials(trials)}")
     return worst
+
+
+def forecast_command(
+    given: argparse.Namespace, parameters: dict[str, str], stages: list[int]
+) -> int:
+    """Print what the models over the API that a run names would take."""
+    from workbench.batch import check_parameters, choose_notebooks
+    from workbench.domain import read_domain
+    from workbench.evaluate.forecast import forecast_evaluation
+    from workbench.show.forecasts import describe_forecasts
+    from workbench.sizes import SIZES, size_of
+
+    everywhere = {"domain": given.domain, "run": given.run, "size": given.size}
+    everywhere["seed"] = str(given.seed)
+    values = check_parameters(choose_notebooks(stages=stages), everywhere, parameters)
+    mine = values.get(5, {})
+    numbers = {name: mine[name] for name in vars(SIZES["demo"]) if name in mine}
+    named = {name: mine[name] for name in ("conditions", "baseline", "judge") if name in mine}
+    found = forecast_evaluation(
+        read_domain(given.domain), given.run, size_of(given.size, **numbers), given.seed, **named
+    )
+    print(describe_forecasts(found))
+    return 0
 
 
 def list_command(given: argparse.Namespace) -> int:

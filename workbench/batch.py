@@ -117,7 +117,9 @@ def parse_stages(text: str) -> list[int]:
     return sorted(numbers)
 
 
-def choose_notebooks(folder: Path, stages: Iterable[int] | None) -> dict[int, Path]:
+def choose_notebooks(
+    folder: Path = NOTEBOOKS, stages: Iterable[int] | None = None
+) -> dict[int, Path]:
     """Stage number to its notebook, for the stages asked for (None: all), in order.
 
     Raises:

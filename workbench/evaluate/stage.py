@@ -148,9 +148,9 @@ def evaluate(
     settings: Size,
     margin: float = MARGIN,
     conditions: str = "",
-    progress: bool = True,
     baseline: str = "",
     baseline_usd: float = 0.0,
+    progress: bool = True,
 ) -> dict[str, Any]:
     """Simulate and score all conditions; writes `simulated/`, `scores.jsonl` and `result.json`.
 
@@ -210,7 +210,7 @@ def _simulate_all(
     run: Run, domain: Domain, settings: Size, base: BaseModel, asked: Asked, progress: bool
 ) -> Evaluated:
     tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
-    scenarios = _first_of_each(tests, settings.test_scenarios)
+    scenarios = first_of_each(tests, settings.test_scenarios)
     conditions = list_conditions(run, domain, settings, base, scenarios)
     # refused before anything takes time
     conditions = [
@@ -241,7 +241,7 @@ def _simulate_all(
     model = run.file("model")
     prompted = [c.scenarios for c in conditions if c.agent.name.partition("/")[0] in PROMPTED]
     as_baselines = ModelAgent(AS_BASELINES, model, settings.max_new_tokens)
-    again = _first_of_each(of_stratum(scenarios, "unseen"), REPEATED_CUSTOMERS)
+    again = first_of_each(of_stratum(scenarios, "unseen"), REPEATED_CUSTOMERS)
     repeated = repeat_scenarios(again, settings.repeats)
     agent = ModelAgent(REPEATED, model, settings.max_new_tokens)
     originals = [
@@ -333,7 +333,7 @@ def choose_conditions(conditions: Sequence[Condition], asked: str) -> list[Condi
     ]
 
 
-def _first_of_each(scenarios: Iterable[Scenario], most: int) -> list[Scenario]:
+def first_of_each(scenarios: Iterable[Scenario], most: int) -> list[Scenario]:
     """The first scenarios of each sort of customer."""
     kept: dict[str, list[Scenario]] = {}
     for scenario in scenarios:
