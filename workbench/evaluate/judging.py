@@ -24,7 +24,7 @@ from workbench.evaluate.result import plain
 from workbench.evaluate.rubric import CRITERIA
 from workbench.evaluate.sight import Pair, tabulate_drops, validate
 from workbench.evaluate.simulation import Simulated, file_of
-from workbench.evaluate.statistics import Metric, adjust_holm, average, compare
+from workbench.evaluate.statistics import RESAMPLES, Metric, adjust_holm, average, compare
 from workbench.run import Run
 from workbench.synthesize.scenarios import Scenario
 
@@ -291,10 +291,11 @@ def compare_points(own: Scored, condition: str = "compiled") -> dict[str, dict[s
         shared = [key for key in ours if key in theirs]
         for name in CRITERIA if shared else ():
             columns = [[_share_of(side[key][1], name) for key in shared] for side in (ours, theirs)]
-            gap = compare(*columns, [ours[key][0].path_id for key in shared])
+            gap = compare(*columns, [ours[key][0].path_id for key in shared], RESAMPLES)
+            ends = {"mean", "low", "high", "bca_low", "bca_high"}
             points = {
                 end: None if value is None else _SPAN * value
-                for end, value in gap.model_dump(include={"mean", "low", "high"}).items()
+                for end, value in gap.model_dump(include=ends).items()
             }
             found.setdefault(other, {})[name] = gap.model_copy(update=points)
     family = {(o, name): gap for o, by_name in found.items() for name, gap in by_name.items()}

@@ -9,7 +9,14 @@ from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
 from workbench.evaluate.reader import Reader
 from workbench.evaluate.simulation import Simulated
-from workbench.evaluate.statistics import Difference, Metric, adjust_holm, average, compare
+from workbench.evaluate.statistics import (
+    RESAMPLES,
+    Difference,
+    Metric,
+    adjust_holm,
+    average,
+    compare,
+)
 from workbench.synthesize.scenarios import Scenario
 
 MEASURES = {
@@ -247,6 +254,7 @@ def compare_scores(
                 [own[customer].measures.get(measure) for customer in shared],
                 [theirs[customer].measures.get(measure) for customer in shared],
                 [own[customer].path_id for customer in shared],
+                RESAMPLES if stratum == ALL and measure in HEADLINE else 0,
             )
             for measure in MEASURES
         }

@@ -41,7 +41,7 @@ def _say_all(found: Sequence[Forecast]) -> str:
     explained = (
         "Tokens are counted off a scripted agent that walks the flowchart before the same"
         " customers, one for each four letters; of a judge's answers nothing is known, and each is"
-        " taken to use all its room. Attempts that fail and are paid for, and thoughts, come on top."
+        " taken to use all its room. Attempts that fail and are paid for come on top, and thoughts."
     )
     priced = [one for one in found if one.usd is not None]
     if len(priced) < len(found):
