@@ -13,6 +13,13 @@ from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
 from workbench.run import Run
 from workbench.show import Panel, Picture, draw_conversation, draw_flowchart, page
+from workbench.show.beside import (
+    plot_differences,
+    plot_quality,
+    tabulate_broken,
+    tabulate_effort,
+    tabulate_quality,
+)
 from workbench.show.cost_parts import list_cost_parts
 from workbench.show.details import (
     tabulate_audit,
@@ -149,6 +156,21 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
     yield "## Beside the other conditions"
     yield tabulate_differences(result)
     yield _explain_differences(result)
+    # no script runs on the page, so it has the pictures and not the figures
+    yield plot_differences(result).still
+    if result.get("broken_off"):
+        yield tabulate_broken(result)
+        yield (
+            "Talks that were broken off, as a call had no answer: they are in no mean, and count as"
+            " unscored. Running the evaluation again tries them again."
+        )
+    if result.get("baselines") or result.get("judge"):
+        yield "## In the shape of the paper's tables"
+        yield tabulate_quality(result)
+        yield tabulate_effort(result)
+        if result.get("judge"):
+            yield plot_quality(result).still
+        yield _explain_baselines(result)
     if result.get("savings"):
         yield "## What compiling saves"
         yield tabulate_savings(result)
@@ -440,13 +462,31 @@ def _explain_differences(result: dict[str, Any]) -> str:
         " changing sign together, adjusted by Holm over the rows of all customers, and apart from"
         " them over the rows of one sort. Endings are as good only where"
         f" the whole interval lies above a loss of {margin:g} points, a margin set beforehand"
-        " (a claim for each row, not adjusted for how many there are);"
+        " (a claim for each row, not adjusted for how many there are); the last column is a BCa"
+        " bootstrap over paths for comparison, which over few paths is too narrow;"
         " better and worse need p under 0.05 too, and open says that nothing is shown."
         f" {_say_read(result)} That is of a scripted agent in the phrase book's language, in which"
         " the compiled model was taught and the customers' ears too; of the baselines' free prose"
         " it is not known how well it is read, and what is misread counts against them. How little"
         " can be seen: against"
         f" 95 %, in four of five repetitions, {shown}.{spans}"
+    )
+
+
+def _explain_baselines(result: dict[str, Any]) -> str:
+    asked = "; ".join(
+        f"{name}: {found['model']} at {found['host']}, which calls itself"
+        f" {' and '.join(found.get('answered_by') or ['nothing'])}, sampling"
+        f" {found.get('sampling', 'not known')}, room for {found['max_tokens']:,} tokens a call"
+        for name, found in result.get("baselines", {}).items()
+    )
+    return (
+        f"{f'Asked over the API: {asked}. ' if asked else ''}All met the same customers, with the"
+        " same seeds and limits of replies. Baselines over the API have room for all that they want"
+        ' to say at a time, an orchestrated one at each node. What begins with "paper" is quoted'
+        " from arXiv 2605.22502 (calls and tokens from arXiv 2604.27891) for reference, as others"
+        " have transcribed it: other models, customers, flowcharts and another judge, whose scores"
+        " no rows of this run can be compared with."
     )
 
 
