@@ -75,7 +75,7 @@ def count_customers(domain: Domain, times: int = 1) -> int:
 def evaluate_to_be_killed(folder: Path, environment: dict[str, str], name: str) -> None:
     """Hold all talks of a condition, and write down that it is done: a program to be killed."""
     os.environ.update(environment)
-    hold(open_run("coffee", "calls", folder / "runs"), read_domain(COFFEE), name, usd=500)
+    hold(open_run("coffee", "calls", folder / "runs"), read_domain(COFFEE), name, 500, times=3)
     (folder / "done").write_text("")
 
 

@@ -7,6 +7,7 @@ from scipy import stats
 from workbench.evaluate.statistics import (
     adjust_holm,
     average,
+    bootstrap_gap,
     compare,
     compare_ratio,
     resolve,
@@ -284,3 +285,28 @@ def test_the_interval_of_a_ratio_holds_the_ratio_that_was_planted():
         found = compare_ratio(*pair, [f"p{i // 6}" for i in range(96)])
         held += found.low <= 2 <= found.high
     assert held >= at_least(0.95)
+
+
+def test_a_bootstrap_draws_whole_paths_and_the_same_each_time():
+    values = [1.0] * 40 + [0.0] * 40
+    alone = bootstrap_gap(values, [f"p{i}" for i in range(80)])
+    clustered = bootstrap_gap(values, [f"p{i // 10}" for i in range(80)])
+    assert clustered[1] - clustered[0] > 2 * (alone[1] - alone[0])
+    assert clustered == bootstrap_gap(values, [f"p{i // 10}" for i in range(80)])
+    found = compare(values, [0.0] * 80, [f"p{i}" for i in range(80)], 10_000)
+    assert (found.bca_low, found.bca_high) == alone
+    # over many paths it is what the jackknife says
+    assert found.bca_low == pytest.approx(found.low, abs=0.02)
+    assert found.bca_high == pytest.approx(found.high, abs=0.02)
+
+
+def test_a_bootstrap_of_values_that_are_skewed_is_skewed_as_well():
+    gaps = [0.0] * 36 + [1.0] * 4
+    low, high = bootstrap_gap(gaps, [f"p{i}" for i in range(40)])
+    assert high - 0.1 > 0.1 - low > 0
+
+
+def test_where_no_path_differs_nothing_is_drawn():
+    assert bootstrap_gap([1.0] * 4, list("aabb")) == (None, None)
+    assert bootstrap_gap([1.0, 0.0], ["a", "a"]) == (None, None)
+    assert compare([1.0, 0.0], [0.0, 0.0], ["a", "b"]).bca_low is None
