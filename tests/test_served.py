@@ -1,5 +1,6 @@
 """A real model behind a real server as a condition: the same words and scores as in process."""
 
+import shutil
 import socket
 
 import pytest
@@ -38,9 +39,9 @@ def reach(monkeypatch):
 
 
 def copy_model(name, folder):
-    """A run whose model is a base model, beside its own folder, which servers want for a name."""
+    """A run whose model is a base model."""
     run = make_run(folder)
-    run.file("model").symlink_to(resolve_base_model(name).folder)
+    shutil.copytree(resolve_base_model(name).folder, run.file("model"))
     return run
 
 
