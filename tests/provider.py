@@ -33,6 +33,10 @@ PASSING += ["no_choices", "no_words", "not_json", "prose"]
 """Behaviours that are over when one asks again, or that do no harm."""
 
 
+CUT = ("cut", "cut_short", "thinks")
+"""Behaviours that end at the limit of tokens."""
+
+
 class Provider:
     """An OpenAI-compatible server in a thread.
 
@@ -127,15 +131,17 @@ class Provider:
         words = {"no_words": "", "prose": f"Sure!\n{words}\nThat is all."}.get(what, words)
         words = "{" if what == "broken_answer" else words
         message = {"role": "assistant", "content": words}
+        if what in ("thinks", "cut_short"):
+            message["content"] = ""
+        if what == "thinks":
+            message["reasoning_content"] = "Let me see"
         if what == "refusal":
             message |= {"content": None, "refusal": "I would rather not"}
         if what == "echo_key":
             message["content"] = "your key is canary-key-1234567"
         reply = {
             "model": f"{body['model']}-2026-11-01",
-            "choices": [
-                {"message": message, "finish_reason": "length" if what == "cut" else "stop"}
-            ],
+            "choices": [{"message": message, "finish_reason": "length" if what in CUT else "stop"}],
             "usage": {"prompt_tokens": prompt, "completion_tokens": output},
         }
         if what == "no_choices":

@@ -593,6 +593,17 @@ def test_whose_words_are_under_test_is_heard_as_it_comes(run, serve):
     assert ask(model, questions(1))[0].failure
 
 
+def test_who_thinks_until_the_room_is_full_gets_more_of_it_once(run, serve):
+    provider = serve(lambda n, body: "thinks")
+    (found,) = ask(open_toy(run), [Request(questions(1)[0], as_it_comes=True)])
+    assert [body["max_tokens"] for body in provider.bodies] == [1024, 2048]
+    assert (found.text, found.failure) == ("", "")
+    # who does not think has said nothing
+    provider.behave, provider.bodies = lambda n, body: "cut_short", []
+    (found,) = ask(open_toy(run), [Request(questions(2)[1], as_it_comes=True)])
+    assert ([body["max_tokens"] for body in provider.bodies], found.text) == ([1024], "")
+
+
 def test_a_parameter_that_a_model_leaves_to_itself_is_left_out(run, serve):
     provider = serve(lambda n, body: "bad_heat" if "temperature" in body else "good")
     model = open_toy(run, temperature=0, seed=7)

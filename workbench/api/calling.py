@@ -285,8 +285,11 @@ class Line:
 
 
 def _take(outcome: Outcome, takes_silence: bool) -> Outcome:
-    """What came as an answer, if it has words or silence is one too; what was amiss stays noted."""
-    is_said = outcome.is_cut and bool(outcome.text.strip())
+    """What came as an answer, if it has words or silence is one too; what was amiss stays noted.
+
+    Who was cut off without a word said none: only who thinks might speak if there was more room.
+    """
+    is_said = outcome.is_cut and (outcome.text.strip() or not outcome.is_thinking)
     if not is_said and not (takes_silence and (outcome.is_silent or outcome.is_cut)):
         return outcome
     return replace(outcome, state="answered", is_cut=False, is_silent=False)

@@ -42,6 +42,8 @@ class Outcome:
     """Whether the reply ran into the limit of tokens."""
     is_silent: bool = False
     """Whether the reply is whole and has no words in it."""
+    is_thinking: bool = False
+    """Whether the model thought before it spoke: more room may let it."""
     answered_by: str | None = None
     """The model's name in the reply: it may be a certain version of the one that was asked."""
     seconds: float = 0.0
@@ -100,7 +102,17 @@ def read_reply(content: bytes) -> Outcome:
         )
     if why == "length":
         trouble = "had a reply that was cut off at the limit of tokens"
-        return Outcome("unusable", text, usage, trouble, is_cut=True, answered_by=name)
+        thought = message.get("reasoning_content") or message.get("reasoning")
+        is_thinking = bool(thought or (usage and usage.reasoning))
+        return Outcome(
+            "unusable",
+            text,
+            usage,
+            trouble,
+            is_cut=True,
+            is_thinking=is_thinking,
+            answered_by=name,
+        )
     if not text.strip():
         trouble = "had an empty reply"
         return Outcome("unusable", "", usage, trouble, is_silent=True, answered_by=name)
