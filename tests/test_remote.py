@@ -23,6 +23,7 @@ from remote import (
 )
 
 from workbench.api.breaker import StoppedError
+from workbench.api.endpoint import EndpointError
 from workbench.api.spending import CapError, open_spending
 from workbench.chat_format import JOINING
 from workbench.conformance import Aligner
@@ -434,3 +435,13 @@ def test_whenever_it_is_killed_the_same_talks_come_and_no_reply_is_asked_for_twi
     assert set(answered.values()) == {1}
     # after an answer there is no further attempt
     assert {dict(attempts)[call] for call in answered} == {"answered"}
+
+
+def test_talks_that_are_all_on_file_need_no_provider(run, serve, coffee_domain, monkeypatch):
+    serve()
+    talks = hold(run, coffee_domain, "in_context/toy")
+    monkeypatch.delenv("WORKBENCH_API_URL")
+    assert hold(run, coffee_domain, "in_context/toy") == talks
+    # others do, and say so before anything takes time
+    with pytest.raises(EndpointError, match="no provider is set"):
+        hold(run, coffee_domain, "in_context/other")

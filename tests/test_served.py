@@ -76,7 +76,7 @@ def test_a_served_model_says_and_scores_what_it_does_in_process(
     reach(port, "SERVED_")
     scenarios, reader = plan_customers(coffee_domain, 1)[:3], BookReader(coffee_domain)
     here = ModelAgent("compiled", run.file("model"), WORDS)
-    with serving(run, port):
+    with serving(run, port, seconds=400):
         there = open_baseline("served/model", run, coffee_domain, WORDS)
         talks = [meet(run, coffee_domain, a, scenarios, reader) for a in (here, there)]
     assert said(talks[0]) == said(talks[1])

@@ -62,7 +62,6 @@ def open_baseline(
     Raises:
         BaselineError: a local model is of another domain's run.
         ModelError: there is no model in the folder.
-        EndpointError: no provider is set for a model over the API.
     """
     way, _, model = name.partition("/")
     if way == "local":
@@ -76,11 +75,13 @@ def open_baseline(
 
 
 def begin_baseline(run: Run, agent: RemoteAgent) -> None:
-    """Put on record who is asked; what a condition's talks were held with is never mixed.
+    """Open the model, and put on record who is asked: two are never mixed in a condition.
 
     Raises:
         BaselineError: talks of it that are kept were held with another provider, or otherwise.
+        EndpointError, CapError: no provider is set, or there is a cap and no price.
     """
+    _ = agent.model.model
     known = run.manifest.get("evaluate", {}).get("baselines", {})
     before, now = known.get(agent.name, {}), agent.model.terms()
     changes = [f"{n} was {before[n]}, now {now[n]}" for n in now if before.get(n, now[n]) != now[n]]

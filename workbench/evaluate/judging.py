@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.api.spending import raise_cap
 from workbench.conversation import hash_text
 from workbench.domain import Domain
 from workbench.evaluate.agreement import (
@@ -80,7 +81,7 @@ def judge_run(
 
     `judge` names one model over the API, or two of different families. Verdicts are kept in
     `judged.jsonl` as they come, and what was judged before is not asked again. `cap_usd` is what
-    all calls of the run may cost together, at most; 0: there is no cap.
+    judging may cost at most, whatever other roles have cost; 0: there is no cap.
 
     Raises:
         JudgeError: no such judge can be asked.
@@ -89,7 +90,7 @@ def judge_run(
     """
     if not judge.strip():
         return {name: part for name, part in result.items() if name != "judge"}
-    judges = open_judges(judge, run, progress, cap_usd or None)
+    judges = open_judges(judge, run, progress, raise_cap(run, ["judge"], cap_usd))
     return judge_with(judges, run, domain, result, scope)
 
 

@@ -52,10 +52,10 @@ class RemoteModel:
     patience: Patience | None = None
     """None: as its place needs."""
 
-    def __post_init__(self):
-        self.at_once = self.at_once or (NEAR if self.is_near else AT_ONCE)
-        # a machine of one's own is slow
-        self.patience = self.patience or Patience(timeout_s=900 if self.is_near else 120)
+    @property
+    def places(self) -> int:
+        """Talks that are held with it at once, as it is set or as its place allows."""
+        return self.at_once or (NEAR if self.is_near else AT_ONCE)
 
     @property
     def is_near(self) -> bool:
@@ -78,8 +78,9 @@ class RemoteModel:
             self.role,
             cap,
             self.max_tokens,
-            self.at_once,
-            self.patience,
+            self.places,
+            # a machine of one's own is slow
+            self.patience or Patience(timeout_s=900 if self.is_near else 120),
             temperature=0,
         )
 

@@ -55,8 +55,9 @@ class Listener:
     async def _work(self) -> None:
         loop = asyncio.get_running_loop()
         try:
-            while self.waiting:
-                batch, self.waiting = self.waiting, []
+            # whoever was broken off waits no more
+            while batch := [one for one in self.waiting if not one[2].done()]:
+                self.waiting = []
                 errors = await loop.run_in_executor(self.thread, self._hear_all, batch)
                 for (_, _, done), error in zip(batch, errors, strict=True):
                     if not done.done():
@@ -111,7 +112,7 @@ def hold_side_by_side(
         found = finish_talk(agent.name, stratum, scenario, talk, talk.labels, replies)
         return found.model_copy(update={"at_once": 0, "failure": failure})
 
-    line, at_once = agent.model.model.line, agent.model.at_once
+    line, at_once = agent.model.model.line, agent.model.places
     total, n_failed = len(customers), 0
     try:
         with tqdm(total=total, desc=agent.name, disable=not progress, unit="talk") as bar:

@@ -217,6 +217,9 @@ def _simulate_all(
         *choose_conditions(conditions, asked.conditions),
         *list_baselines(run, domain, settings, asked, scenarios),
     ]
+    for condition in conditions:
+        if not isinstance(condition.agent, Agent) and _list_left(run, condition):
+            begin_baseline(run, condition.agent)
     if any(condition.agent.name == QUANTIZED for condition in conditions):
         write_quantized(run, QUANTIZED.partition("/")[2])
     agent_reader, customer_reader = fit_recognizers(
@@ -385,18 +388,12 @@ def simulate_condition(
     progress: bool = True,
 ) -> list[Simulated]:
     """The condition's talks, those that an interrupted evaluation has kept among them."""
-    agent, customers = condition.agent, list_customers(condition.scenarios, condition.strata)
-    name = file_of(agent.name)
+    agent, name = condition.agent, file_of(condition.agent.name)
     kept = run.read(name, Simulated, missing_ok=True)
     done = {_key(talk): talk for talk in kept}
+    customers = list_customers(condition.scenarios, condition.strata)
     wanted = [(stratum, scenario.scenario_id) for stratum, scenario in customers]
-    # what was broken off is tried again, and has what was answered from the ledger
-    left = [
-        own
-        for own, key in zip(customers, wanted, strict=True)
-        if key not in done or done[key].failure
-    ]
-    if left:
+    if left := _list_left(run, condition):
         is_remote = not isinstance(agent, Agent)
         if is_remote:
             begin_baseline(run, agent)
@@ -412,6 +409,17 @@ def simulate_condition(
     if [_key(talk) for talk in kept] != wanted:
         run.write(name, talks)
     return talks
+
+
+def _list_left(run: Run, condition: Condition) -> list[tuple[str, Scenario]]:
+    """Customers whose talks are still to be held; those that were broken off are tried again.
+
+    They have what was answered from the ledger.
+    """
+    kept = run.read(file_of(condition.agent.name), Simulated, missing_ok=True)
+    done = {_key(talk) for talk in kept if not talk.failure}
+    customers = list_customers(condition.scenarios, condition.strata)
+    return [own for own in customers if (own[0], own[1].scenario_id) not in done]
 
 
 def _key(talk: Simulated) -> Key:
