@@ -166,8 +166,9 @@ def bootstrap_gap(
     no path's mean differs from another's.
 
     Measured on 300 draws each of talks that share something by path (intraclass correlation 0.1 and
-    0.4, shares of 50 to 97 %): this holds the truth in 87 to 96 % over 8 paths, 89 to 94 % over 16
-    and 92 to 94 % over 40; the interval of `compare` in 95 to 100, 96 to 100 and 93 to 98 %.
+    0.4, shares of 50 to 97 %): this holds the truth in 87 to 96 % over 8 paths, 89 to 94 % over 16,
+    87 to 96 % over 40 and 93 to 96 % over 100; the interval of `compare` in 95 to 100, 96 to 100,
+    93 to 98 and 94 to 98 %.
     """
     from scipy import stats
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from workbench.api.prices import dollars
 from workbench.evaluate.metrics import ALL, HEADLINE
 from workbench.evaluate.published_results import Published, list_published
 from workbench.evaluate.rubric import CRITERIA
@@ -121,7 +120,7 @@ def _own_effort(result: Mapping[str, Any], condition: str) -> dict[str, str | No
         "seconds": _number(cost.get("seconds_per_conversation")),
         "calls": _number(cost.get("calls")),
         "tokens": tokens and f"{tokens:,.0f}",
-        "dollars paid": None if cost.get("paid_usd") is None else dollars(cost["paid_usd"]),
+        "dollars paid": _dollars(cost.get("paid_usd")),
     }
 
 
@@ -132,7 +131,7 @@ def _their_effort(row: Published) -> dict[str, str | None]:
         "seconds": _number(row.seconds),
         "calls": _number(row.calls),
         "tokens": row.tokens and f"{row.tokens:,.0f}",
-        "dollars paid": row.usd and dollars(row.usd),
+        "dollars paid": _dollars(row.usd),
     }
 
 
@@ -162,6 +161,11 @@ def _say_score(metric: Mapping[str, Any] | None) -> str | None:
 
 def _percent(share: float | None) -> str | None:
     return None if share is None else f"{100 * share:.1f} %"
+
+
+def _dollars(usd: float | None) -> str | None:
+    # three digits, as the paper prints them
+    return None if usd is None else f"${usd:.3g}"
 
 
 def _number(value: float | None) -> str | None:
