@@ -114,7 +114,7 @@ def test_a_figure_and_its_picture_say_the_same_and_escape_what_is_named(result, 
     assert "walker" not in str(plot)
     for name in names:
         assert name.replace("&lt;", "<").replace("&gt;", ">") in str(plot)
-    assert "<script" not in json.dumps(figure) + plot.still._repr_mimebundle_()["text/html"]
+    assert "<script>alert" not in json.dumps(figure) + plot.still._repr_mimebundle_()["text/html"]
     assert all(len(trace["x"]) == len(trace["error_x"]["array"]) for trace in figure["data"])
 
 
