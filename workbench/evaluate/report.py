@@ -8,7 +8,7 @@ from typing import Any
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
 from workbench.evaluate.curve import Point, list_swept, read_curve
-from workbench.evaluate.metrics import HEADLINE, MEASURES, Score
+from workbench.evaluate.metrics import ALL, HEADLINE, MEASURES, Score
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
 from workbench.run import Run
@@ -157,7 +157,8 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
     yield tabulate_differences(result)
     yield _explain_differences(result)
     # no script runs on the page, so it has the pictures and not the figures
-    yield plot_differences(result).still
+    if any(ALL in strata for strata in result["differences"]["compiled"].values()):
+        yield plot_differences(result).still
     if result.get("broken_off"):
         yield tabulate_broken(result)
         yield (
@@ -486,7 +487,7 @@ def _explain_baselines(result: dict[str, Any]) -> str:
         ' to say at a time, an orchestrated one at each node. What begins with "paper" is quoted'
         " from arXiv 2605.22502 (calls and tokens from arXiv 2604.27891) for reference, as others"
         " have transcribed it: other models, customers, flowcharts and another judge, whose scores"
-        " no rows of this run can be compared with."
+        f" no rows of this run can be compared with. {_say_read(result)}"
     )
 
 
