@@ -47,7 +47,7 @@ def name_baselines(asked: str) -> list[str]:
             raise BaselineError(
                 f'"{name}" is no baseline; name a model over the API, like api/gpt-6-sol,'
                 " in_context/gpt-6-sol or orchestrated/gpt-6-sol, the compiled model behind a"
-                " server, like served/model, or another run's model, like local/travel_booking/demo"
+                " server, like served/model, or another run's, like local/my_procedure/demo"
             )
     return list(dict.fromkeys(names))
 

@@ -116,7 +116,7 @@ def _own_effort(result: Mapping[str, Any], condition: str) -> dict[str, str | No
         "judged failures": _percent(judged and judged["judged"]),
         "wrong endings, computed": _percent(wrong) and f"{_percent(wrong)}, n {n}",
         # the agent opens and has the last word
-        "messages of both": _number(2 * cost["replies"] - 1 if cost else None),
+        "messages of both": _number(2 * cost["replies"] - 1 if "replies" in cost else None),
         "seconds": _number(cost.get("seconds_per_conversation")),
         "calls": _number(cost.get("calls")),
         "tokens": tokens and f"{tokens:,.0f}",
