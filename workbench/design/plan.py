@@ -12,6 +12,7 @@ from workbench.design.paths import FlowPath, enumerate_paths, sample_paths, spli
 from workbench.domain import Domain
 from workbench.flowchart import Flowchart
 from workbench.run import Run
+from workbench.source import keep_source
 
 LONG_WALKS = 60
 """Walks beyond the bound of two visits: they hold the route pairs that bounded paths cannot."""
@@ -88,6 +89,7 @@ def plan_paths(run: Run, domain: Domain, seed: int, max_visits: int = 2) -> list
     ]
     with run.lock():
         run.claim("design", flowchart=chart.content_hash(), seed=seed, max_visits=max_visits)
+        keep_source(run, domain)
         run.write("paths.jsonl", planned)
         counts = {
             s: sum(p.split == s and not p.is_long for p in planned)

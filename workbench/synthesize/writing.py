@@ -16,6 +16,7 @@ from workbench.domain import Domain
 from workbench.phrases import FOLDS, Voice
 from workbench.record import Record
 from workbench.run import Run
+from workbench.source import keep_source
 from workbench.synthesize.behaviours import list_behaviours
 from workbench.synthesize.checking import Checker
 from workbench.synthesize.dealing import deal_wordings, talk_seed
@@ -150,6 +151,7 @@ def plan_scenarios(
             seed=seed,
             shares=parsed,
         )
+        keep_source(run, domain)
         run.write("scenarios.jsonl", scenarios)
     return scenarios
 
