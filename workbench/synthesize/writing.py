@@ -13,6 +13,7 @@ from workbench.design.covering import cover_route_pairs
 from workbench.design.paths import FlowPath
 from workbench.design.plan import PlannedPath
 from workbench.domain import Domain
+from workbench.flowchart import Flowchart
 from workbench.phrases import FOLDS, Voice
 from workbench.record import Record
 from workbench.run import Run
@@ -82,6 +83,12 @@ def parse_shares(text: str, outcomes: Iterable[str]) -> dict[str, float]:
     return _normalize(shares or known)
 
 
+def settle_shares(text: str, chart: Flowchart) -> dict[str, float]:
+    """Shares of outcomes as asked for, else as the flowchart says, else as many each."""
+    own = chart.shares or dict.fromkeys(chart.outcomes, 1)
+    return parse_shares(text, own) if text else _normalize(own)
+
+
 def _normalize(shares: dict[str, float]) -> dict[str, float]:
     total = sum(shares.values())
     return {name: share / total for name, share in shares.items()}
@@ -103,8 +110,7 @@ def plan_scenarios(
         ScenarioError: there are no test paths, or no customer was found for a path.
     """
     chart, planned = domain.flowchart, run.read("paths.jsonl", PlannedPath)
-    own = chart.shares or dict.fromkeys(chart.outcomes, 1)
-    parsed = parse_shares(shares, own) if shares else _normalize(own)
+    parsed = settle_shares(shares, chart)
     bounded = {
         s: [p.as_path() for p in planned if p.split == s and not p.is_long]
         for s in ("train", "valid", "test")
@@ -135,8 +141,8 @@ def plan_scenarios(
     for split, taken in drawn:
         for path in taken:
             n = used[path.path_id]
-            stratum = _draw_stratum(path, n, seed) if split == "train" else "plain"
-            planned = _plan_apart(path, split, domain, seed, n, stratum, theirs)
+            stratum = draw_stratum(path, n, seed) if split == "train" else "plain"
+            planned = plan_apart(path, split, domain, seed, n, stratum, theirs)
             # a path without occasion for any behaviour
             scenarios.append(planned or plan_scenario(path, split, domain, seed, n))
             used[path.path_id] += 1
@@ -156,7 +162,7 @@ def plan_scenarios(
     return scenarios
 
 
-def _draw_stratum(path: FlowPath, n: int, seed: int) -> str:
+def draw_stratum(path: FlowPath, n: int, seed: int) -> str:
     """What sort of customer takes a path for the n-th time; the first is always plain."""
     rng = seeded(seed, "stratum", f"{path.path_id}/{n}")
     return rng.choices([*STRATUM_SHARES], [*STRATUM_SHARES.values()])[0] if n else "plain"
@@ -173,13 +179,13 @@ def _plan_tests(
         used = Counter[str]()
         for path in paths:
             n = used[path.path_id]
-            planned = _plan_apart(path, "test", domain, seed, n, stratum, others)
+            planned = plan_apart(path, "test", domain, seed, n, stratum, others)
             scenarios += [planned] if planned else []
             used[path.path_id] += 1
     return scenarios
 
 
-def _plan_apart(
+def plan_apart(
     path: FlowPath,
     split: str,
     domain: Domain,
