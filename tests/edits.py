@@ -125,9 +125,9 @@ def add_question(files: Files) -> None:
         "phrases/agent.yaml",
         lambda book: book.extend(
             [
-                {"steps": ["ask_cover"], "train": QUESTION, "test": test},
+                {"steps": ["ask_cover"], "train": [*QUESTION], "test": [*test]},
                 {"steps": ["note_cover"], "train": NOTED, "test": noted},
-                {"pending": "user_cover", "train": QUESTION, "test": test},
+                {"pending": "user_cover", "train": [*QUESTION], "test": [*test]},
             ]
         ),
     )
@@ -244,14 +244,20 @@ def add_exclusion(files: Files) -> None:
 
     def facts(data: Any) -> None:
         data["facts"]["excluded_storm"] = {
-            "value": "11",
-            "unit": "clause",
-            "text": "Damage by storms is excluded by clause 11.",
+            "value": "storms",
+            "text": "The policy excludes storms.",
             "for": {"event": [STORM]},
         }
 
     files.change("flowchart.yaml", chart)
     files.change("facts.yaml", facts)
+    says = ["The policy excludes {value}.", "There is no cover for {value}.", "No plan pays for {value}."]
+    files.change(
+        "phrases/agent.yaml",
+        lambda book: book.append(
+            {"answers": "excluded_storm", "train": says, "test": ["The rule says {value}."]}
+        ),
+    )
 
 
 INSURANCE: dict[str, Callable[[Files], None]] = {"a new exclusion": add_exclusion}

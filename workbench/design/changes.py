@@ -1,6 +1,5 @@
 """What has changed between two states of a domain: part by part, renames recognized as such."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -66,15 +65,6 @@ class Changes:
         """Old ids of nodes that are gone."""
         nodes = self.new.flowchart.nodes
         return {n for n in self.old.flowchart.nodes if self.renames.node(n) not in nodes}
-
-    def list_of(self, what: str) -> dict[str, Change]:
-        """The changes of one kind of part, by name; where a part has several, the gravest."""
-        found = [change for change in self.listed if change.what == what]
-        return {change.name: change for change in sorted(found, key=_gravity)}
-
-
-def _gravity(change: Change) -> int:
-    return ["renamed", "reworded", "changed", "rewired", "added", "removed"].index(change.kind)
 
 
 def compare_domains(old: Domain, new: Domain) -> Changes:
@@ -208,7 +198,3 @@ def _quote(texts: list[str]) -> str:
     more = len(texts) - MOST_SHOWN
     return shown + (f" and {more} more" if more > 0 else "")
 
-
-def count_kinds(changes: Changes) -> dict[str, int]:
-    """How many changes there are of each kind. Example: {"added": 2, "rewired": 1}"""
-    return dict(Counter(change.kind for change in changes.listed).most_common())

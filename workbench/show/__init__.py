@@ -2,6 +2,7 @@
 
 from workbench.show.browse import browse
 from workbench.show.browser import Browser
+from workbench.show.changed import draw_changes, tabulate_changes
 from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
 from workbench.show.dot import render_svg
@@ -29,6 +30,7 @@ __all__ = [
     "bars",
     "browse",
     "curves",
+    "draw_changes",
     "draw_conversation",
     "draw_conversations",
     "draw_flowchart",
@@ -41,4 +43,5 @@ __all__ = [
     "page",
     "render_svg",
     "table",
+    "tabulate_changes",
 ]
