@@ -251,7 +251,11 @@ def add_exclusion(files: Files) -> None:
 
     files.change("flowchart.yaml", chart)
     files.change("facts.yaml", facts)
-    says = ["The policy excludes {value}.", "There is no cover for {value}.", "No plan pays for {value}."]
+    says = [
+        "The policy excludes {value}.",
+        "There is no cover for {value}.",
+        "No plan pays for {value}.",
+    ]
     files.change(
         "phrases/agent.yaml",
         lambda book: book.append(

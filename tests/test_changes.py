@@ -1,9 +1,11 @@
 """What has changed between two states of a domain."""
 
 import re
+import shutil
 
 import pytest
 from conftest import DOMAINS, edit
+from edits import Files, add_question
 
 from workbench.conversation import Label
 from workbench.design.changes import compare_domains
@@ -38,7 +40,7 @@ def test_comments_and_the_order_of_things_are_no_change(coffee_domain, copy):
     end = "  left: {role: end, outcome: left}\n"
     text = file.read_text().replace(end, "").replace("nodes:\n", f"# a comment\nnodes:\n{end}")
     file.write_text(text)
-    assert list(read_domain(copy).flowchart.nodes)[0] == "left"
+    assert next(iter(read_domain(copy).flowchart.nodes)) == "left"
     assert not compare(coffee_domain, copy)
 
 
@@ -88,7 +90,11 @@ def test_a_node_that_is_renamed_and_reworded_is_both(coffee_domain, copy):
 
 
 def test_renamed_routes_facts_and_personas_are_recognized(coffee_domain, copy):
-    for old, new in (("complete", "all_known"), ("cup_price", "price_of_cup"), ("student", "pupil")):
+    for old, new in (
+        ("complete", "all_known"),
+        ("cup_price", "price_of_cup"),
+        ("student", "pupil"),
+    ):
         rename(copy, old, new)
     changes = compare(coffee_domain, copy)
     assert kinds(changes) == {
@@ -142,21 +148,10 @@ def test_a_saying_is_found_where_it_is_due_and_nowhere_else():
     assert not asked.is_in("user", "how much?", Label(acts=["ask(cup_price)"]))
 
 
-def test_a_new_question_of_travel_is_two_nodes_and_a_rewired_route(travel, tmp_path):
-    import shutil
-
+def test_a_new_question_of_travel_is_new_nodes_and_a_rewired_route(travel, tmp_path):
     folder = shutil.copytree(DOMAINS / "travel_booking", tmp_path / "travel_booking")
-    edit(folder, "flowchart.yaml", "        to: present_options\n", "        to: ask_cover\n")
-    question = (
-        "  ask_cover: {role: agent, say: Ask whether travel insurance is wanted., next: user_cover}\n"
-        "  user_cover: {role: user, say: Say yes or no., next: present_options}\n"
-    )
-    edit(folder, "flowchart.yaml", "  present_options:\n", f"{question}  present_options:\n")
-    agent = folder / "phrases" / "agent.yaml"
-    with agent.open("a") as stream:
-        stream.write('- steps: [ask_cover]\n  train: ["Shall I add insurance?"]\n')
-    from workbench.domain import read_design
-
-    changes = compare_domains(travel, read_design(folder))
-    assert changes.added_nodes == {"ask_cover", "user_cover"}
+    add_question(Files(folder))
+    changes = compare_domains(travel, read_domain(folder))
+    assert changes.added_nodes == {"ask_cover", "user_cover", "note_cover"}
     assert changes.touched == {"assess.info_complete"}
+    assert changes.unsaid == []

@@ -98,6 +98,19 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("domain", help="a folder under domains, or a path to one")
     check.set_defaults(command=check_command)
 
+    diff = commands.add_parser(
+        "diff",
+        help="what has changed since a run was made, what of it still holds, what the rest takes",
+        description="Compare a run with its domain as it is today. Exit code 0: nothing is to be "
+        "redone; 3: something is; 1 and 2: it could not be found out.",
+    )
+    diff.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
+    diff.add_argument(
+        "--domain", default="", help="a folder under domains, or a path to one (the run's domain)"
+    )
+    diff.add_argument("--markdown", action="store_true", help="for a comment on a pull request")
+    diff.set_defaults(command=diff_command)
+
     score = commands.add_parser("score", help="score transcripts of your own, from any system")
     score.add_argument("file", metavar="FILE", help='JSONL, one {"messages": [...]} a line')
     score.add_argument("--domain", required=True, help="a folder under domains, or a path to one")
@@ -257,6 +270,16 @@ def check_command(given: argparse.Namespace) -> int:
     if missing := state.describe():
         print(missing)
     return 0 if state.is_sound else 1
+
+
+def diff_command(given: argparse.Namespace) -> int:
+    """Print what has changed since a run was made; 3 if anything of it is to be redone."""
+    from workbench.diff import compare_run
+    from workbench.run import find_run
+
+    diff = compare_run(find_run(given.run), given.domain)
+    print(diff.write_markdown() if given.markdown else diff)
+    return diff.exit_code
 
 
 def score_command(given: argparse.Namespace) -> int:

@@ -54,6 +54,12 @@ class Changes:
         """Whether anything has changed, be it a name."""
         return bool(self.listed)
 
+    @property
+    def is_something_gone(self) -> bool:
+        """Whether the procedure has lost a node, a route or a side trip."""
+        parts = {"node", "route", "side trip"}
+        return any(c.kind == "removed" and c.what in parts for c in self.listed)
+
     @cached_property
     def added_nodes(self) -> set[str]:
         """Ids of nodes that are new."""
@@ -193,8 +199,7 @@ def _list_wordings(gone: set[Saying], come: set[Saying]) -> list[Change]:
 
 
 def _quote(texts: list[str]) -> str:
-    """Example: '"Hello.", "Hi." and 3 more' """
+    """Example: '"Hello.", "Hi." and 3 more'"""
     shown = ", ".join(f'"{text}"' for text in texts[:MOST_SHOWN])
     more = len(texts) - MOST_SHOWN
     return shown + (f" and {more} more" if more > 0 else "")
-

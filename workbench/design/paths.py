@@ -203,13 +203,15 @@ def split_paths(
     for name, share in (("test", test), ("valid", valid)):
         quotas = _apportion(Counter(outcome_of.values()), share)
         room = sum(quotas.values())
-        # a second round fills from other outcomes what an outcome could not give
-        for is_strict in (True, False):
+        # first come those of an older run, and a last round fills from other outcomes what an
+        # outcome could not give
+        for round_ in ("inherited", "strict", "free"):
             for i in drawn:
-                is_due = quotas[outcome_of[i]] > 0 or not is_strict
+                is_due = quotas[outcome_of[i]] > 0 or round_ != "strict"
                 is_due &= inherited.get(i, name) == name
+                is_due &= room > 0 if round_ != "inherited" else i in inherited
                 is_spare = split[i] == "train" and min(in_training[part] for part in parts[i]) > 1
-                if room and is_due and is_spare:
+                if is_due and is_spare:
                     split[i], room = name, room - 1
                     quotas[outcome_of[i]] -= 1
                     in_training.subtract(parts[i])

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 
 from workbench.design.changes import Changes
 from workbench.design.paths import FlowPath
@@ -83,7 +84,7 @@ def thread_path(old: FlowPath, changes: Changes) -> FlowPath | None:
     if not kept or kept[0][0] != chart.start or kept[-1][0] != renames.node(old.nodes[-1]):
         return None
     nodes, routes = [kept[0][0]], []
-    for (node, name), (target, _) in zip(kept, kept[1:], strict=False):
+    for (node, name), (target, _) in pairwise(kept):
         if name not in chart.nodes[node].routes:
             return None
         way = _find_way(chart, chart.nodes[node].routes[name].to, target, changes.added_nodes)

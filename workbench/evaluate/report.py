@@ -385,7 +385,8 @@ def _summarize(run: Run, result: dict[str, Any]) -> str:
         f"Base model: {base['source']}, weights quantized before: {base['quantization']}."
         f" Conversations: {counts['train']} for training, by the teacher {result['teacher']}"
         f" (a small, real phrase book: not comparable with results of large teachers)."
-        f"{_say_start(run.manifest['train'])} Trained {train['steps']} steps, {train['tokens']:,} tokens"
+        f"{_say_start(run.manifest['train'])}"
+        f" Trained {train['steps']} steps, {train['tokens']:,} tokens"
         f" at {train['tokens_per_s']:,.0f} a second, held-out loss {held_out}."
         f" Hardware: {result['hardware']}. Minutes: {minutes}.{only}"
     )
@@ -399,8 +400,8 @@ def _say_start(train: dict[str, Any]) -> str:
     if start["from"] == "base":
         return f" It goes on from the run {since}, but starts from the base: {start['why']}."
     return (
-        f" It starts from the model of the run {since}: {start['why']}. Of {start['n_changed']} rows"
-        f" that this had not seen {start['n_trained']} were trained, {start['repeats']} times each,"
+        f" It starts from the model of the run {since}: {start['why']}. Of {start['n_changed']}"
+        f" rows that this had not seen {start['n_trained']} were trained, {start['repeats']} times each,"
         f" and {start['n_replayed']} again that it had."
     )
 

@@ -26,7 +26,7 @@ LOOKS = {
 """Kind of change to its fill, its border, and the word that is written beside it."""
 
 MOST_DRAWN = 120
-"""Boxes of one picture; of a larger chart those are drawn that have changed, and their neighbours."""
+"""Boxes of one picture; of a larger chart what has changed is drawn, and what stands next to it."""
 
 Marks = dict[str, tuple[str, str]]
 """Node or step of today to its kind of change and a note."""
@@ -134,9 +134,7 @@ def _make_gone(node: str, name: str, to: str) -> Arrow:
     return Arrow(node, to, lines, NEVER, NEVER, 1.6, True, f"{node} led to {to}")
 
 
-def _cut(
-    boxes: list[Box], arrows: list[Arrow], marks: Marks
-) -> tuple[list[Box], list[Arrow], str]:
+def _cut(boxes: list[Box], arrows: list[Arrow], marks: Marks) -> tuple[list[Box], list[Arrow], str]:
     """What is drawn of a large chart: what has changed, and what stands next to it."""
     if len(boxes) <= MOST_DRAWN:
         return boxes, arrows, ""

@@ -106,9 +106,7 @@ def rename_scenario(scenario: Scenario, renames: Renames, path_id: str) -> Scena
     )
 
 
-def rename_talk(
-    talk: Conversation, renames: Renames, domain: Domain, path_id: str
-) -> Conversation:
+def rename_talk(talk: Conversation, renames: Renames, domain: Domain, path_id: str) -> Conversation:
     """The conversation with today's names beside what is said."""
     if not renames:
         return talk.model_copy(update={"path_id": path_id})

@@ -117,6 +117,7 @@ def plan_run(
         # last, so that nothing can be written for a scenario whose conversation is to be carried
         run.write("scenarios.jsonl", agenda.scenarios)
         facts = {"since": since, "are_walks_changed": agenda.are_walks_changed}
+        facts["is_something_gone"] = older.changes.is_something_gone
         run.record("synthesize", carried=facts | {what: agenda.counts[what] for what in COUNTED})
     return agenda.scenarios
 
@@ -170,9 +171,7 @@ class _Planning:
         self.paths = {path.path_id: path.as_path() for path in planned}
         self.splits = {path.path_id: path.split for path in planned}
         self.long = {path.path_id for path in planned if path.is_long}
-        self.succession: Succession = trace_paths(
-            older.paths, self.paths.values(), older.changes
-        )
+        self.succession: Succession = trace_paths(older.paths, self.paths.values(), older.changes)
         self.agenda = Agenda(lines={name: [] for name in CARRIED})
         self.taken: set[str] = set()
         """Ids of scenarios."""
@@ -293,7 +292,7 @@ class _Planning:
         self, scenarios: list[Scenario], n_old: int, n_more: int, shares: str
     ) -> Iterator[Scenario]:
         """Scenarios for paths that nothing comes from, and as many more as are asked for."""
-        chart, used = self.domain.flowchart, {s.path_id for s in scenarios}
+        used = {s.path_id for s in scenarios}
         drawn = []
         for split in ("train", "valid"):
             own = [p for i, p in self.paths.items() if self.splits[i] == split]

@@ -118,7 +118,7 @@ def choose_start(
         raise TrainError(f"{hindrance}; start from the base instead")
     if hindrance:
         return Start(BASE, hindrance, older)
-    if carried["gone"] and not start_from:
+    if carried["is_something_gone"] and not start_from:
         why = "what is gone from the procedure is unlearnt only so"
         return Start(BASE, why, older)
     why = "it was asked for" if start_from else "it has learnt what has not changed"
