@@ -15,8 +15,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workbench.design.older import find_older
 from workbench.evaluate.curve import list_swept
 from workbench.run import STAGE_FILES, Run, open_run
+from workbench.source import FOLDER
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 """Where the notebooks lie in a checkout."""
@@ -220,6 +222,11 @@ class _Stage:
         self.copy = run.file(f"notebooks/{source.name}")
         before = [file for stage in STAGES[: number - 1] for file in STAGE_FILES[stage]]
         self.reads = [domain, PROMPTS, *map(run.file, before)]
+        if since := find_older(run, str(values.get("since", ""))):
+            # what a run goes on from may be run again, too
+            stages = STAGES[:2] if number <= 2 else STAGES[2:4]
+            files = [file for stage in stages for file in STAGE_FILES[stage]]
+            self.reads += [since.file(file) for file in (FOLDER, *files)]
         if STAGES[number - 1] == "evaluate":
             # the report has the learning curve of a sweep of this run
             self.reads += [folder / "result.json" for folder in list_swept(run)]
