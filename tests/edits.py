@@ -264,4 +264,67 @@ def add_exclusion(files: Files) -> None:
     )
 
 
-INSURANCE: dict[str, Callable[[Files], None]] = {"a new exclusion": add_exclusion}
+GONE_FACTS = {
+    *("benefit_bronze", "benefit_silver", "benefit_gold", "funeral_advance"),
+    *("docs_life", "review_abroad", "excluded_sport"),
+}
+"""Facts of the claims after a death."""
+
+
+def remove_claim_type(files: Files) -> None:
+    """Nothing is insured any more that is due on a death."""
+
+    def is_left(value: Any) -> bool:
+        return not str(value).startswith("a death")
+
+    def chart(data: Any) -> None:
+        nodes = data["nodes"]
+        del nodes["claim_type"]["routes"]["life"], nodes["life_file"], data["slots"]["relation"]
+        routes = [r for node in nodes.values() for r in node.get("routes", {}).values()]
+        for part in (*routes, *data["slots"].values()):
+            if "event" in part.get("for", {}):
+                part["for"]["event"][:] = filter(is_left, part["for"]["event"])
+        for node in nodes.values():
+            if "cites" in node:
+                node["cites"][:] = [fact for fact in node["cites"] if fact not in GONE_FACTS]
+
+    def facts(data: Any) -> None:
+        for fact in GONE_FACTS:
+            del data["facts"][fact]
+        data["offers"][:] = [
+            offer for offer in data["offers"] if all(map(is_left, offer["for"].get("event", ())))
+        ]
+
+    def slots(data: Any) -> None:
+        del data["relation"]
+        event = data["event"]
+        for value in [value for value in event["values"] if not is_left(value)]:
+            event["values"].remove(value)
+            del event["say"][value]
+
+    def agent(book: Any) -> Any:
+        gone = {"claim_type.life", "life_file"}
+        left = [entry for entry in book if not gone.intersection(entry.get("steps", ()))]
+        return [entry for entry in left if entry.get("answers") not in GONE_FACTS]
+
+    def customer(book: Any) -> Any:
+        gone = {f"ask({fact})" for fact in GONE_FACTS}
+        return [
+            entry
+            for entry in book
+            if not any(act in gone or "(relation)" in act for act in entry.get("acts", ()))
+        ]
+
+    files.change("flowchart.yaml", chart)
+    files.change("facts.yaml", facts)
+    files.change("phrases/slots.yaml", slots)
+    files.change("phrases/agent.yaml", agent)
+    for file in sorted(files.folder.glob("phrases/customer*.yaml")):
+        files.change(f"phrases/{file.name}", customer)
+
+
+INSURANCE: dict[str, Callable[[Files], None]] = {
+    "a new exclusion": add_exclusion,
+    "a claim type removed": remove_claim_type,
+}
+"""Edits of the claims domain, by what they are."""

@@ -47,20 +47,28 @@ class Diff:
         return CHANGED if any(self.agenda.counts[what] for what in COUNTED[1:]) else SAME
 
     @cached_property
-    def paths(self) -> dict[str, int]:
-        """How many of the planned paths are as they were, touched, others, new and gone."""
+    def kinds(self) -> dict[str, str]:
+        """Path id of today to what it is: same, touched, other (what an old one became) or new."""
         today = [path.as_path() for path in self.planned]
         found = trace_paths(self.older.paths, today, self.changes)
         renames, old = self.changes.renames, {path.path_id: path for path in self.older.paths}
         parts = {renames.part(key) for key in self.changes.touched}
-        counts = Counter[str]()
+        kinds = {}
         for path in today:
-            from_ = [old[i] for i in found.came_from.get(path.path_id, ())]
-            same = [p for p in from_ if tuple(map(renames.step, p.steps)) == path.steps]
+            come_from = [old[i] for i in found.came_from.get(path.path_id, ())]
+            is_same = any(tuple(map(renames.step, p.steps)) == path.steps for p in come_from)
             is_touched = parts.intersection((*path.nodes, *path.steps)) or self._states(path)
-            kind = "new" if not from_ else "other" if not same else ""
-            counts[kind or ("touched" if is_touched else "same")] += 1
-        counts["gone"] = sum(not became for became in found.became.values())
+            kind = "new" if not come_from else "touched" if is_touched else "same"
+            kinds[path.path_id] = kind if is_same or not come_from else "other"
+        return kinds
+
+    @cached_property
+    def paths(self) -> dict[str, int]:
+        """How many of the planned paths are of which kind, and how many old ones are gone."""
+        today = [path.as_path() for path in self.planned]
+        became = trace_paths(self.older.paths, today, self.changes).became
+        counts = Counter(self.kinds.values())
+        counts["gone"] = sum(not paths for paths in became.values())
         return {kind: counts[kind] for kind in ("same", "touched", "other", "new", "gone")}
 
     def _states(self, path) -> bool:
