@@ -1,4 +1,4 @@
-"""A run that goes on from an older one: what holds is kept byte for byte, and only the rest redone."""
+"""A run that goes on from an older one: what holds is kept byte for byte, the rest is redone."""
 
 import hashlib
 import shutil
@@ -150,7 +150,7 @@ def test_a_node_put_in_is_walked_by_the_same_sort_of_customers(runs, copy):
             '- steps: [smile]\n  train: ["A fine choice.", "How nice."]\n  test: [Bravo.]\n'
         )
     run, older = go_on(runs, read_domain(copy)), open_run("coffee", "older", runs)
-    kept, redone, new, gone = count(run)
+    _, redone, new, gone = count(run)
     before = older.read("scenarios.jsonl", Scenario)
     passing = [s for s in before if any("take_order.complete" in steps for steps in s.steps)]
     assert redone == sum(s.split != "test" for s in passing)

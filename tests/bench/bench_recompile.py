@@ -1,4 +1,4 @@
-"""What an edit of a procedure costs: recompiled by what has changed, and from scratch, side by side.
+"""What an edit of a procedure costs: compiled by what has changed, and from scratch, side by side.
 
     python tests/bench/bench_recompile.py runs/travel_booking/demo --size demo
 
@@ -93,7 +93,7 @@ def compile_edit(older: Run, folder: Path, name: str, given: argparse.Namespace,
     stages = [1, 2, 3, 4] if given.no_evaluation else [1, 2, 3, 4, 5]
     parameters = {"conversations": str(older.manifest["synthesize"]["inputs"]["conversations"])}
     if since:
-        parameters["since"] = since
+        parameters |= {"since": since, "start_from": given.start_from}
     if not given.no_evaluation:
         parameters |= {"conditions": "compiled", "test_scenarios": str(given.test_scenarios)}
         parameters["repeats"] = "1"
@@ -126,6 +126,7 @@ def main() -> None:
     parser.add_argument("--size", default="demo")
     parser.add_argument("--seed", default=7, type=int)
     parser.add_argument("--only", default="", help="words of the edits to take, with commas")
+    parser.add_argument("--start-from", default="", help="base or older; empty: as fits the edit")
     parser.add_argument("--no-scratch", action="store_true")
     parser.add_argument("--no-evaluation", action="store_true")
     parser.add_argument("--test-scenarios", default=30, type=int)
@@ -138,8 +139,9 @@ def main() -> None:
         # it must stay: a run that is gone on with reads its domain again
         folder = older.folder.parent / f"{older.name}-edits" / slug / older.domain
         if not folder.exists():
-            source = ROOT / "domains" / older.domain
-            shutil.copytree(source, folder.with_suffix(".part"), dirs_exist_ok=True)
+            # one that was left half edited is begun anew
+            shutil.rmtree(folder.with_suffix(".part"), ignore_errors=True)
+            shutil.copytree(ROOT / "domains" / older.domain, folder.with_suffix(".part"))
             apply(Files(folder.with_suffix(".part")))
             folder.with_suffix(".part").rename(folder)
         diff = compare_run(older, str(folder))

@@ -401,8 +401,8 @@ def _say_start(train: dict[str, Any]) -> str:
         return f" It goes on from the run {since}, but starts from the base: {start['why']}."
     return (
         f" It starts from the model of the run {since}: {start['why']}. Of {start['n_changed']}"
-        f" rows that this had not seen {start['n_trained']} were trained, {start['repeats']} times each,"
-        f" and {start['n_replayed']} again that it had."
+        f" rows that this had not seen {start['n_trained']} were trained, {start['repeats']} times"
+        f" each, and {start['n_replayed']} again that it had."
     )
 
 
