@@ -3,7 +3,7 @@
 import pytest
 from conftest import edit
 from test_changes import rename
-from test_redoing import N, N_TEST, Trusting
+from test_redoing import N_TEST, N, Trusting
 
 from workbench.__main__ import main
 from workbench.design.changes import compare_domains
