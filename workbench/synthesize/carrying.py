@@ -52,7 +52,7 @@ class Carrier:
         renamed = rename_scenario(scenario, self.renames, path.path_id)
         return renamed if self.is_same or is_possible(renamed, self.domain) else None
 
-    def object(self, talk: Conversation, scenario: Scenario) -> list[str]:
+    def find_objections(self, talk: Conversation, scenario: Scenario) -> list[str]:
         """Reasons why a conversation cannot stay, none if it can. `scenario` is the old one."""
         if self.is_same:
             return []

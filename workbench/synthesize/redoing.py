@@ -237,7 +237,7 @@ class _Planning:
             if own is None:
                 continue
             talk = Conversation.model_validate(line)
-            objections = self.carrier.object(talk, scenarios[line["scenario_id"]])
+            objections = self.carrier.find_objections(talk, scenarios[line["scenario_id"]])
             self.agenda.reasons.update(objections)
             if not objections:
                 fates[own.scenario_id] = "kept"
