@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from workbench.api.spending import tally_calls
-from workbench.design.changes import Changes
+from workbench.design.changes import Changes, compare_domains
 from workbench.design.older import Older, find_older
 from workbench.design.plan import PlannedPath, choose_paths
 from workbench.design.succession import trace_paths
@@ -209,8 +209,6 @@ def compare_since(run: Run, since: str, domain: Domain) -> Diff | NoDiff:
 
 
 def _compare(run: Run, today: Domain) -> Diff:
-    from workbench.design.changes import compare_domains
-
     older = Older(run, compare_domains(read_source(run, today), today))
     designed = run.manifest.get("design", {}).get("inputs", {})
     planned = choose_paths(
