@@ -283,7 +283,7 @@ def remove_claim_type(files: Files) -> None:
         routes = [r for node in nodes.values() for r in node.get("routes", {}).values()]
         for part in (*routes, *data["slots"].values()):
             if "event" in part.get("for", {}):
-                part["for"]["event"][:] = filter(is_left, part["for"]["event"])
+                part["for"]["event"][:] = list(filter(is_left, part["for"]["event"]))
         for node in nodes.values():
             if "cites" in node:
                 node["cites"][:] = [fact for fact in node["cites"] if fact not in GONE_FACTS]
