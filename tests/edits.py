@@ -292,7 +292,9 @@ def remove_claim_type(files: Files) -> None:
         for fact in GONE_FACTS:
             del data["facts"][fact]
         data["offers"][:] = [
-            offer for offer in data["offers"] if all(map(is_left, offer["for"].get("event", ())))
+            offer
+            for offer in data["offers"]
+            if "relation" not in offer["for"] and all(map(is_left, offer["for"].get("event", ())))
         ]
 
     def slots(data: Any) -> None:
