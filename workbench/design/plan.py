@@ -146,7 +146,7 @@ def _go_on(
     became = {path.path_id: path for own in succession.became.values() for path in own}
     is_long = {i: max(Counter(p.nodes).values()) > max_visits for i, p in became.items()}
     bounded = {path.path_id: path for path in paths}
-    if len(bounded) >= MOST_PATHS:
+    if max(len(bounded), len(succession.became)) >= MOST_PATHS:
         # of paths drawn by lot, other ones would be new without anything new in them
         taken = {step for path in became.values() for step in path.steps}
         bounded = {i: p for i, p in bounded.items() if i in became or {*p.steps} - taken}
