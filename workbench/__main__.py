@@ -9,6 +9,8 @@ from io import TextIOWrapper
 from workbench import __version__
 from workbench.sizes import SIZES
 
+IN_USE = "a run, e.g. travel_booking/demo, its folder, or a domain: then its current run"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says.
@@ -113,7 +115,7 @@ def make_parser() -> argparse.ArgumentParser:
     score.set_defaults(command=score_command)
 
     chat = commands.add_parser("chat", help="talk with a compiled model in the terminal")
-    chat.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
+    chat.add_argument("run", metavar="RUN", help=IN_USE)
     chat.set_defaults(command=chat_command)
 
     stop = commands.add_parser("stop", help="end a training that runs, with its best weights")
@@ -121,7 +123,7 @@ def make_parser() -> argparse.ArgumentParser:
     stop.set_defaults(command=stop_command)
 
     serve = commands.add_parser("serve", help="serve a compiled model to clients of OpenAI's API")
-    serve.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
+    serve.add_argument("run", metavar="RUN", help=IN_USE)
     serve.add_argument(
         "--engine",
         default="auto",
@@ -131,6 +133,14 @@ def make_parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="localhost", help="who may reach it (localhost)")
     serve.add_argument("--port", default=8000, type=int, help="(8000)")
     serve.set_defaults(command=serve_command)
+
+    current = commands.add_parser("current", help="show a domain's current run, or name another")
+    current.add_argument("domain", metavar="DOMAIN", help="its name under runs")
+    current.add_argument("run", metavar="RUN", nargs="?", default="", help="the run to use")
+    current.add_argument(
+        "--ungated", action="store_true", help="take a run that has passed no gate all the same"
+    )
+    current.set_defaults(command=current_command)
 
     export = commands.add_parser("export", help="write a compiled model for other programs")
     export.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
@@ -273,12 +283,12 @@ def score_command(given: argparse.Namespace) -> int:
 def chat_command(given: argparse.Namespace) -> int:
     """Let the user talk with the compiled model of a run."""
     from workbench.chat import chat
-    from workbench.run import find_run
+    from workbench.current import find_run_in_use
 
     if isinstance(sys.stdin, TextIOWrapper):
         # a byte that is no letter must not end the talk
         sys.stdin.reconfigure(errors="replace")
-    chat(find_run(given.run))
+    chat(find_run_in_use(given.run))
     return 0
 
 
@@ -297,10 +307,25 @@ def stop_command(given: argparse.Namespace) -> int:
 
 def serve_command(given: argparse.Namespace) -> int:
     """Become a server of the compiled model of a run."""
-    from workbench.run import find_run
+    from workbench.current import find_run_in_use
     from workbench.serve import serve
 
-    serve(find_run(given.run), given.engine, given.host, given.port)
+    serve(find_run_in_use(given.run), given.engine, given.host, given.port)
+    return 0
+
+
+def current_command(given: argparse.Namespace) -> int:
+    """Print the name of the run in use, or move the pointer to another."""
+    from workbench.current import find_current, move_current
+    from workbench.run import find_run
+
+    if not given.run:
+        print(find_current(given.domain).name)
+        return 0
+    own = given.run.removeprefix(f"{given.domain}/")
+    pointer = move_current(find_run(f"{given.domain}/{own}"), given.ungated)
+    way_back = f"; back: python -m workbench current {given.domain} {pointer.before}"
+    print(f"{given.domain} now uses {pointer.run}{way_back if pointer.before else ''}")
     return 0
 
 
