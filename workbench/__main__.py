@@ -134,6 +134,26 @@ def make_parser() -> argparse.ArgumentParser:
     serve.add_argument("--port", default=8000, type=int, help="(8000)")
     serve.set_defaults(command=serve_command)
 
+    gate = commands.add_parser(
+        "gate", help="say whether a run may take the place of the one in use"
+    )
+    gate.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/new, or its folder")
+    gate.add_argument(
+        "--against", default="", metavar="RUN", help="the older run (the domain's current one)"
+    )
+    gate.add_argument(
+        "--first", action="store_true", help="there is no older run: compare with nothing"
+    )
+    gate.add_argument(
+        "--thresholds", default="", metavar="FILE", help="(gate.yaml in the domain's folder)"
+    )
+    gate.add_argument("--junit", default="", metavar="FILE", help="write JUnit XML for CI systems")
+    gate.add_argument("--markdown", default="", metavar="FILE", help="write a comment for a change")
+    gate.add_argument(
+        "--promote", action="store_true", help="if it passes, seal the run and make it current"
+    )
+    gate.set_defaults(command=gate_command)
+
     current = commands.add_parser("current", help="show a domain's current run, or name another")
     current.add_argument("domain", metavar="DOMAIN", help="its name under runs")
     current.add_argument("run", metavar="RUN", nargs="?", default="", help="the run to use")
@@ -311,6 +331,29 @@ def serve_command(given: argparse.Namespace) -> int:
     from workbench.serve import serve
 
     serve(find_run_in_use(given.run), given.engine, given.host, given.port)
+    return 0
+
+
+def gate_command(given: argparse.Namespace) -> int:
+    """Print what a run was asked and what was found; 1 if anything was not passed."""
+    from pathlib import Path
+
+    from workbench import gate as gates
+    from workbench.evaluate.thresholds import read_thresholds
+    from workbench.run import find_run, replace_file
+
+    run = find_run(given.run)
+    older = gates.find_older(run, given.against, given.first)
+    verdict = gates.gate(run, older, read_thresholds(gates.find_thresholds(run, given.thresholds)))
+    print(gates.describe(verdict))
+    if given.junit:
+        replace_file(Path(given.junit), gates.write_xml(verdict))
+    if given.markdown:
+        replace_file(Path(given.markdown), gates.write_markdown(verdict).encode())
+    if not verdict.is_passed:
+        return 1
+    if given.promote:
+        print(f"\n{gates.promote(verdict)}")
     return 0
 
 

@@ -56,7 +56,8 @@ class Staleness:
     untested: Sequence[str] = ()
     """Changed facts and offers that no customer has occasion to hear of."""
     read_share: float | None = None
-    """Share of the agent's messages that are made up of wordings, old or new."""
+    """Share of the agent's messages that are made up of wordings, old or new; None if no step was
+    looked for."""
 
     def count(self, findings: Iterable[Finding]) -> int:
         """Conversations with any of them."""
@@ -84,7 +85,7 @@ def find_stale(
     values = compare_values(before, domain)
     facts = [found for talk in talks for found in find_values(talk, before, values.stale)]
     gone = {*before.flowchart.steps} - {*domain.flowchart.steps}
-    routes, share = find_steps(talks, before, domain, gone)
+    routes, share = find_steps(talks, before, domain, gone) if gone else ([], None)
     return Staleness(
         talks=len(talks),
         facts=facts,
