@@ -30,6 +30,7 @@ from workbench.run import Run, find_run
 from workbench.show import Panel
 from workbench.show.gated import (
     describe_stale,
+    list_reasons,
     tabulate_checks,
     tabulate_kinds,
     tabulate_pairs,
@@ -166,7 +167,8 @@ def promote(verdict: Verdict) -> str:
 
 def describe(verdict: Verdict) -> str:
     """The verdict for a terminal."""
-    return "\n\n".join(str(part) for part in _list_parts(verdict, is_long=False))
+    parts = [*map(str, _list_parts(verdict, is_long=False)), list_reasons(verdict.checks)]
+    return "\n\n".join(part for part in parts if part)
 
 
 def write_markdown(verdict: Verdict) -> str:
@@ -183,7 +185,7 @@ def write_xml(verdict: Verdict) -> bytes:
 
 def _list_parts(verdict: Verdict, is_long: bool) -> Iterator[str | Panel]:
     yield f"{'## ' * is_long}{verdict.title}"
-    yield tabulate_checks(verdict.checks)
+    yield tabulate_checks(verdict.checks, has_reasons=is_long)
     found, stale = verdict.regression, verdict.stale
     if found is not None:
         yield f"{'### ' * is_long}Beside the older model"

@@ -33,7 +33,7 @@ class Check:
     name: str
     """What is looked at, e.g. "seen, ending_correct"."""
     wanted: str
-    """Example: "95 % or more"."""
+    """Example: "at least 95 % of 50 or more"."""
     found: str
     """Example: "97.0 % (90.2-99.1)", or "nothing"."""
     n: int
@@ -54,6 +54,9 @@ def check_complete(
     tests = [scenario for scenario in scenarios if scenario.split == "test"]
     for stratum in STRATA:
         n = min(most, len(of_stratum(tests, stratum)))
+        if not n:
+            # a domain whose phrase book has no words for such customers has none
+            continue
         why = f"{n - met[stratum]} have no score" if met[stratum] < n else ""
         yield Check("complete", stratum, f"all {n} customers", f"{met[stratum]}", met[stratum], why)
 
@@ -86,7 +89,7 @@ def _check_bounds(group: str, who: str, bound: Bounds, talks: list[Score]) -> It
         metric = average([score.measures.get(measure) for score in talks], paths)
         reached = None if metric.mean is None else 100 * metric.mean
         is_most = PERFECT[measure] == 0
-        wanted = f"{percent:g} % or {'less' if is_most else 'more'} of {bound.n} or more"
+        wanted = f"at {'most' if is_most else 'least'} {percent:g} % of {bound.n} or more"
         why = _find_gap(metric, bound.n, measure)
         # a hair's breadth of floating point is no reason to stop a release
         if not why and (reached > percent + 1e-9 if is_most else reached < percent - 1e-9):
@@ -112,7 +115,7 @@ def check_losses(thresholds: Thresholds, regression: Regression) -> Iterator[Che
         for measure, points in bound.measures.items():
             gap = gaps[measure]
             lost = losses(measure, gap)
-            wanted = f"{points:g} points lost or less, {bound.n} pairs or more"
+            wanted = f"at most {points:g} points lost, of {bound.n} pairs or more"
             if lost is None:
                 why = "no customer met both models on a path that is as it was"
             elif gap.unscored and measure in ALWAYS_SCORED:
@@ -133,7 +136,7 @@ def check_parts(thresholds: Thresholds, regression: Regression) -> Check:
         why = "no customer met both models on a path that is as it was"
     elif len(worse) > thresholds.worse:
         why = f"worse than before: {', '.join(worse)}"
-    wanted = f"{thresholds.worse} shown to be worse, or fewer"
+    wanted = f"at most {thresholds.worse} shown to be worse"
     return Check("worse", "hubs and endings", wanted, f"{len(worse)}", len(parts), why)
 
 
@@ -164,7 +167,7 @@ def check_instruments(thresholds: Thresholds, result: Mapping[str, Any]) -> Iter
 def _check_share(
     name: str, found: Mapping[str, Any] | None, percent: float, n: int, is_most: bool = False
 ) -> Check:
-    wanted = f"{percent:g} % or {'less' if is_most else 'more'} of {n} or more"
+    wanted = f"at {'most' if is_most else 'least'} {percent:g} % of {n} or more"
     if not found or found.get("mean") is None:
         why = "it was not measured; evaluate without the parameter conditions, or name faulty in it"
         return Check("instruments", name, wanted, "nothing", 0, why)
@@ -191,10 +194,10 @@ def check_stale(thresholds: Thresholds, stale: Staleness) -> Iterator[Check]:
         why = f"{name} in {n} conversations, first: {_write_first(findings)}" if n > bound else ""
         if not stale.talks:
             why = "there are no conversations of the compiled model to look through"
-        yield Check("stale", name, f"{bound} conversations or fewer", f"{n}", stale.talks, why)
+        yield Check("stale", name, f"in at most {bound} conversations", f"{n}", stale.talks, why)
     n, names = len(stale.untested), ", ".join(stale.untested[:5])
     why = f"no customer hears of {names}; more test_scenarios may" if n > most.untested else ""
-    yield Check("stale", "changes not tested", f"{most.untested} or fewer", f"{n}", n, why)
+    yield Check("stale", "changes not tested", f"at most {most.untested}", f"{n}", n, why)
 
 
 def _write_first(findings: Iterable[Finding]) -> str:

@@ -13,22 +13,28 @@ MOST_NAMED = 20
 """Customers that are named of those who were served better, or worse."""
 
 
-def tabulate_checks(checks: Iterable[Check]) -> Panel:
-    """A row for each check."""
-    return table(
-        [
-            {
-                "": "ok" if check.is_passed else "FAILED",
-                "of": check.group,
-                "what": check.name,
-                "wanted": check.wanted,
-                "found": check.found,
-                "n": check.n,
-                "why": check.why or None,
-            }
-            for check in checks
-        ]
-    )
+def tabulate_checks(checks: Iterable[Check], has_reasons: bool = True) -> Panel:
+    """A row for each check; reasons are long, and a terminal has them below."""
+    columns = ["", "of", "what", "wanted", "found", "n", *(["why"] if has_reasons else [])]
+    rows = [
+        {
+            "": "ok" if check.is_passed else "FAILED",
+            "of": check.group,
+            "what": check.name,
+            "wanted": check.wanted,
+            "found": check.found,
+            "n": check.n,
+            "why": check.why or "–",
+        }
+        for check in checks
+    ]
+    return table(rows, columns)
+
+
+def list_reasons(checks: Iterable[Check]) -> str:
+    """Why what failed has failed, a line each; "" if all has passed."""
+    failed = (check for check in checks if not check.is_passed)
+    return "\n".join(f"FAILED {c.group}, {c.name}: {c.why}" for c in failed)
 
 
 def tabulate_kinds(regression: Regression) -> Panel:
