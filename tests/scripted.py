@@ -1,4 +1,4 @@
-"""Runs whose compiled model is a scripted agent: evaluated for real, in seconds, without weights."""
+"""Runs whose compiled model is a scripted agent: evaluated for real in seconds, without weights."""
 
 import json
 import shutil
