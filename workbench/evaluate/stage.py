@@ -23,8 +23,10 @@ from workbench.evaluate.breakdown import AS_BASELINES, MARGIN, PROMPTED
 from workbench.evaluate.conditions import Agent, Key, ModelAgent, Walker
 from workbench.evaluate.faults import is_instrument, make_instruments, write_faulty_practice
 from workbench.evaluate.metrics import Score, score_conversation
+from workbench.evaluate.older import make_older_agent, open_older, record_older
 from workbench.evaluate.orchestrated import OrchestratedAgent
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
+from workbench.evaluate.regression import OLDER
 from workbench.evaluate.result import Evaluated, build_result
 from workbench.evaluate.simulation import (
     STRATA,
@@ -129,17 +131,21 @@ def evaluate(
     margin: float = MARGIN,
     conditions: str = "",
     progress: bool = True,
+    older: str = "",
 ) -> dict[str, Any]:
     """Simulate and score all conditions; writes `simulated/`, `scores.jsonl` and `result.json`.
 
     Conversations already simulated with the same inputs are not held again. `margin` is how much
     worse still counts as "as good"; choose it before looking. `conditions` are those that stand
-    beside the compiled model: see `choose_conditions`. Returns the result.
+    beside the compiled model: see `choose_conditions`. `older` names an older run of this domain
+    whose model meets the same customers. Returns the result.
 
     Raises:
         ConditionError: there is no such condition.
-        RunError: the run was evaluated otherwise before, or is not trained.
+        UnknownRunError: there is no such older run.
+        RunError: the run was evaluated otherwise before, or one of the two is not trained.
     """
+    before = open_older(run, older)
     with run.lock():
         trained = run.manifest.get("train", {})
         if "result" not in trained:
@@ -151,9 +157,11 @@ def evaluate(
             margin=margin,
             **{name: getattr(settings, name) for name in COUNTS},
         )
+        if before:
+            record_older(run, before)
         base = resolve_base_model(trained["inputs"]["base_model"])
         with count_seconds(run):
-            found = _simulate_all(run, domain, settings, base, conditions, progress)
+            found = _simulate_all(run, domain, settings, base, conditions, progress, before)
         result = build_result(run, domain, base, found, margin)
         result |= {"size": settings.name, "asked": conditions}
         run.write_text("result.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
@@ -178,11 +186,17 @@ def _count_talks(run: Run) -> int:
 
 
 def _simulate_all(
-    run: Run, domain: Domain, settings: Size, base: BaseModel, asked: str, progress: bool
+    run: Run,
+    domain: Domain,
+    settings: Size,
+    base: BaseModel,
+    asked: str,
+    progress: bool,
+    older: Run | None,
 ) -> Evaluated:
     tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
     scenarios = _first_of_each(tests, settings.test_scenarios)
-    conditions = list_conditions(run, domain, settings, base, scenarios)
+    conditions = list_conditions(run, domain, settings, base, scenarios, older)
     # refused before anything takes time
     conditions = choose_conditions(conditions, asked)
     if any(condition.agent.name == QUANTIZED for condition in conditions):
@@ -228,7 +242,12 @@ def _simulate_all(
 
 
 def list_conditions(
-    run: Run, domain: Domain, settings: Size, base: BaseModel, scenarios: Sequence[Scenario]
+    run: Run,
+    domain: Domain,
+    settings: Size,
+    base: BaseModel,
+    scenarios: Sequence[Scenario],
+    older: Run | None = None,
 ) -> list[Condition]:
     """All conditions, the quick ones first.
 
@@ -247,6 +266,7 @@ def list_conditions(
             for agent in make_instruments(domain)
         ),
         Condition(ModelAgent("compiled", run.file("model"), most), scenarios),
+        *([Condition(make_older_agent(older, most), scenarios)] if older else []),
         Condition(ModelAgent(QUANTIZED, run.file(QUANTIZED), most), scenarios),
         Condition(ModelAgent("floor/base", base.folder, most), few, ("seen", "unseen")),
         Condition(ModelAgent("in_context/base", base.folder, most, prompt), some),
@@ -258,7 +278,7 @@ def choose_conditions(conditions: Sequence[Condition], asked: str) -> list[Condi
     """Those asked for, by their names or by what stands before the slash; if none is, all but the
     quantized model.
 
-    The compiled model and the walkers are always among them. Example: "in_context, faulty"
+    The compiled model, an older one and the walkers are always there. Example: "in_context, faulty"
 
     Raises:
         ConditionError: there is no such condition.
@@ -277,7 +297,7 @@ def choose_conditions(conditions: Sequence[Condition], asked: str) -> list[Condi
         for condition in conditions
         if (not names and condition.agent.name != QUANTIZED)
         or condition.agent.name in {*names, *ALWAYS}
-        or condition.agent.name.partition("/")[0] in names
+        or condition.agent.name.partition("/")[0] in {*names, OLDER}
     ]
 
 
