@@ -25,8 +25,13 @@ ALL_RIGHT = {"mean": 1.0, "n": 100, "low": 0.96, "high": 1.0, "unscored": 0}
 NO_ALARM = {"mean": 0.0, "n": 100, "low": 0.0, "high": 0.04, "unscored": 0}
 
 
-def make_run(root: Path, name: str, folder: Path, agent=None, keeps_domain=True) -> Run:
-    """A run of a domain's folder, trained and evaluated; `agent` is its compiled model."""
+def make_run(
+    root: Path, name: str, folder: Path, agent=None, keeps_domain=True, given: str = ""
+) -> Run:
+    """A run of a domain's folder, trained and evaluated; `agent` is its compiled model.
+
+    `given` is the domain as its notebooks were given it, else the folder.
+    """
     domain = read_domain(folder)
     run = open_run(domain.name, name, root)
     paths = enumerate_paths(domain.flowchart)
@@ -37,7 +42,7 @@ def make_run(root: Path, name: str, folder: Path, agent=None, keeps_domain=True)
     system = {"role": "system", "content": domain.system_prompt()}
     run.write("rows/train.jsonl", [{"messages": [system]}])
     data = hash_text(sorted(domain.hashes.items()))
-    run.record("notebooks", **{"5_evaluate": {"parameters": {"domain": str(folder)}}})
+    run.record("notebooks", **{"5_evaluate": {"parameters": {"domain": given or str(folder)}}})
     run.record("synthesize", inputs={"data": data})
     run.record("train", inputs={"run": name}, result={"loss": 0.1})
     run.write_text("model/model.safetensors", f"weights of {name}")

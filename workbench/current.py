@@ -188,7 +188,7 @@ def hash_results(run: Run) -> dict[str, str]:
 
 def _list_results(run: Run) -> Iterator[tuple[str, Path]]:
     places = [name for names in STAGE_FILES.values() for name in names]
-    for name in dict.fromkeys(["manifest.json", "domain", *places]):
+    for name in dict.fromkeys(["manifest.json", "made_from", "domain", *places]):
         place = run.file(name)
         for file in place.rglob("*") if place.is_dir() else [place]:
             inner = file.relative_to(run.folder)

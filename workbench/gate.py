@@ -24,7 +24,7 @@ from workbench.evaluate.junit import write_junit
 from workbench.evaluate.metrics import Score
 from workbench.evaluate.regression import Regression, compare_runs
 from workbench.evaluate.simulation import Simulated
-from workbench.evaluate.stale import COPY, Staleness, find_stale
+from workbench.evaluate.stale import Staleness, find_copy, find_stale
 from workbench.evaluate.thresholds import FILE, Thresholds
 from workbench.run import Run, find_run
 from workbench.show import Panel
@@ -223,7 +223,7 @@ def _find_unready(run: Run) -> Iterator[str]:
 def _read_own_domain(run: Run) -> Domain | None:
     """The domain that a run was evaluated with: its own copy, or the folder; None if neither is."""
     wanted = run.manifest["evaluate"]["inputs"]["data"]
-    for place in (run.file(COPY), _domain_of(run)):
+    for place in filter(None, (find_copy(run), _domain_of(run))):
         with suppress(UnknownDomainError):
             domain = read_domain(place)
             if hash_text(sorted(domain.hashes.items())) == wanted:

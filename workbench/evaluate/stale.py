@@ -7,6 +7,7 @@ apart; a step is found only in messages made up of the older phrase book's wordi
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from workbench.domain import Domain, DomainError, read_domain
 from workbench.evaluate.regression import is_same_domain, list_parts
@@ -16,8 +17,8 @@ from workbench.run import Run
 from workbench.synthesize.scenarios import Scenario
 from workbench.templates import TemplateReader
 
-COPY = "domain"
-"""Folder in a run's that holds the files of its domain as they were."""
+COPIES = ("made_from/domain", "domain")
+"""Folders in a run's that may hold the files of its domain as they were."""
 
 Stated = tuple[str, str]
 """A number and its unit, or a name and "name"."""
@@ -74,8 +75,8 @@ def find_stale(
     """What the older run's procedure left behind in a run's conversations."""
     if is_same_domain(run, older):
         return Staleness(is_same=True, talks=len(talks))
-    folder = older.file(COPY)
-    if not (folder / "flowchart.yaml").exists():
+    folder = find_copy(older)
+    if folder is None:
         way_out = "its design stage keeps one when it runs anew, under a new name"
         return Staleness(f"{older.folder} holds no copy of what its domain was; {way_out}")
     try:
@@ -95,6 +96,12 @@ def find_stale(
         untested=list_untested(before, domain, scenarios),
         read_share=share,
     )
+
+
+def find_copy(run: Run) -> Path | None:
+    """Where a run keeps the files of its domain as they were; None if it does not."""
+    places = (run.file(name) for name in COPIES)
+    return next((place for place in places if (place / "flowchart.yaml").exists()), None)
 
 
 @dataclass(frozen=True)
