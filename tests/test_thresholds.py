@@ -1,5 +1,6 @@
 import pytest
 
+from workbench.__main__ import main
 from workbench.domain import list_domains, read_domain
 from workbench.evaluate.metrics import PERFECT
 from workbench.evaluate.thresholds import Least, Loss, Most, ThresholdError, read_thresholds
@@ -83,3 +84,10 @@ def test_what_a_run_must_reach_changes_nothing_of_how_it_is_made(copy):
     before = read_domain(copy).hashes
     (copy / "gate.yaml").write_text(LEAST, "utf-8")
     assert read_domain(copy).hashes == before
+
+
+def test_the_command_that_checks_a_domain_reads_them_too(copy, capsys):
+    assert main(["check", str(copy)]) == 0
+    (copy / "gate.yaml").write_text(LEAST.replace("95", "195"), "utf-8")
+    assert main(["check", str(copy)]) == 1
+    assert "gate.yaml, line 1, column 41: minimum.seen.ending_correct" in capsys.readouterr().out
