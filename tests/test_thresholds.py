@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from workbench.__main__ import main
@@ -91,3 +94,10 @@ def test_the_command_that_checks_a_domain_reads_them_too(copy, capsys):
     (copy / "gate.yaml").write_text(LEAST.replace("95", "195"), "utf-8")
     assert main(["check", str(copy)]) == 1
     assert "gate.yaml, line 1, column 41: minimum.seen.ending_correct" in capsys.readouterr().out
+
+
+def test_the_page_of_domains_shows_a_file_that_can_be_read(write):
+    page = (Path(__file__).parents[1] / "domains" / "README.md").read_text("utf-8")
+    shown = re.search(r"```yaml\n(minimum:.*?)```", page, re.S)[1]
+    found = read_thresholds(write(shown))
+    assert (found.minimum["seen"].n, found.touched.n, found.stale.unknown) == (50, 10, "fail")
