@@ -17,7 +17,8 @@ python -m workbench check "$DOMAIN"
 if [ -n "$OLD" ]; then
     python -m workbench diff "$DOMAIN/$OLD" --markdown > diff.md
 fi
-if [ "$OLD" != "$NEW" ]; then
+# a change that was taken back names a run that passed before, and is sealed
+if [ ! -e "${WORKBENCH_RUNS:-runs}/$DOMAIN/$NEW/gated.json" ]; then
     python -m workbench run "$DOMAIN" --run "$NEW" --size "$SIZE" ${OLD:+-p older "$OLD"}
 fi
 python -m workbench gate "$DOMAIN/$NEW" $FIRST $PROMOTE --junit gate.xml --markdown gate.md
