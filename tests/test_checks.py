@@ -82,6 +82,10 @@ def test_losses_count_on_unchanged_paths_alone_and_in_the_right_direction():
     none = [(f"all, {m}", "no customer met both models on a path that is as it was")
             for m in ("ending_correct", "reasked")]  # fmt: skip
     assert failed(check_losses(bounds, pair_up(worse, olds, "changed"))) == none
+    unscored = pair_up([score(n, reasked=None) for n in range(2)], olds)
+    assert failed(check_losses(bounds, unscored)) == [
+        ("all, reasked", "it was scored in none of 2 pairs")
+    ]  # fmt: skip
 
 
 def test_touched_paths_are_asked_about_only_where_there_are_some():

@@ -118,6 +118,7 @@ def check_losses(thresholds: Thresholds, regression: Regression) -> Iterator[Che
             wanted = f"at most {points:g} points lost, of {bound.n} pairs or more"
             if lost is None:
                 why = "no customer met both models on a path that is as it was"
+                why = f"it was scored in none of {gap.unscored} pairs" if gap.unscored else why
             elif gap.unscored and measure in ALWAYS_SCORED:
                 why = f"{gap.unscored} pairs could not be scored"
             elif gap.n < bound.n:
