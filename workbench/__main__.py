@@ -273,13 +273,13 @@ def check_command(given: argparse.Namespace) -> int:
     """Print what is wrong with a domain, what is in it and what it lacks; 1 if there are errors."""
     from workbench.completeness import measure_completeness
     from workbench.design.counting import describe_size
-    from workbench.domain import find_domain
-    from workbench.evaluate.thresholds import FILE, check_thresholds
+    from workbench.domain import GATE, find_domain
+    from workbench.evaluate.thresholds import check_thresholds
 
     folder = find_domain(given.domain)
     state = measure_completeness(folder)
     # a domain goes without what its models must reach until there is one to hold to it
-    wanted = check_thresholds(folder / FILE)[1] if (folder / FILE).exists() else []
+    wanted = check_thresholds(folder / GATE)[1] if (folder / GATE).exists() else []
     for problem in [*state.problems, *wanted]:
         print(f"{problem.level}: {problem}")
     if state.is_designed:

@@ -15,6 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from workbench.domain import GATE
 from workbench.evaluate.curve import list_swept
 from workbench.run import STAGE_FILES, Run, open_run
 
@@ -349,7 +350,8 @@ def _hash_files(places: Iterable[Path], pattern: str = "*") -> str:
         files = sorted(place.rglob(pattern)) if place.is_dir() else [place]
         for file in files:
             # editors and file managers leave hidden files behind
-            if file.is_file() and not file.name.startswith("."):
+            is_own = not file.name.startswith(".") and file.name != GATE
+            if file.is_file() and is_own:
                 name = file.relative_to(place.parent)
                 digest.update(f"{name}\0{_hash_file(file, file.stat().st_mtime_ns)}\0".encode())
     return digest.hexdigest()

@@ -23,6 +23,9 @@ from workbench.run import project_folder
 
 PROMPTS = Path(__file__).parent / "prompts"
 
+GATE = "gate.yaml"
+"""What a run must reach: it says nothing of how the run is made, so no hash depends on it."""
+
 
 class DomainError(ValueError):
     """Something in a domain's folder is missing or does not fit together."""
@@ -562,8 +565,7 @@ def _hash_parts(folder: Path, flowchart: Flowchart, facts: FactsFile) -> dict[st
         if not file.stem.startswith("judge_")
     }
     files = sorted([*folder.glob("*.yaml"), *folder.glob("phrases/*.yaml")])
-    # what a run must reach says nothing of how it is made
-    files = [file for file in files if file.name != "gate.yaml"]
+    files = [file for file in files if file.name != GATE]
     parts |= {f"file.{file.name}": hash_text(file.read_text("utf-8")) for file in files}
     return parts
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from workbench.conversation import hash_text
 from workbench.current import move_current, read_pointer, seal
-from workbench.domain import Domain, UnknownDomainError, find_domain, read_domain
+from workbench.domain import GATE, Domain, UnknownDomainError, find_domain, read_domain
 from workbench.evaluate.checks import (
     Check,
     check_complete,
@@ -25,7 +25,7 @@ from workbench.evaluate.metrics import Score
 from workbench.evaluate.regression import Regression, compare_runs
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.stale import Staleness, find_copy, find_stale
-from workbench.evaluate.thresholds import FILE, Thresholds
+from workbench.evaluate.thresholds import Thresholds
 from workbench.run import Run, find_run
 from workbench.show import Panel
 from workbench.show.gated import (
@@ -112,7 +112,7 @@ def find_thresholds(run: Run, file: str = "") -> Path:
     if file:
         return Path(file)
     try:
-        return find_domain(_domain_of(run)) / FILE
+        return find_domain(_domain_of(run)) / GATE
     except UnknownDomainError as error:
         raise GateError(f"{error} Or name the file: --thresholds FILE") from error
 

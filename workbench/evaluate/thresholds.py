@@ -9,9 +9,6 @@ from workbench.evaluate.metrics import ALL, PERFECT
 from workbench.evaluate.simulation import STRATA
 from workbench.reading import Number, Problem, ReadingError, fit_model, read_yaml
 
-FILE = "gate.yaml"
-"""Beside the domain's other files; no stage depends on it."""
-
 Stratum = Literal[(*STRATA, ALL)]
 Percent = Annotated[Number, Field(ge=0, le=100)]
 Count = Annotated[int, Field(ge=0)]
