@@ -9,10 +9,12 @@ from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
 from workbench.evaluate.curve import Point, list_swept, read_curve
 from workbench.evaluate.metrics import HEADLINE, MEASURES, Score
+from workbench.evaluate.pairs import pick_pairs
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
 from workbench.run import Run
 from workbench.show import Panel, Picture, draw_conversation, draw_flowchart, page
+from workbench.show.comparison import Comparison
 from workbench.show.cost_parts import list_cost_parts
 from workbench.show.details import (
     tabulate_audit,
@@ -44,6 +46,9 @@ from workbench.show.judged import (
     tabulate_validation,
 )
 from workbench.show.learning import draw_curve, tabulate_curve
+from workbench.show.pairs import Side, draw_pair
+from workbench.show.talk import fold
+from workbench.synthesize.scenarios import Scenario
 
 STRATA = {
     "seen": "plain customers in wordings that training shows",
@@ -66,6 +71,7 @@ def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
     parts = [
         *_show_outcome(run, result),
         *_show_comparison(result),
+        *_show_pairs(domain, scores, talks),
         *list_cost_parts(result),
         *_show_details(result),
         *_show_instruments(result),
@@ -120,6 +126,12 @@ def show_scored(talk: Simulated, score: Score, domain: Domain) -> Panel:
     return draw_conversation(talk.conversation, domain.flowchart, score.wrong)
 
 
+def compare_conditions(run: Run, domain: Domain) -> Comparison:
+    """Bars of an evaluated run to choose from, and the talks behind them, two at a time."""
+    scenarios = run.read("scenarios.jsonl", Scenario)
+    return Comparison(domain, run.read("scores.jsonl", Score), read_simulated(run), scenarios)
+
+
 def pick_worst(scores: Iterable[Score], condition: str = "compiled") -> list[Score]:
     """The worst conversation of each stratum, then the next worst of all, up to `WORST`."""
     every = find_worst(scores, condition, most=None)
@@ -164,6 +176,23 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
             " read before is kept. Under an orchestrator that is counted, not done: its seconds are"
             " those of a model that reads each prompt whole."
         )
+
+
+def _show_pairs(domain: Domain, scores: list[Score], talks: dict[str, Simulated]) -> Iterable[Part]:
+    pairs = pick_pairs(scores)
+    if pairs:
+        yield "## The same customer, two answers"
+        yield (
+            "For each other model a customer whom only the compiled one serves rightly, and one"
+            " whom only the other does; where there is neither, the first whom both met. A sign"
+            " stands where they use other words, and one where the agent does something else."
+        )
+    for pair in pairs:
+        sides = [Side(s.condition, talks[s.conversation_id].conversation, s.wrong) for s in pair]
+        drawn = draw_pair(*sides, domain.flowchart)
+        own, other = (f"{s.condition} ends in {s.ending or 'nothing'}" for s in pair)
+        head = f"{pair[0].stratum}, scenario {pair[0].scenario_id}: {own}, {other}"
+        yield Panel(fold(head, drawn.html), f"{head}\n{drawn.text}")
 
 
 def _show_details(result: dict[str, Any]) -> Iterable[Part]:

@@ -9,8 +9,8 @@ from workbench.show.picture import Panel
 
 # a message of many pages scrolls in its bubble
 _BUBBLE = (
-    "display:inline-block;max-height:26em;overflow:auto;padding:8px 13px;border-radius:14px;text-align:left;"
-    "white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px;line-height:1.4;"
+    "display:inline-block;max-height:26em;overflow:auto;padding:8px 13px;border-radius:14px;"
+    "text-align:left;white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px;line-height:1.4;"
 )
 _LOOK = {
     "assistant": ("left", "background-color:#E6F0FA;color:#14304D;border:1px solid #B9D2EA;"),
@@ -60,12 +60,19 @@ def draw_conversations(
     """Several conversations to unfold one by one; the first is open."""
     panels = [(talk, draw_conversation(talk, flowchart)) for talk in conversations]
     folds = [
-        f'<details{" open" * (not index)} style="margin:6px 0"><summary '
-        'style="cursor:pointer;font-family:Helvetica,Arial,sans-serif;font-size:13px">'
-        f"{escape(_sum_up(talk))}</summary>{panel.html}</details>"
+        fold(_sum_up(talk), panel.html, is_open=not index)
         for index, (talk, panel) in enumerate(panels)
     ]
     return Panel("".join(folds), "\n\n".join(panel.text for _, panel in panels))
+
+
+def fold(head: str, html: str, is_open: bool = False) -> str:
+    """HTML to unfold under a line of text."""
+    return (
+        f'<details{" open" * is_open} style="margin:6px 0"><summary style="cursor:pointer;'
+        f'font-family:Helvetica,Arial,sans-serif;font-size:13px">{escape(head)}</summary>'
+        f"{html}</details>"
+    )
 
 
 def _sum_up(talk: Conversation) -> str:
