@@ -3,6 +3,7 @@
 from workbench.show.browse import browse
 from workbench.show.browser import Browser
 from workbench.show.charts import Interval, bars, histogram, intervals, line
+from workbench.show.coverage import draw_coverage
 from workbench.show.curves import CurvePoint, curves
 from workbench.show.dot import render_svg
 from workbench.show.editor import FlowchartEditor
@@ -11,6 +12,7 @@ from workbench.show.explore import explore_flowchart
 from workbench.show.flow import draw_flowchart
 from workbench.show.page import page
 from workbench.show.picture import Panel, Picture
+from workbench.show.switch import switch
 from workbench.show.table import table
 from workbench.show.talk import draw_conversation, draw_conversations
 from workbench.show.tokens import draw_tokens
@@ -31,6 +33,7 @@ __all__ = [
     "curves",
     "draw_conversation",
     "draw_conversations",
+    "draw_coverage",
     "draw_flowchart",
     "draw_tokens",
     "escape",
@@ -40,5 +43,6 @@ __all__ = [
     "line",
     "page",
     "render_svg",
+    "switch",
     "table",
 ]
