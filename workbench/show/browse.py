@@ -52,7 +52,7 @@ def browse(
         body = _fold(f'all with "{mark}"', len(marked), table(marked[:MOST_ROWS]).html, True) + body
     key = hashlib.sha256(body.encode()).hexdigest()[:16]
     html = (
-        f'<div data-browse="{key}" style="font-size:13px"><p>{escape(head)} '
+        f'<div data-browse="{key}" style="font-size:13px"><p style="overflow-wrap:anywhere">{escape(head)} '
         f'<input type="search" placeholder="filter by words" hidden></p>{body}</div>'
     )
     first = [*marked, *(row for row in rows if not (mark and row.get(mark)))][:shown]
@@ -89,6 +89,6 @@ def _write_pages(groups: Mapping[str, list], group: str, mark: str, shown: int) 
 def _fold(title: str, n: int, inside: str, is_open: bool = False) -> str:
     opened = ' open=""' if is_open else ""
     return (
-        f'<details{opened} style="margin-left:1em"><summary>{escape(title)} '
+        f'<details{opened} style="margin-left:1em"><summary style="overflow-wrap:anywhere">{escape(title)} '
         f"({n:,} row{'s' * (n != 1)})</summary>{inside}</details>"
     )

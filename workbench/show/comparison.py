@@ -141,7 +141,10 @@ class Comparison:
         else:
             said += ". No other condition met this customer."
             drawn = draw_conversation(left.conversation, self.domain.flowchart, left.wrong)
-        return Panel(f"<p>{escape(said)}</p>{drawn.html}", f"{said}\n{drawn.text}")
+        return Panel(
+            f'<p style="overflow-wrap:anywhere">{escape(said)}</p>{drawn.html}',
+            f"{said}\n{drawn.text}",
+        )
 
     def _side(self, score: Score) -> Side:
         return Side(score.condition, self.talks[score.conversation_id].conversation, score.wrong)

@@ -108,7 +108,7 @@ def draw_pair(left: Side, right: Side, flowchart: Flowchart | None = None) -> Pa
         said.append("--- they never part")
     html = (
         '<table style="width:100%;max-width:1100px;table-layout:fixed;border-collapse:collapse;'
-        f'font-family:Helvetica,Arial,sans-serif">{"".join(rows)}</table>'
+        f'overflow-wrap:anywhere;font-family:Helvetica,Arial,sans-serif">{"".join(rows)}</table>'
     )
     return Panel(html, "\n".join(said))
 

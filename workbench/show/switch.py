@@ -30,7 +30,8 @@ def switch(views: Mapping[str, Picture | Panel], shown: str = "") -> Panel:
     key = hashlib.sha256(folds.encode()).hexdigest()[:16]
     script = SCRIPT.read_text("utf-8").replace("KEY", key)
     html = (
-        f'<div data-switch="{key}" style="font:13px/1.45 Helvetica,Arial,sans-serif">{folds}</div>'
+        f'<div data-switch="{key}" style="overflow-wrap:anywhere;'
+        f'font:13px/1.45 Helvetica,Arial,sans-serif">{folds}</div>'
         f"<script>{script}</script>"
     )
     return Panel(html, "\n\n".join(f"{name}\n{view}" for name, view in views.items()))

@@ -48,7 +48,8 @@ def draw_conversation(
         fault = f" WRONG: {wrong[index]}" if index in wrong else ""
         said.append(f"{NAMES[message.role]}{does}{fault}: {message.content}")
     html = (
-        '<div style="max-width:760px;font-family:Helvetica,Arial,sans-serif">'
+        '<div style="max-width:760px;overflow-wrap:anywhere;'
+        'font-family:Helvetica,Arial,sans-serif">'
         f"{''.join(drawn)}</div>"
     )
     return Panel(html, "\n".join(said))
@@ -70,7 +71,8 @@ def fold(head: str, html: str, is_open: bool = False) -> str:
     """HTML to unfold under a line of text."""
     return (
         f'<details{" open" * is_open} style="margin:6px 0"><summary style="cursor:pointer;'
-        f'font-family:Helvetica,Arial,sans-serif;font-size:13px">{escape(head)}</summary>'
+        'overflow-wrap:anywhere;font-family:Helvetica,Arial,sans-serif;font-size:13px">'
+        f"{escape(head)}</summary>"
         f"{html}</details>"
     )
 
