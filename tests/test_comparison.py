@@ -23,14 +23,12 @@ def make_pair(scenario_id, own, other):
         yield score.model_copy(update=named | {"wrong": {} if ending else {3: "asks again"}})
 
 
-@pytest.fixture
-def scenarios(coffee_domain):
-    paths = sample_paths(coffee_domain.flowchart, 4, 3)
-    return [plan_scenario(path, "test", coffee_domain, 7, n) for n, path in enumerate(paths)]
+def plan_customers(domain):
+    paths = sample_paths(domain.flowchart, 4, 3)
+    return [plan_scenario(path, "test", domain, 7, n) for n, path in enumerate(paths)]
 
 
-@pytest.fixture
-def scores(scenarios):
+def score_customers(scenarios):
     """Four customers, two of whom met the base model, too; one was served wrongly by ours."""
     ids = [scenario.scenario_id for scenario in scenarios]
     both = [*make_pair(ids[0], 1, 0), *make_pair(ids[1], 0, 1)]
@@ -40,8 +38,10 @@ def scores(scenarios):
     return [s.model_copy(update={"hubs": hubs}) for s in [*both, *rest, faulty]]
 
 
-@pytest.fixture
-def comparison(coffee_domain, scores, scenarios):
+def compare_some(domain):
+    """The toy domain's customers, compared."""
+    scenarios = plan_customers(domain)
+    scores = score_customers(scenarios)
     said = {"compiled": talk(GREET, ASK, SIZE), "floor/base": talk(GREET, ASK, LEAVE)}
     talks = {
         score.conversation_id: Simulated(
@@ -50,7 +50,22 @@ def comparison(coffee_domain, scores, scenarios):
         )
         for score in scores
     }
-    return Comparison(coffee_domain, scores, talks, scenarios)
+    return Comparison(domain, scores, talks, scenarios)
+
+
+@pytest.fixture
+def scenarios(coffee_domain):
+    return plan_customers(coffee_domain)
+
+
+@pytest.fixture
+def scores(scenarios):
+    return score_customers(scenarios)
+
+
+@pytest.fixture
+def comparison(coffee_domain):
+    return compare_some(coffee_domain)
 
 
 def test_there_is_a_bar_for_each_condition_that_is_no_instrument(comparison):

@@ -65,6 +65,24 @@ for step in range(1, 101):
     watched.show(lines)
     time.sleep(0.1)
 """
+SIDES = f"""
+import sys
+
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from conftest import COFFEE
+from test_comparison import compare_some
+
+from workbench.domain import read_domain
+
+comparison = compare_some(read_domain(COFFEE))
+comparison
+"""
+ASK = """async (code) => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const asked = kernel.requestExecute({ code: "", user_expressions: { answer: code } });
+    const told = (await asked.done).content.user_expressions.answer;
+    return told.data ? told.data["text/plain"] : told.evalue;
+}"""
 NODES = "drawn => drawn.map(svg => svg.querySelectorAll('g.node').length)"
 
 
@@ -101,13 +119,16 @@ def page():
 
 
 def test_the_first_three_notebooks_run_and_draw_in_jupyterlab(page, lab, travel):
-    complaints = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = listen(page)
     n_nodes = len(travel.flowchart.nodes)
     assert run_all(page, lab, "1_design").count(n_nodes) == 2
     run_all(page, lab, "2_synthesize")
-    assert run_all(page, lab, "3_inspect").count(n_nodes) == 1
+    # planned, asked for, written, kept, dropped: one is seen
+    assert run_all(page, lab, "3_inspect").count(n_nodes) == 5
+    assert page.locator("[data-switch] svg:visible").count() == 1
+    page.get_by_role("radio", name="planned").click()
+    assert page.locator("[data-switch]").get_attribute("data-chosen") == "planned"
+    assert page.locator("[data-switch] svg:visible").count() == 1
     assert complaints == []
 
 
@@ -137,6 +158,56 @@ def test_a_training_is_drawn_while_it_runs(page, lab, tmp_path):
     keep_picture(page, "training")
     assert page.evaluate(CELLS)[1]["execution_count"] is None
     page.wait_for_function(IS_DONE, timeout=60_000)
+
+
+def test_bars_are_clicked_or_walked_to_and_the_kernel_knows(page, lab, tmp_path):
+    complaints = listen(page)
+    write_notebook(tmp_path / "notebooks" / "sides.ipynb", SIDES)
+    run_cells(page, lab, "sides")
+    output = page.locator(".jp-OutputArea-output").last
+    bars = output.locator("[data-row]")
+    bars.nth(1).click()
+    output.get_by_text("here they part: floor/base does take_order.leave").wait_for()
+    assert page.evaluate(ASK, "comparison.shown.condition") == "'floor/base'"
+    bars.nth(0).focus()
+    page.keyboard.press("Enter")
+    output.get_by_text("here they part: compiled does take_order.missing").wait_for()
+    assert page.evaluate(ASK, "len(comparison.found)") == "4"
+    assert bars.nth(0).get_attribute("aria-pressed") == "true"
+    keep_picture(page, "sides")
+    output.get_by_label("by", exact=True).select_option("hub")
+    output.locator("[data-row] title", has_text="take_order").first.wait_for(state="attached")
+    assert page.evaluate(ASK, "comparison.name") == "'branch_correct'"
+    assert complaints == []
+
+
+def listen(page) -> list[str]:
+    """What the page complains about from now on."""
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
+@pytest.mark.exhaustive
+def test_all_five_notebooks_run_and_draw_in_jupyterlab(page, lab):
+    complaints = listen(page)
+    for name in ("1_design", "2_synthesize", "3_inspect"):
+        run_cells(page, lab, name)
+    run_cells(page, lab, "4_train")
+    keep_picture(page, "4_train")
+    assert "minutes left" in page.locator(".jp-OutputArea-output").all_inner_texts().__str__()
+    assert page.locator(".jp-OutputArea-output svg").count() >= 1
+    run_cells(page, lab, "5_evaluate")
+    keep_picture(page, "5_evaluate")
+    outputs = [output for cell in page.evaluate(CELLS) for output in cell["outputs"]]
+    assert [one for one in outputs if one["output_type"] == "error"] == []
+    bars = page.locator("[data-row]")
+    assert bars.count() > 10
+    bars.last.click()
+    page.get_by_text("beside").first.wait_for()
+    page.get_by_placeholder("Say something").wait_for()
+    assert complaints == []
 
 
 def write_notebook(file: Path, *sources: str) -> None:
