@@ -7,7 +7,7 @@ from test_show import EVIL, SCRIPT
 
 from workbench.design.choices import list_uncovered
 from workbench.design.coverage import measure_coverage
-from workbench.design.covering import cover_routes
+from workbench.design.covering import cover_route_pairs, cover_routes
 from workbench.show.coverage import draw_coverage
 from workbench.show.flow import draw_flowchart
 from workbench.show.palette import NEVER
@@ -59,7 +59,9 @@ def test_what_is_not_covered_is_listed_whole(coffee, some):
     panel = draw_coverage({"planned": some}, coffee)
     for names in lacking.values():
         assert all(name in panel.text for name in names)
-    assert panel.html.count("Never taken, ") == 4
+    assert panel.html.count("Never taken, ") == sum(map(bool, lacking.values()))
+    every = draw_coverage({"a": measure_coverage(cover_route_pairs(coffee), coffee)}, coffee)
+    assert "All taken: nodes, routes, pairs of consecutive routes, outcomes." in every.text
 
 
 def test_the_last_stage_is_seen_first_and_dropped_talks_stand_behind(coffee, some):

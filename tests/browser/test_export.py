@@ -80,5 +80,5 @@ def test_untrusted_outputs_are_images_and_folds(page, lab, shown, tmp_path):  # 
     assert area.locator("img").count() >= 4
     assert area.locator("img").evaluate_all("all => all.every(one => one.complete)")
     area.locator("summary", has_text="planned").click()
-    assert area.get_by_text("Never taken, routes: none.").is_visible()
+    assert area.get_by_text("All taken: nodes, routes, outcomes.").is_visible()
     keep_picture(page, "untrusted")

@@ -91,7 +91,7 @@ def test_charts_tables_and_views_show_hostile_text_as_text(look, coffee_domain, 
     views = {EVIL: bars({EVIL: 3}, EVIL), "b": draw_flowchart(evil_chart)}
     parts = [switch(views), explore_flowchart(evil), browse(rows, "a", "b"), table(rows)]
     shown = look("".join(part.html for part in parts))
-    assert shown.locator("h1, a[href]").count() == 0
+    assert shown.locator("h1, a").count() == 0
     shown.get_by_role("radio").last.focus()
     shown.keyboard.press("ArrowRight")
     shown.locator("[data-explore] g.node").first.click()
@@ -104,7 +104,7 @@ def test_a_report_shows_hostile_text_as_text(look, tmp_path, evil_chart):
     parts = [EVIL, f"## {EVIL}", f"- {EVIL}", draw_flowchart(evil_chart), table([{EVIL: LONG}])]
     parts += [draw_conversation(evil_talk()), Picture("<svg/>", EVIL), Panel("<p></p>", EVIL)]
     shown = look(write_page(EVIL, parts))
-    assert shown.locator("script, a[href], img").count() == 0
+    assert shown.locator("script, a, img").count() == 0
     assert shown.title().startswith("<script>")
     assert_it_fits(shown)
 
@@ -126,4 +126,4 @@ def test_conditions_side_by_side_show_hostile_text_as_text(look, coffee_domain):
     shown = look(comparison._repr_mimebundle_()["text/html"])
     assert_it_fits(shown)
     assert shown.locator("img").count() == 1
-    assert shown.locator("script, h1, a[href]").count() == 0
+    assert shown.locator("script, h1, a").count() == 0

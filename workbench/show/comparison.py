@@ -23,6 +23,8 @@ GROUPINGS = ("customers", "behaviour", "ending", "hub")
 LISTED = 300
 """Conversations that the list shows at most."""
 
+_SAID = "overflow-wrap:anywhere;font:13px Helvetica,Arial,sans-serif"
+
 
 class Comparison:
     """Means of conditions with their intervals, the conversations behind each, and beside a chosen
@@ -142,7 +144,7 @@ class Comparison:
             said += ". No other condition met this customer."
             drawn = draw_conversation(left.conversation, self.domain.flowchart, left.wrong)
         return Panel(
-            f'<p style="overflow-wrap:anywhere">{escape(said)}</p>{drawn.html}',
+            f'<p style="{_SAID}">{escape(said)}</p>{drawn.html}',
             f"{said}\n{drawn.text}",
         )
 

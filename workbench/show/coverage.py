@@ -30,14 +30,16 @@ def draw_coverage(
 
 def _draw(coverage: Coverage, flowchart: Flowchart) -> Panel:
     picture = draw_flowchart(flowchart, coverage)
-    said = [f"{coverage.paths.total():,} walks on {len(coverage.paths):,} different ways."]
+    said = [f"{coverage.paths.total():,} walks, {len(coverage.paths):,} of them different."]
     if not coverage.is_part:
         lacking = list_uncovered(coverage, flowchart)
-        said += [f"Never taken, {kind}: {_list(names)}." for kind, names in lacking.items()]
+        whole = [kind for kind, names in lacking.items() if not names]
+        said += [f"All taken: {', '.join(whole)}."] if whole else []
+        said += [f"Never taken, {kind}: {_list(n)}." for kind, n in lacking.items() if n]
     html = "".join(f"<p>{escape(line)}</p>" for line in said)
     return Panel(picture.html + html, "\n".join([str(picture), *said]))
 
 
 def _list(names: list[str]) -> str:
     more = f", and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
-    return f"{len(names):,}: {', '.join(names[:LISTED])}{more}" if names else "none"
+    return f"{len(names):,}: {', '.join(names[:LISTED])}{more}"

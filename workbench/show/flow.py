@@ -55,7 +55,7 @@ def draw_flowchart(
     boxes, arrows = _list_parts(flowchart, excerpt, coverage, faults, trail)
     legend = _explain(coverage, faults)
     try:
-        svg = render_svg(write_dot(boxes, arrows, _head(flowchart), excerpt.said, legend))
+        svg = render_svg(write_dot(boxes, arrows, _head(flowchart), excerpt.said, *legend))
     except DotMissingError:
         svg = draw_plain(boxes, arrows, _head(flowchart), excerpt.said, PLAINLY)
     except DotSlowError as slow:
@@ -90,16 +90,18 @@ def _head(flowchart: Flowchart) -> str:
     return f"{clip(flowchart.title, 60)}: {', '.join(said)}"
 
 
-def _explain(coverage, faults) -> str:
+def _explain(coverage, faults) -> list[str]:
     legend = "light box: agent · dark box: hub · ellipse: customer · bright box: end"
+    counted = []
     if coverage:
-        legend += " · thicker and darker: taken more often"
+        counted.append("thicker and darker: taken more often")
     if coverage and not coverage.is_part:
-        legend += " · red dashes: never taken"
+        counted.append("red dashes: never taken")
     if faults:
         what = "share" if coverage else "number"
-        legend += f" · orange to red: {what} that went wrong"
-    return legend
+        counted.append(f"orange to red: {what} that went wrong")
+    # a small chart is no wider than it need be
+    return [legend, " · ".join(counted)]
 
 
 def _make_box(flowchart: Flowchart, node: Node, coverage, faults) -> Box:
