@@ -18,6 +18,8 @@ from typing import Any
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "notebooks" / "pictures"
 WIDE, HIGH = 1200, 900
+MOST = 1300
+"""Pixels that a picture is high at most: what is longer is cut there."""
 
 
 class PictureError(RuntimeError):
@@ -54,7 +56,9 @@ SHOTS = {
     "flowchart": Shot("notebooks/1_design.ipynb", "[data-explore]", choose_hub),
     "coverage": Shot("notebooks/3_inspect.ipynb", "[data-switch]"),
     "sides": Shot("notebooks/5_evaluate.ipynb", cell("evaluate-08")),
-    "conversation": Shot("notebooks/5_evaluate.ipynb", cell("evaluate-15", "div > div")),
+    "conversation": Shot(
+        "notebooks/5_evaluate.ipynb", cell("evaluate-15", "div[style*=max-width]")
+    ),
     "report": Shot("report.html", ""),
 }
 """By the picture's name."""
@@ -95,7 +99,8 @@ def photograph(browser: Any, shot: Shot, run: Path, kept: Path, to: Path) -> Non
         if shot.prepare:
             shot.prepare(page)
         page.mouse.move(0, 0)
-        found.screenshot(path=to)
+        box = found.bounding_box()
+        page.screenshot(path=to, full_page=True, clip=box | {"height": min(box["height"], MOST)})
     finally:
         page.close()
 

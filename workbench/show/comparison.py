@@ -193,9 +193,9 @@ class Comparison:
         made["bars"].observe(lambda change: self._choose(change.new), "chosen")
         made["list"].observe(lambda change: self._read(change.new), "value")
         made["beside"].observe(lambda change: self._read(made["list"].value, change.new), "value")
-        head = widgets.HBox([made["measure"], made["by"], made["hint"]])
-        left = widgets.VBox([made["beside"], made["list"]], layout={"width": "30%"})
-        right = widgets.VBox([made["talks"]], layout={"width": "70%", "padding": "0 0 0 10px"})
+        head = widgets.VBox([widgets.HBox([made["measure"], made["by"]]), made["hint"]])
+        left = widgets.VBox([made["beside"], made["list"]], layout={"width": "32%"})
+        right = widgets.VBox([made["talks"]], layout={"width": "68%", "padding": "0 0 0 10px"})
         made["box"] = widgets.VBox([head, made["bars"], widgets.HBox([left, right])])
         self._measure()
         return made["box"]
@@ -220,8 +220,10 @@ class Comparison:
         self._read(0 if shown else None)
 
     def _name(self, score: Score) -> str:
+        scenario = self.scenarios[score.scenario_id]
+        does = ", ".join(scenario.behaviours).replace("_", " ") or "plain"
         mark = "✗" if score.wrong else "✓"
-        return f"{mark} {self._describe(score)}"
+        return f"{mark} {score.stratum} {score.scenario_id[:6]}: {does}, {scenario.endings[0]}"
 
     def _read(self, place: int | None, beside: str | None = None) -> None:
         if place is not None:
