@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.domain import read_domain
 from workbench.show import explore_flowchart
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -247,6 +248,27 @@ def test_a_flowchart_is_clicked_through_in_a_page_without_a_kernel(page, travel,
     assert [*map(float, after.split())] == [*map(float, before.split())]
     keep_picture(page, "explore")
     assert complaints == []
+
+
+def test_of_a_large_chart_a_chosen_node_can_be_read(page, tmp_path):
+    claims = read_domain(ROOT / "domains" / "insurance_claims")
+    file = tmp_path / "chart.html"
+    file.write_text(f"<!DOCTYPE html><meta charset=utf-8>{explore_flowchart(claims).html}", "utf-8")
+    page.goto(file.as_uri())
+    scale = "document.querySelector('[data-explore] svg').getScreenCTM().a"
+    assert page.evaluate(scale) < 0.5
+    search = page.get_by_placeholder("Find a node")
+    for node in claims.flowchart.hubs[0].id, [*claims.flowchart.nodes][-1]:
+        search.fill(node)
+        search.press("Enter")
+        chosen = page.locator("[data-explore]").get_attribute("data-chosen")
+        assert page.evaluate(scale) > 0.8
+        shown = page.locator(f"g.node:has(> title:text-is('{chosen}'))").bounding_box()
+        frame = page.locator("[data-explore] svg").bounding_box()
+        assert frame["x"] <= shown["x"] <= frame["x"] + frame["width"] - shown["width"]
+        assert frame["y"] <= shown["y"] <= frame["y"] + frame["height"] - shown["height"]
+    page.get_by_role("button", name="fit").click()
+    assert page.evaluate(scale) < 0.5
 
 
 def keep_picture(page, name: str) -> None:

@@ -9,9 +9,10 @@ from workbench.show.escape import escape
 from workbench.show.flow import draw_flowchart
 from workbench.show.picture import Panel
 from workbench.show.switch import switch
+from workbench.show.talk import fold
 
-LISTED = 60
-"""Names of a kind that are listed at most."""
+LISTED = 12
+"""Names of a kind that are seen at once; where they are more, they are to be unfolded."""
 
 
 def draw_coverage(
@@ -31,15 +32,17 @@ def draw_coverage(
 def _draw(coverage: Coverage, flowchart: Flowchart) -> Panel:
     picture = draw_flowchart(flowchart, coverage)
     said = [f"{coverage.paths.total():,} walks, {len(coverage.paths):,} of them different."]
-    if not coverage.is_part:
-        lacking = list_uncovered(coverage, flowchart)
-        whole = [kind for kind, names in lacking.items() if not names]
-        said += [f"All taken: {', '.join(whole)}."] if whole else []
-        said += [f"Never taken, {kind}: {_list(n)}." for kind, n in lacking.items() if n]
-    html = "".join(f"<p>{escape(line)}</p>" for line in said)
-    return Panel(picture.html + html, "\n".join([str(picture), *said]))
+    lacking = {} if coverage.is_part else list_uncovered(coverage, flowchart)
+    if whole := [kind for kind, names in lacking.items() if not names]:
+        said.append(f"All taken: {', '.join(whole)}.")
+    html = picture.html + "".join(map(_write, said))
+    for kind, names in lacking.items():
+        if names:
+            head, every = f"Never taken, {kind}: {len(names):,}", ", ".join(names)
+            said.append(f"{head}: {every}.")
+            html += _write(said[-1]) if len(names) <= LISTED else fold(head, _write(every))
+    return Panel(html, "\n".join([str(picture), *said]))
 
 
-def _list(names: list[str]) -> str:
-    more = f", and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
-    return f"{len(names):,}: {', '.join(names[:LISTED])}{more}"
+def _write(line: str) -> str:
+    return f"<p>{escape(line)}</p>"
