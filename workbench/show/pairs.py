@@ -72,8 +72,8 @@ def _words(turn: Turn | None) -> list[str] | None:
 
 
 def _steps(turn: Turn | None) -> list[str] | None:
-    # what a customer does follows from what it was told: only replies part
-    return turn and (turn[1].steps if turn[0].role == "assistant" else [])
+    # a customer takes no steps, so that only replies part
+    return turn and turn[1].steps
 
 
 def draw_pair(left: Side, right: Side, flowchart: Flowchart | None = None) -> Panel:
