@@ -9,13 +9,15 @@ VENV ?= .venv
 TORCH ?= torch==2.13.0
 DOMAIN ?= travel_booking
 SIZE ?= demo
+# of which `make pictures` takes them
+RUN ?= demo
 # what to add to pytest, e.g. PYTEST_ARGS="-n 2 -k flowchart"
 PYTEST_ARGS ?=
 
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
-.PHONY: help demo lab test test-all check colab clean
+.PHONY: help demo lab test test-all check colab pictures clean
 
 help:
 	@echo "make demo      all five notebooks on $(DOMAIN), size $(SIZE)"
@@ -24,6 +26,7 @@ help:
 	@echo "make test-all  every test"
 	@echo "make check     ruff and the fast tests"
 	@echo "make colab     stamp the public address in pyproject.toml into the notebooks"
+	@echo "make pictures  the pictures of README.md, from the run RUN of $(DOMAIN)"
 	@echo "make clean     delete $(VENV) and caches; runs stay"
 
 demo: $(VENV)/.installed
@@ -45,6 +48,9 @@ check: $(VENV)/.installed
 
 colab: | $(BIN)/python
 	$(BIN)/python tests/colab/stamp.py
+
+pictures: $(VENV)/.installed-lab
+	$(BIN)/python tests/pictures/take.py runs/$(DOMAIN)/$(RUN)
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .ruff_cache .hypothesis

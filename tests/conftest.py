@@ -102,7 +102,7 @@ def talk_through(domain: Domain, path: FlowPath, number: int, split: str) -> Con
 class WordEncoder(SentenceEncoder):
     """Sentences as bags of words and word pairs: quick, and the same on every machine."""
 
-    def encode(self, sentences, batch_size=128):
+    def encode(self, sentences):
         return np.stack([self._known.setdefault(s, encode_words(s)) for s in sentences])
 
 

@@ -22,6 +22,7 @@ ERRORS = {
     "bad_request": (400, {}, "context length exceeded by KEY"),
     "bad_limit": (400, {}, "unsupported parameter: max_tokens; use max_completion_tokens"),
     "too_large": (400, {}, "max_tokens is larger than the context that is left"),
+    "bad_heat": (400, {}, "Unsupported value: 'temperature' does not support 0 with this model."),
     "bad_format": (400, {}, "response_format is not supported"),
 }
 """Behaviours that are a status code: code, headers, and what is said."""
@@ -30,6 +31,10 @@ ERRORS = {
 PASSING = ["busy", "busy_wait", "500", "502", "503", "529", "silent", "stalled", "reset", "torn"]
 PASSING += ["no_choices", "no_words", "not_json", "prose"]
 """Behaviours that are over when one asks again, or that do no harm."""
+
+
+CUT = ("cut", "cut_short", "thinks")
+"""Behaviours that end at the limit of tokens."""
 
 
 class Provider:
@@ -126,15 +131,17 @@ class Provider:
         words = {"no_words": "", "prose": f"Sure!\n{words}\nThat is all."}.get(what, words)
         words = "{" if what == "broken_answer" else words
         message = {"role": "assistant", "content": words}
+        if what in ("thinks", "cut_short"):
+            message["content"] = ""
+        if what == "thinks":
+            message["reasoning_content"] = "Let me see"
         if what == "refusal":
             message |= {"content": None, "refusal": "I would rather not"}
         if what == "echo_key":
             message["content"] = "your key is canary-key-1234567"
         reply = {
             "model": f"{body['model']}-2026-11-01",
-            "choices": [
-                {"message": message, "finish_reason": "length" if what == "cut" else "stop"}
-            ],
+            "choices": [{"message": message, "finish_reason": "length" if what in CUT else "stop"}],
             "usage": {"prompt_tokens": prompt, "completion_tokens": output},
         }
         if what == "no_choices":

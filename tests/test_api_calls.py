@@ -16,7 +16,7 @@ from workbench.api.breaker import Patience, StoppedError
 from workbench.api.call import CallError, Request
 from workbench.api.ledger import LedgerError
 from workbench.api.model import ask_all, open_model
-from workbench.api.spending import CapError, open_spending, tally_calls
+from workbench.api.spending import CapError, open_spending, raise_cap, tally_calls
 from workbench.models import ModelError
 from workbench.run import open_run
 
@@ -578,3 +578,46 @@ def test_what_is_no_message_is_refused(run, serve, messages):
     with pytest.raises(CallError, match=r"messages to answer|a message (is|has)"):
         ask(open_toy(run), [Request(messages)])
     assert provider.n_requests == 0
+
+
+def test_whose_words_are_under_test_is_heard_as_it_comes(run, serve):
+    provider = serve(lambda n, body: "cut" if "0" in str(body["messages"]) else "no_words")
+    model = open_toy(run)
+    asked = [Request(question, as_it_comes=True) for question in questions(2)]
+    cut, silent = ask(model, asked)
+    assert (cut.text, silent.text) == ("echo question 0", "")
+    # who says nothing is asked once more
+    assert (provider.n_requests, count(run)) == (3, {"answered": 2, "unusable": 1})
+    assert all(answer.is_from_ledger for answer in ask(model, asked))
+    # to others what was cut is of no use
+    assert ask(model, questions(1))[0].failure
+
+
+def test_who_thinks_until_the_room_is_full_gets_more_of_it_once(run, serve):
+    provider = serve(lambda n, body: "thinks")
+    (found,) = ask(open_toy(run), [Request(questions(1)[0], as_it_comes=True)])
+    assert [body["max_tokens"] for body in provider.bodies] == [1024, 2048]
+    assert (found.text, found.failure) == ("", "")
+    # who does not think has said nothing
+    provider.behave, provider.bodies = lambda n, body: "cut_short", []
+    (found,) = ask(open_toy(run), [Request(questions(2)[1], as_it_comes=True)])
+    assert ([body["max_tokens"] for body in provider.bodies], found.text) == ([1024], "")
+
+
+def test_a_parameter_that_a_model_leaves_to_itself_is_left_out(run, serve):
+    provider = serve(lambda n, body: "bad_heat" if "temperature" in body else "good")
+    model = open_toy(run, temperature=0, seed=7)
+    assert [answer.failure for answer in ask(model, questions(12))] == [""] * 12
+    assert model.line.turned_down == {"temperature"}
+    assert provider.bodies[-1]["seed"] == 7
+    assert 13 <= provider.n_requests <= 24
+
+
+def test_what_others_have_spent_is_not_what_a_role_may_not(run, serve, price):
+    price(serve())
+    ask(open_toy(run), questions(3))
+    spent = open_spending(run).ledger.committed_usd
+    assert spent > 0
+    assert raise_cap(run, ["judge"], 1.0) == 1 + spent
+    assert raise_cap(run, ["teacher", "judge"], 1.0) == 1
+    assert raise_cap(run, ["judge"], 0) is None

@@ -124,6 +124,9 @@ def test_an_edited_domain_reruns_from_the_start(place):
     run(place, stages=[1])
     (place / "toy/flowchart.yaml").write_text("name: toy\ntitle: New\n")
     assert skipped(run(place, stages=[1])) == [False]
+    # what a run must reach says nothing of how it is made
+    (place / "toy/gate.yaml").write_text("minimum: {}\n")
+    assert skipped(run(place, stages=[1])) == [True]
 
 
 def test_the_results_of_a_sweep_rerun_the_evaluation_that_shows_them(place):

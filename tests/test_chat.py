@@ -106,9 +106,12 @@ def test_a_run_is_found_by_its_name_or_its_folder(run, monkeypatch, capsys):
     monkeypatch.setattr(module, "chat", lambda run: found.append(run.folder))
     assert main(["chat", "coffee/mine"]) == main(["chat", str(run.folder)]) == 0
     assert found == [run.folder, run.folder]
-    for name in ("coffee/mini", "", "../..", "coffee", "\0", "x" * 5000):
+    for name in ("coffee/mini", "", "../..", "tea", "\0", "x" * 5000):
         assert main(["chat", name]) == 2
         assert f'there is no run "{name}"' in capsys.readouterr().err
+    # a domain's name alone stands for its current run, of which there is none
+    assert main(["chat", "coffee"]) == 2
+    assert "no run of coffee is current" in capsys.readouterr().err
     shutil.copytree(run.folder, run.folder.parent / "Mine Too")
     assert main(["chat", "coffee/Mine Too"]) == 2
     assert 'the run is called "Mine Too"' in capsys.readouterr().err

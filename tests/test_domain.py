@@ -194,24 +194,33 @@ def test_a_prompt_takes_exactly_its_names(values):
         fill_prompt("agent_system", **values)
 
 
+@pytest.fixture(scope="module", params=["travel_booking", "insurance_claims"])
+def worded(request):
+    """Domains whose first wordings are what a model takes its steps by."""
+    return read_domain(find_domain(request.param))
+
+
 def first_words(domain, key):
     """With what the teacher begins most often, in each fold of the training wordings."""
     voices = [Voice("train", fold) for fold in range(FOLDS)]
-    return {domain.agent.wordings(key, voice)[0].text.split()[0] for voice in voices}
+    firsts = [domain.agent.wordings(key, voice)[0].text for voice in voices]
+    return {text.split()[0].strip(",.:") for text in firsts}
 
 
-def test_a_step_begins_alike_in_every_fold(travel):
-    keys = [key for key in travel.agent.keys if not key.startswith("pending/")]
-    assert not {key: first_words(travel, key) for key in keys if len(first_words(travel, key)) > 1}
+def test_a_step_begins_alike_in_every_fold(worded):
+    # a question that is put again may begin in any way
+    keys = [key for key in worded.agent.keys if not key.startswith("pending/")]
+    found = {key: first_words(worded, key) for key in keys}
+    assert not {key: words for key, words in found.items() if len(words) > 1}
 
 
-def test_steps_that_leave_one_hub_begin_otherwise(travel):
-    for hub in travel.flowchart.hubs:
-        steps = {f"{hub.id}.{name}" for name in hub.routes} & {*travel.agent.keys}
-        openings = [word for step in steps for word in first_words(travel, step)]
+def test_steps_that_leave_one_hub_begin_otherwise(worded):
+    for hub in worded.flowchart.hubs:
+        steps = {f"{hub.id}.{name}" for name in hub.routes} & {*worded.agent.keys}
+        openings = [word for step in steps for word in first_words(worded, step)]
         assert len(set(openings)) == len(openings)
 
 
-def test_answers_to_different_questions_begin_otherwise(travel):
-    openings = [first_words(travel, f"answers/{fact}") for fact in travel.askable]
+def test_answers_to_different_questions_begin_otherwise(worded):
+    openings = [first_words(worded, f"answers/{fact}") for fact in worded.askable]
     assert len(set.union(*openings)) == len(openings)

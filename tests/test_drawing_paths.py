@@ -2,15 +2,13 @@
 
 import random
 from collections import Counter
-from types import SimpleNamespace
 
 import pytest
 from charts import write_chart
 
 from workbench.design.covering import choose_covering, cover_route_pairs, possible_route_pairs
-from workbench.design.plan import MOST_PATHS, plan_paths
+from workbench.design.plan import MOST_PATHS, choose_paths
 from workbench.flowchart import read_flowchart
-from workbench.run import open_run
 from workbench.synthesize.drawing import DrawingError, draw_paths, draw_training
 
 SHARES = {"settled": 0.55, "dropped": 0.3, "passed_on": 0.15}
@@ -22,9 +20,8 @@ def chart(request, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def planned(chart, tmp_path_factory):
-    run = open_run("any", "one", tmp_path_factory.mktemp("run"))
-    return plan_paths(run, SimpleNamespace(flowchart=chart, name="any"), 7)
+def planned(chart):
+    return choose_paths(chart, 7)
 
 
 @pytest.fixture(scope="module")

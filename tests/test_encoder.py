@@ -1,9 +1,11 @@
 """The encoder: sentences of one meaning lie together; messages are as wide, however long."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from workbench.encoder import load_encoder, split_clauses, split_sentences
+from workbench.encoder import SentenceEncoder, load_encoder, split_clauses, split_sentences
 
 
 @pytest.mark.parametrize(
@@ -63,3 +65,27 @@ def test_vectors_have_length_one_and_do_not_depend_on_their_batch():
 def test_products_are_computed_in_what_the_cpu_is_quick_at(monkeypatch, dtype):
     monkeypatch.setattr("workbench.encoder.cpu_dtype", lambda: dtype)
     assert str(load_encoder().copy_model().dtype) == f"torch.{dtype}"
+
+
+class PaddedEncoder(SentenceEncoder):
+    """Its vectors tell what a sentence was encoded beside."""
+
+    _model = None
+
+    def embed(self, model, sentences, max_tokens=128):
+        import torch
+
+        longest = max(map(len, sentences))
+        return torch.tensor([[float(len(sentence)), float(longest)] for sentence in sentences])
+
+
+def test_apart_a_vector_does_not_depend_on_what_else_is_encoded():
+    encoder = PaddedEncoder(Path())
+    assert encoder.encode(["a", "bbb"]).tolist() == [[1, 3], [3, 3]]
+    with encoder.apart():
+        assert encoder.encode(["cc", "bbb", "a"]).tolist() == [[2, 2], [3, 3], [1, 1]]
+    # and leaves what is encoded together as it was
+    assert encoder.encode(["a", "cc"]).tolist() == [[1, 3], [2, 2]]
+    with pytest.raises(KeyError), encoder.apart():
+        raise KeyError
+    assert encoder.encode(["dddd", "eeeee"]).tolist() == [[4, 5], [5, 5]]

@@ -14,7 +14,8 @@ HEAVY |= {"langgraph", "langchain_core", "openai"}
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 CELLARS = {"api"}
 """Folders that belong to the ground: what stands on it may import them."""
-ON_TOP = {"batch", "chat", "listing", "live", "scoring", "serve", "sweep", "__main__"}
+ON_TOP = {"batch", "chat", "diff", "gate", "listing", "live", "scoring", "serve", "sweep"}
+ON_TOP |= {"__main__"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 

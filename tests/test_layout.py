@@ -42,7 +42,7 @@ def test_it_is_talked_through_as_planned(laid_out, split):
 
 def test_every_file_of_the_template_teaches_in_comments():
     files = sorted(TEMPLATE.rglob("*.yaml"))
-    assert len(files) == 6
+    assert len(files) == 7
     assert not [file for file in files if not file.read_text("utf-8").startswith("#")]
 
 

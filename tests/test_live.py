@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 from conftest import WordEncoder
 
+from workbench.baseline import Baseline
 from workbench.conversation import Message
 from workbench.design.paths import sample_paths
 from workbench.evaluate.labelling import Readers, fit_readers
 from workbench.evaluate.watching import watch
-from workbench.live import MYSELF, LiveTalk
+from workbench.live import MYSELF, NOBODY, LiveTalk
 from workbench.synthesize.scenarios import plan_scenario
 
 OPENING = [Message(role="system", content="You sell coffee.")]
@@ -99,6 +100,56 @@ def test_what_was_said_can_be_taken_back_down_to_the_opening(readers):
     for _ in range(3):
         live.take_back()
     assert contents(live) == ["You sell coffee.", "Hello."]
+
+
+@pytest.fixture
+def beside(readers):
+    """A talk beside which a baseline answers."""
+    other = Parrot("Hi.", "Nice weather.", "Bye.")
+    baseline = Baseline("floor/base", lambda: other, [Message(role="system", content="A prompt.")])
+    model = Parrot("Hello. Ready to order?", "Could you tell me the size?")
+    return LiveTalk(model, readers, OPENING, baselines=[baseline]), other
+
+
+def test_a_baseline_is_told_the_same_from_the_opening_on(beside):
+    live, other = beside
+    live.say("A latte.")
+    assert other.heard == []
+    live.compare_with("floor/base")
+    assert other.heard == [["A prompt."], ["A prompt.", "Hi.", "A latte."]]
+    live.say("Small.")
+    assert other.heard[2][-2:] == ["Nice weather.", "Small."]
+    shown = live._repr_mimebundle_()["text/plain"]
+    assert "floor/base, agent" in shown
+    assert "here they part" in shown
+    assert "A prompt." not in shown
+
+
+def test_what_is_taken_back_is_taken_back_of_the_baseline_too(beside):
+    live, other = beside
+    live.compare_with("floor/base")
+    live.say("A latte.")
+    live.take_back()
+    assert [m.content for m in live.seen_beside.conversation.messages[1:]] == ["Hi."]
+    live.say("A latte.")
+    assert len(other.heard) == 2
+    live.compare_with(NOBODY)
+    assert live.seen_beside is None
+
+
+def test_a_baseline_that_is_none_is_named_with_those_that_are(beside):
+    with pytest.raises(ValueError, match=r'no "gpt"; there are floor/base'):
+        beside[0].compare_with("gpt")
+
+
+def test_the_list_beside_puts_the_baseline_into_the_talk(beside):
+    live, _ = beside
+    live._build()
+    live._widgets["beside"].value = "floor/base"
+    assert "from here they use other words" in live._widgets["talk"].value
+    assert not live._widgets["send"].disabled
+    live._widgets["beside"].value = NOBODY
+    assert "from here they use other words" not in live._widgets["talk"].value
 
 
 def test_a_customer_plays_its_part_until_a_person_speaks(readers, scenarios):

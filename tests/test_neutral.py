@@ -19,8 +19,11 @@ import pytest
 from workbench.domain import Domain, find_domain, list_domains, read_domain
 
 PACKAGE = Path(__file__).parents[1] / "workbench"
-# the template is a domain of its own, and the published costs are those of the paper's procedures
-OTHERS = (PACKAGE / "design" / "template", PACKAGE / "evaluate" / "published_costs.py")
+# the template is a domain of its own, and what is published is of the paper's procedures
+OTHERS = (
+    PACKAGE / "design" / "template",
+    *((PACKAGE / "evaluate").glob("published_*")),
+)
 FILES = [
     file
     for kind in ("py", "md", "yaml")
@@ -40,19 +43,23 @@ EVERYDAY = {
     "budget": "bytes that a memory may take",
     "callback": "what a library calls",
     "cancel": "to end what a program has begun",
+    "card": "a model's, or of a figure on a page",
     "cannot share": "a batch that processes cannot divide",
     "changes": "a customer's changes of mind",
     "charge": "what a call of an API costs",
-    "claim": "a stage claims the files of its run",
+    "claim, claims": "a stage claims the files of its run",
     "code": "program text",
     "confirmation": "what an agent waits for before it acts",
     "cost": "seconds and tokens, or steps of an alignment",
     "coverage": "what of a flowchart was walked",
     "dates": "one of the kinds of things whose truth is computed",
+    "decision": "what a router or an agent comes to at a hub",
     "default": "a value where none is given",
     "device": "a processor with its memory",
+    "documents": "parts of a file of YAML",
     "event": "what an event loop waits for, or a parser tells",
     "fault": "what is wrong with a file or an agent",
+    "file": "what a disk keeps",
     "film": "what nobody here can help with, in plain phrases",
     "filters": "narrows down what is found",
     "finalize": "what a database does at its end",
@@ -82,7 +89,9 @@ EVERYDAY = {
     "provider": "who answers calls of an API",
     "questions": "of customers, and to a judge",
     "reach": "to come to",
+    "record": "what a customer has told so far",
     "reserve": "money, before it is spent",
+    "review": "a person's word on a conversation",
     "second thoughts": "of a customer who would rather not after all",
     "share": "a part of a whole",
     "sibling": "a paper by the same authors",

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from provider import Provider
 
 from workbench.batch import run_notebooks
+from workbench.evaluate.breakdown import PROMPTED
 from workbench.evaluate.faults import is_instrument
 from workbench.evaluate.simulation import STRATA
 from workbench.listing import summarize
@@ -93,12 +95,13 @@ def train_cells(tmp_path, monkeypatch):
         names = {}
         exec(cells["train-02"], names)
         names |= given
-        for name in ("train-03", "train-04", "train-05", "train-08", "train-watch", "train-10"):
+        before = ("train-03", "train-04", "train-05", "train-start", "train-08")
+        for name in (*before, "train-watch", "train-10"):
             exec(cells[name], names)
         seen["shown"] = str(eval(cells["train-10"].splitlines()[-1], names))
         return seen
 
-    def train(*numbers, max_length, method, watcher):
+    def train(*numbers, max_length, method, watcher, **going_on):
         seen["trained"] = max_length
         return {"loss": 0.2}
 
@@ -123,9 +126,14 @@ def test_rows_that_training_cut_are_shown_if_there_are_any(train_cells):
 
 
 @pytest.mark.slow
-def test_all_five_run_headless_at_size_smoke_and_a_second_run_skips_them(tmp_path, capsys):
+def test_all_five_run_headless_at_size_smoke_and_a_second_run_skips_them(
+    tmp_path, capsys, monkeypatch
+):
+    provider = Provider()
+    monkeypatch.setenv("WORKBENCH_API_URL", provider.url)
     settings = {"size": "smoke", "seed": 7, "root": tmp_path, "progress": False}
-    first = run_notebooks("travel_booking", "smoke", parameters={}, stages=None, **settings)
+    settings |= {"parameters": {"baseline": "api/toy"}, "stages": None}
+    first = run_notebooks("travel_booking", "smoke", **settings)
     result = json.loads(
         open_run("travel_booking", "smoke", root=tmp_path).file("result.json").read_text()
     )
@@ -134,8 +142,11 @@ def test_all_five_run_headless_at_size_smoke_and_a_second_run_skips_them(tmp_pat
     assert summarize(open_run("travel_booking", "smoke", root=tmp_path)).stages == tuple(
         STAGE_FILES
     )
-    second = run_notebooks("travel_booking", "smoke", parameters={}, stages=None, **settings)
+    n_asked = provider.n_requests
+    second = run_notebooks("travel_booking", "smoke", **settings)
     assert [done.is_skipped for done in second] == [True] * 5
+    assert provider.n_requests == n_asked > 0
+    provider.close()
 
 
 def check_result(result):
@@ -143,11 +154,14 @@ def check_result(result):
     perfect = ("ending_correct", "fitness", "branch_correct", "facts_right")
     assert all(walker[s][m]["mean"] == 1 for s in STRATA for m in perfect)
     measured = {name for name in result["conditions"] if not is_instrument(name)}
-    prompted = {"in_context/base", "orchestrated/base"}
+    prompted = {f"{way}/{model}" for way in PROMPTED for model in ("base", "toy")}
     assert measured == {"walker/true_labels", "walker", "compiled", "floor/base", *prompted}
     assert set(result["savings"]) == prompted
     counts = {name: found["conversations"] for name, found in result["cost"].items()}
     assert counts["compiled/as_baselines"] == counts["in_context/base"] < counts["compiled"]
+    assert counts["in_context/toy"] == counts["orchestrated/toy"] == counts["in_context/base"]
+    assert result["baselines"]["in_context/toy"]["sampling"] == "greedy"
+    assert result["broken_off"] == {}
     assert set(result["conditions"]["compiled"]) == set(STRATA)
     assert set(result["differences"]["compiled"]) == measured - {"compiled"}
     assert result["instruments"]["false_alarms"]["walker"]["n"] == 15

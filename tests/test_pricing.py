@@ -151,3 +151,16 @@ def test_a_model_that_no_table_knows_is_named_with_the_nearest():
         read_terms(price_of="toy@localhst")
     assert list_priced()[0] == NAME
     assert len(list_priced()) > 3
+
+
+def test_a_model_over_the_api_goes_before_the_base_model_and_has_no_machine_here(result):
+    result["cost"]["in_context/toy"] = cost(20_000, 19_000, 400, 60.0)
+    result["baselines"] = {"in_context/toy": {"model": "toy"}}
+    assert find_pair(result["cost"]) == ("compiled", "in_context/toy")
+    found = count_dollars(result, Terms(hour_usd=1.8, price_of=NAME), choose_price(NAME))
+    assert found["conditions"]["in_context/toy"] == pytest.approx(
+        {"own_usd": None, "api_usd": 0.044, "api_cached_usd": 0.0155}
+    )
+    # $0.044 without a cache, $0.0155 with it, and $0.002 on this machine
+    assert list(found["multiple"].values()) == pytest.approx([44 / 15.5, 15.5 / 2])
+    assert found["break_even"]["api_usd"]["conversations"] == 65

@@ -58,6 +58,17 @@ def test_what_it_learnt_it_reads(agent, practice):
     assert wrong / len(texts) < 0.05
 
 
+def test_texts_are_read_apart_as_they_are_together_and_each_by_itself(agent, practice, monkeypatch):
+    texts = list(dict.fromkeys(split_pairs("assistant", practice)[0]))[:30]
+    together = agent.label(texts)
+    batches, label = [], agent.label
+    monkeypatch.setattr(agent, "label", lambda batch: batches.append(batch) or label(batch))
+    assert agent.label_apart(texts) == together
+    assert batches == [[text] for text in texts]
+    # what was read together is not taken for what is read apart
+    assert set(agent._known_apart) == set(texts)
+
+
 def test_steps_that_cannot_be_told_apart_are_joined(agent):
     assert agent.label(["Never mind, until another day."])[0].steps == [SHARED]
     assert agent.expected(Label(steps=["settle.leave"]))["steps"] == (SHARED,)

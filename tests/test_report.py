@@ -382,6 +382,22 @@ def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domai
     ]
 
 
+def test_two_answers_to_one_customer_stand_folded_side_by_side(run, result, coffee_domain):
+    (own,), (talk,) = (
+        run.read("scores.jsonl", Score),
+        run.read("simulated/compiled.jsonl", Simulated),
+    )
+    other = own.model_copy(update={"condition": "floor/base", "conversation_id": "other"})
+    said = {"condition": "floor/base", "conversation_id": "other"}
+    run.append("scores.jsonl", [other])
+    run.write("simulated/floor_base.jsonl", [talk.model_copy(update=said)])
+    html = Path(write_report(run, coffee_domain, result)).read_text()
+    section = html.split("The same customer, two answers")[1].split("<h2>")[0]
+    assert section.count("<details ") == section.count("they never part") == 1
+    assert "<details open" not in section
+    assert "floor/base, customer: " in run.file("report.md").read_text()
+
+
 def test_costs_have_seconds_without_a_price_and_say_why_no_dollars(run, result, coffee_domain):
     write_report(run, coffee_domain, result)
     section = run.file("report.md").read_text().split("## Cost")[1].split("\n## ")[0]

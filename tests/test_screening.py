@@ -7,7 +7,14 @@ from workbench.design.choices import tabulate_choices
 from workbench.design.plan import plan_paths
 from workbench.inspect import screening
 from workbench.inspect.rows import Row
-from workbench.inspect.screening import LeakError, list_walks, measure_stages, screen
+from workbench.inspect.screening import (
+    Dropped,
+    LeakError,
+    list_walks,
+    measure_dropped,
+    measure_stages,
+    screen,
+)
 from workbench.run import open_run
 from workbench.synthesize.writing import plan_scenarios
 
@@ -90,8 +97,8 @@ def test_walks_are_those_that_were_talked(run, coffee_domain):
         for place, steps in enumerate(messages):
             found.labels[2 * place].steps = ["anywhere.question", *steps]
         run.append("conversations.jsonl", [found])
-    assert list_walks(run, coffee_domain) == train
-    assert list_walks(run, coffee_domain, "valid") == []
+    assert [*list_walks(run, coffee_domain).values()] == train
+    assert list_walks(run, coffee_domain, "valid") == {}
 
 
 def test_the_stages_say_where_a_route_was_lost(run, coffee_domain):
@@ -112,6 +119,21 @@ def test_the_stages_say_where_a_route_was_lost(run, coffee_domain):
     taken = {step.partition(".")[2] for steps in asked[0].steps for step in steps}
     assert lost
     assert not lost & taken
+
+
+def test_what_was_kept_and_what_was_dropped_are_stages_of_their_own(run, coffee_domain):
+    plan_paths(run, coffee_domain, seed=7)
+    steps = plan_scenarios(run, coffee_domain, 40, 5, seed=7)[0].steps
+    for name in "ab":
+        found = talk(name, *["Hi."] * (2 * len(steps) - 1))
+        for place, own in enumerate(steps):
+            found.labels[2 * place].steps = own
+        run.append("conversations.jsonl", [found])
+    assert "kept" not in measure_stages(run, coffee_domain)
+    run.write("dropped.jsonl", [Dropped(conversation_id="b", reason="odd")])
+    kept, dropped = measure_stages(run, coffee_domain)["kept"], measure_dropped(run, coffee_domain)
+    assert kept.routes == dropped.routes
+    assert (kept.paths.total(), kept.is_part, dropped.is_part) == (1, False, True)
 
 
 def test_a_training_talk_that_takes_a_test_s_walk_is_a_leak(run, coffee_domain):

@@ -1,5 +1,7 @@
 """What is true of every domain that is shipped: it is whole, and talked through as planned."""
 
+import re
+
 import pytest
 
 from workbench.conversation import seeded
@@ -8,6 +10,7 @@ from workbench.design.paths import sample_paths
 from workbench.domain import check_domain, find_domain, is_complete, list_domains, read_domain
 from workbench.facts import check_facts
 from workbench.phrases import Voice
+from workbench.quantities import find_quantities
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.talk import hold_talk, open_talk
 from workbench.synthesize.teacher import PhraseBookAgent
@@ -33,6 +36,20 @@ def take_walk(labels):
 def test_nothing_is_wrong_with_its_files(shipped):
     assert is_complete(shipped.folder)
     assert [p for p in check_domain(shipped.folder) if p.level == "error"] == []
+
+
+def test_no_wording_of_its_agent_brings_in_a_value_or_a_number_of_its_own(shipped):
+    for wording in {w for key in shipped.agent.keys for w in shipped.agent.wordings(key)}:
+        text = re.sub(r"\{\w+\}", "…", wording.text)
+        assert shipped.find_values(text) == {}, text
+        assert find_quantities(text, shipped.units) == [], text
+
+
+def test_nobody_who_reports_a_loss_is_cheered_at():
+    agent = read_domain(find_domain("insurance_claims")).agent
+    said = [w.text for key in agent.keys for w in agent.wordings(key)]
+    cheers = r"\b(splendid|great!|wonderful|lovely|hooray|congrat\w*|good to hear|i am glad)\b"
+    assert [text for text in said if re.search(cheers, text, re.IGNORECASE)] == []
 
 
 @pytest.mark.parametrize("stratum", ["plain", "difficult", "adversarial"])

@@ -9,13 +9,16 @@ from test_simulation import MuteRecognizer
 
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate import stage
+from workbench.evaluate.baselines import name_baselines
 from workbench.evaluate.conditions import Walker
 from workbench.evaluate.result import plain
 from workbench.evaluate.simulation import STRATA, of_stratum
 from workbench.evaluate.stage import (
+    Asked,
     Condition,
     ConditionError,
     choose_conditions,
+    list_baselines,
     list_conditions,
     repeat_scenarios,
     simulate_condition,
@@ -60,6 +63,26 @@ def test_all_conditions_meet_some_of_the_same_customers(conditions):
     floor = meet(conditions["floor/base"], "seen")
     assert set(floor) < set(meet(conditions["compiled"], "seen"))
     assert meet(conditions["floor/base"], "unseen") == floor
+
+
+def test_baselines_over_the_api_meet_whom_the_prompted_base_model_meets(
+    travel, scenarios, conditions, tmp_path
+):
+    run = open_run("travel_booking", "stage", tmp_path)
+    settings = size_of("demo", floor_scenarios=2, baseline_scenarios=4)
+    asked = Asked(baselines=name_baselines("api/toy, served/toy"), usd=2.5)
+    # no provider is needed before a talk is to be held
+    found = {c.agent.name: c for c in list_baselines(run, travel, settings, asked, scenarios)}
+    assert list(found) == ["in_context/toy", "orchestrated/toy", "served/toy"]
+    for stratum in STRATA:
+        prompted = meet(conditions["in_context/base"], stratum)
+        assert meet(found["in_context/toy"], stratum) == prompted
+        assert meet(found["orchestrated/toy"], stratum) == prompted
+        assert meet(found["served/toy"], stratum) == meet(conditions["compiled"], stratum)
+    assert found["in_context/toy"].agent.system == conditions["in_context/base"].agent.system
+    served = found["served/toy"].agent
+    assert (served.system, served.model.role, served.model.usd) == ("", "served", 2.5)
+    assert served.model.max_tokens == conditions["compiled"].agent.max_new_tokens
 
 
 def test_few_customers_are_spread_over_the_paths(scenarios):

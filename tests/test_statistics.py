@@ -7,6 +7,7 @@ from scipy import stats
 from workbench.evaluate.statistics import (
     adjust_holm,
     average,
+    bootstrap_gap,
     compare,
     compare_ratio,
     resolve,
@@ -284,3 +285,55 @@ def test_the_interval_of_a_ratio_holds_the_ratio_that_was_planted():
         found = compare_ratio(*pair, [f"p{i // 6}" for i in range(96)])
         held += found.low <= 2 <= found.high
     assert held >= at_least(0.95)
+
+
+def test_a_bootstrap_draws_whole_paths_and_the_same_each_time():
+    values = [1.0] * 40 + [0.0] * 40
+    alone = bootstrap_gap(values, [f"p{i}" for i in range(80)])
+    clustered = bootstrap_gap(values, [f"p{i // 10}" for i in range(80)])
+    assert clustered[1] - clustered[0] > 2 * (alone[1] - alone[0])
+    assert clustered == bootstrap_gap(values, [f"p{i // 10}" for i in range(80)])
+    found = compare(values, [0.0] * 80, [f"p{i}" for i in range(80)], 10_000)
+    assert (found.bca_low, found.bca_high) == alone
+    # over many paths it is what the jackknife says
+    assert found.bca_low == pytest.approx(found.low, abs=0.02)
+    assert found.bca_high == pytest.approx(found.high, abs=0.02)
+
+
+def test_a_bootstrap_of_values_that_are_skewed_is_skewed_as_well():
+    gaps = [0.0] * 36 + [1.0] * 4
+    low, high = bootstrap_gap(gaps, [f"p{i}" for i in range(40)])
+    assert high - 0.1 > 0.1 - low > 0
+
+
+def test_where_no_path_differs_nothing_is_drawn():
+    assert bootstrap_gap([1.0] * 4, list("aabb")) == (None, None)
+    assert bootstrap_gap([1.0, 0.0], ["a", "a"]) == (None, None)
+    assert compare([1.0, 0.0], [0.0, 0.0], ["a", "b"]).bca_low is None
+
+
+def draw_alike_on_paths(generator, n_paths, n_each, shares, alike):
+    """Two conditions' rights and wrongs; those on one path share something, each side apart too."""
+    paths = np.repeat(np.arange(n_paths), n_each)
+    common, sides = generator.normal(size=n_paths), generator.normal(size=(2, n_paths))
+    columns = []
+    for share, own in zip(shares, sides, strict=True):
+        of_path = np.sqrt(alike / 2) * (common + own)[paths]
+        latent = of_path + np.sqrt(1 - alike) * generator.normal(size=len(paths))
+        columns.append((latent < stats.norm.ppf(share)).astype(float))
+    return *columns, [f"p{path}" for path in paths]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n_paths", "most"), [(8, 0.93), (60, 1.0)])
+def test_over_few_paths_the_bootstrap_holds_the_truth_less_often(n_paths, most):
+    generator, n, held = np.random.default_rng(3), 300, np.zeros(2)
+    for _ in range(n):
+        first, second, paths = draw_alike_on_paths(generator, n_paths, 6, (0.9, 0.6), 0.2)
+        found = compare(first, second, paths)
+        low, high = bootstrap_gap(first - second, paths, 2000)
+        held += [found.low <= 0.3 <= found.high, low <= 0.3 <= high]
+    jackknife, drawn = held / n
+    assert jackknife > 0.92
+    assert 0.8 < drawn < most
+    assert drawn <= jackknife + 0.02

@@ -9,6 +9,8 @@ from io import TextIOWrapper
 from workbench import __version__
 from workbench.sizes import SIZES
 
+IN_USE = "a run, e.g. travel_booking/demo, its folder, or a domain: then its current run"
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says.
@@ -60,6 +62,12 @@ def make_parser() -> argparse.ArgumentParser:
         "such as shares, are never taken apart at their commas",
     )
     run.add_argument("--stages", default="1-5", metavar="N-M", help="e.g. 1-3, 4 or 1,5 (1-5)")
+    run.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="run nothing: print what models over the API would be asked, in calls, tokens and "
+        "dollars",
+    )
     run.set_defaults(command=run_command)
 
     listing = commands.add_parser("list", help="list the runs, and the domains that can be run")
@@ -98,6 +106,19 @@ def make_parser() -> argparse.ArgumentParser:
     check.add_argument("domain", help="a folder under domains, or a path to one")
     check.set_defaults(command=check_command)
 
+    diff = commands.add_parser(
+        "diff",
+        help="what has changed since a run was made, what of it still holds, what the rest takes",
+        description="Compare a run with its domain as it is today. Exit code 0: nothing is to be "
+        "redone; 3: something is; 1 and 2: it could not be found out.",
+    )
+    diff.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
+    diff.add_argument(
+        "--domain", default="", help="a folder under domains, or a path to one (the run's domain)"
+    )
+    diff.add_argument("--markdown", action="store_true", help="for a comment on a pull request")
+    diff.set_defaults(command=diff_command)
+
     score = commands.add_parser("score", help="score transcripts of your own, from any system")
     score.add_argument("file", metavar="FILE", help='JSONL, one {"messages": [...]} a line')
     score.add_argument("--domain", required=True, help="a folder under domains, or a path to one")
@@ -113,7 +134,7 @@ def make_parser() -> argparse.ArgumentParser:
     score.set_defaults(command=score_command)
 
     chat = commands.add_parser("chat", help="talk with a compiled model in the terminal")
-    chat.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
+    chat.add_argument("run", metavar="RUN", help=IN_USE)
     chat.set_defaults(command=chat_command)
 
     stop = commands.add_parser("stop", help="end a training that runs, with its best weights")
@@ -121,7 +142,7 @@ def make_parser() -> argparse.ArgumentParser:
     stop.set_defaults(command=stop_command)
 
     serve = commands.add_parser("serve", help="serve a compiled model to clients of OpenAI's API")
-    serve.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
+    serve.add_argument("run", metavar="RUN", help=IN_USE)
     serve.add_argument(
         "--engine",
         default="auto",
@@ -131,6 +152,34 @@ def make_parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="localhost", help="who may reach it (localhost)")
     serve.add_argument("--port", default=8000, type=int, help="(8000)")
     serve.set_defaults(command=serve_command)
+
+    gate = commands.add_parser(
+        "gate", help="say whether a run may take the place of the one in use"
+    )
+    gate.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/new, or its folder")
+    gate.add_argument(
+        "--against", default="", metavar="RUN", help="the older run (the domain's current one)"
+    )
+    gate.add_argument(
+        "--first", action="store_true", help="there is no older run: compare with nothing"
+    )
+    gate.add_argument(
+        "--thresholds", default="", metavar="FILE", help="(gate.yaml in the domain's folder)"
+    )
+    gate.add_argument("--junit", default="", metavar="FILE", help="write JUnit XML for CI systems")
+    gate.add_argument("--markdown", default="", metavar="FILE", help="write a comment for a change")
+    gate.add_argument(
+        "--promote", action="store_true", help="if it passes, seal the run and make it current"
+    )
+    gate.set_defaults(command=gate_command)
+
+    current = commands.add_parser("current", help="show a domain's current run, or name another")
+    current.add_argument("domain", metavar="DOMAIN", help="its name under runs")
+    current.add_argument("run", metavar="RUN", nargs="?", default="", help="the run to use")
+    current.add_argument(
+        "--ungated", action="store_true", help="take a run that has passed no gate all the same"
+    )
+    current.set_defaults(command=current_command)
 
     export = commands.add_parser("export", help="write a compiled model for other programs")
     export.add_argument("run", metavar="RUN", help="a run, e.g. travel_booking/demo, or its folder")
@@ -149,7 +198,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 
 def run_command(given: argparse.Namespace) -> int:
-    """Run the notebooks, or sweep them where a number has several values."""
+    """Run the notebooks, or sweep them where a number has several values; or only say the costs."""
     from workbench.batch import UsageError, parse_stages, run_notebooks
     from workbench.sweep import find_grid, sweep_notebooks, tabulate_trials
 
@@ -157,6 +206,8 @@ def run_command(given: argparse.Namespace) -> int:
     if len(parameters) < len(given.parameter):
         raise UsageError("a parameter is given twice with -p; give it once")
     stages = parse_stages(given.stages)
+    if given.dry_run:
+        return forecast_command(given, parameters, stages)
     asked = (given.domain, given.run, given.size, given.seed, parameters, stages)
     if not find_grid(parameters, stages):
         run_notebooks(*asked)
@@ -168,6 +219,34 @@ def run_command(given: argparse.Namespace) -> int:
         worst = max(worst, report_error(trial.error) if trial.error else 0)
     print(f"\n{tabulate_trials(trials)}")
     return worst
+
+
+def forecast_command(
+    given: argparse.Namespace, parameters: dict[str, str], stages: list[int]
+) -> int:
+    """Print what the models over the API that a run names would take."""
+    from workbench.batch import check_parameters, choose_notebooks, forecast
+    from workbench.domain import read_domain
+    from workbench.evaluate.forecast import forecast_evaluation
+    from workbench.show.forecasts import describe_forecasts
+    from workbench.sizes import SIZES, size_of
+
+    everywhere = {"domain": given.domain, "run": given.run, "size": given.size}
+    everywhere["seed"] = str(given.seed)
+    values = check_parameters(choose_notebooks(stages=stages), everywhere, parameters)
+    if 2 in stages:
+        print(forecast(given.domain, given.run, given.size, given.seed, parameters))
+    if 5 not in stages:
+        return 0
+    mine, found = values[5], []
+    numbers = {name: mine[name] for name in vars(SIZES["demo"]) if name in mine}
+    named = {name: mine[name] for name in ("conditions", "baseline", "judge") if mine.get(name)}
+    if named:
+        settings = size_of(given.size, **numbers)
+        book = read_domain(given.domain)
+        found = forecast_evaluation(book, given.run, settings, given.seed, **named)
+    print(describe_forecasts(found))
+    return 0
 
 
 def list_command(given: argparse.Namespace) -> int:
@@ -243,10 +322,14 @@ def check_command(given: argparse.Namespace) -> int:
     """Print what is wrong with a domain, what is in it and what it lacks; 1 if there are errors."""
     from workbench.completeness import measure_completeness
     from workbench.design.counting import describe_size
-    from workbench.domain import find_domain
+    from workbench.domain import GATE, find_domain
+    from workbench.evaluate.thresholds import check_thresholds
 
-    state = measure_completeness(find_domain(given.domain))
-    for problem in state.problems:
+    folder = find_domain(given.domain)
+    state = measure_completeness(folder)
+    # a domain goes without what its models must reach until there is one to hold to it
+    wanted = check_thresholds(folder / GATE)[1] if (folder / GATE).exists() else []
+    for problem in [*state.problems, *wanted]:
         print(f"{problem.level}: {problem}")
     if state.is_designed:
         facts, n_personas = state.draft.facts, len(state.draft.personas)
@@ -256,7 +339,17 @@ def check_command(given: argparse.Namespace) -> int:
         )
     if missing := state.describe():
         print(missing)
-    return 0 if state.is_sound else 1
+    return 0 if state.is_sound and not wanted else 1
+
+
+def diff_command(given: argparse.Namespace) -> int:
+    """Print what has changed since a run was made; 3 if anything of it is to be redone."""
+    from workbench.diff import compare_run
+    from workbench.run import find_run
+
+    diff = compare_run(find_run(given.run), given.domain)
+    print(diff.write_markdown() if given.markdown else diff)
+    return diff.exit_code
 
 
 def score_command(given: argparse.Namespace) -> int:
@@ -273,12 +366,12 @@ def score_command(given: argparse.Namespace) -> int:
 def chat_command(given: argparse.Namespace) -> int:
     """Let the user talk with the compiled model of a run."""
     from workbench.chat import chat
-    from workbench.run import find_run
+    from workbench.current import find_run_in_use
 
     if isinstance(sys.stdin, TextIOWrapper):
         # a byte that is no letter must not end the talk
         sys.stdin.reconfigure(errors="replace")
-    chat(find_run(given.run))
+    chat(find_run_in_use(given.run))
     return 0
 
 
@@ -297,10 +390,48 @@ def stop_command(given: argparse.Namespace) -> int:
 
 def serve_command(given: argparse.Namespace) -> int:
     """Become a server of the compiled model of a run."""
-    from workbench.run import find_run
+    from workbench.current import find_run_in_use
     from workbench.serve import serve
 
-    serve(find_run(given.run), given.engine, given.host, given.port)
+    serve(find_run_in_use(given.run), given.engine, given.host, given.port)
+    return 0
+
+
+def gate_command(given: argparse.Namespace) -> int:
+    """Print what a run was asked and what was found; 1 if anything was not passed."""
+    from pathlib import Path
+
+    from workbench import gate as gates
+    from workbench.evaluate.thresholds import read_thresholds
+    from workbench.run import find_run, replace_file
+
+    run = find_run(given.run)
+    older = gates.find_older(run, given.against, given.first)
+    verdict = gates.gate(run, older, read_thresholds(gates.find_thresholds(run, given.thresholds)))
+    print(gates.describe(verdict))
+    if given.junit:
+        replace_file(Path(given.junit), gates.write_xml(verdict))
+    if given.markdown:
+        replace_file(Path(given.markdown), gates.write_markdown(verdict).encode())
+    if not verdict.is_passed:
+        return 1
+    if given.promote:
+        print(f"\n{gates.promote(verdict)}")
+    return 0
+
+
+def current_command(given: argparse.Namespace) -> int:
+    """Print the name of the run in use, or move the pointer to another."""
+    from workbench.current import find_current, move_current
+    from workbench.run import find_run
+
+    if not given.run:
+        print(find_current(given.domain).name)
+        return 0
+    own = given.run.removeprefix(f"{given.domain}/")
+    pointer = move_current(find_run(f"{given.domain}/{own}"), given.ungated)
+    way_back = f"; back: python -m workbench current {given.domain} {pointer.before}"
+    print(f"{given.domain} now uses {pointer.run}{way_back if pointer.before else ''}")
     return 0
 
 

@@ -1,10 +1,12 @@
 """The five notebooks headless, strictly: checked parameters, in order, resumed after a failure."""
 
+import ast
 import hashlib
 import math
 import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -13,10 +15,17 @@ from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from workbench.design.older import find_older
+from workbench.domain import GATE
 from workbench.evaluate.curve import list_swept
-from workbench.run import STAGE_FILES, Run, open_run
+from workbench.run import STAGE_FILES, Run, open_run, runs_folder
+from workbench.source import FOLDER
+
+if TYPE_CHECKING:
+    from workbench.synthesize.forecast import Forecast
+    from workbench.synthesize.speakers import Cast
 
 NOTEBOOKS = Path(__file__).parent.parent / "notebooks"
 """Where the notebooks lie in a checkout."""
@@ -84,11 +93,12 @@ def run_notebooks(
         RunError: another process is running notebooks in this run folder.
     """
     sources = choose_notebooks(notebooks, stages)
-    folder, name = _find_domain(domain, is_design=[*sources] == [1])
+    asked = {"domain": domain, "run": run, "seed": str(seed), "size": size}
+    checked = check_parameters(sources, asked, parameters or {})
+    folder, name = _find_domain(domain, [*sources], read_speakers(sources, checked))
     # kernels work in another folder: a path must hold there too
     place = str(folder.resolve()) if os.sep in domain else domain
-    given = {"domain": place, "run": run, "seed": str(seed), "size": size}
-    values = check_parameters(sources, given, parameters or {})
+    values = {number: own | {"domain": place} for number, own in checked.items()}
     results = open_run(name, run, root)
     finished = []
     with results.lock("batch"):
@@ -100,6 +110,71 @@ def run_notebooks(
     if len(STAGES) in sources:
         _say(progress, headline(results))
     return finished
+
+
+def forecast(
+    domain: str,
+    run: str = "demo",
+    size: str = "demo",
+    seed: int = 7,
+    parameters: dict[str, str] | None = None,
+    root: str | Path = "runs",
+    notebooks: Path = NOTEBOOKS,
+) -> "Forecast":
+    """What writing a run's conversations would ask of models, in calls, tokens and dollars.
+
+    Nothing is sent, and nothing of the run is begun: it is planned in a folder that is thrown away.
+    What a judge would be asked is not in it.
+
+    Raises:
+        UsageError, SpeakerError: a parameter is unknown or makes no sense.
+        EndpointError, CapError: a model has no provider or, with a cap, no price.
+    """
+    from workbench.design.plan import plan_paths
+    from workbench.domain import read_spoken
+    from workbench.sizes import size_of
+    from workbench.synthesize.forecast import forecast_writing
+    from workbench.synthesize.writing import plan_scenarios
+
+    sources = choose_notebooks(notebooks, None)
+    given = {"domain": domain, "run": run, "seed": str(seed), "size": size}
+    values = check_parameters(sources, given, parameters or {})
+    own, cast = read_defaults(sources[2]) | values[2], read_speakers(sources, values)
+    book = read_spoken(domain, needs_phrases=cast.needs_phrases)
+    numbers = {name: own[name] for name in ("conversations", "test_scenarios")}
+    settings = size_of(size, **numbers)
+    with tempfile.TemporaryDirectory() as folder:
+        plan = open_run(book.name, run, folder)
+        plan_paths(plan, book, seed)
+        counts = (settings.conversations, settings.test_scenarios)
+        scenarios = plan_scenarios(plan, book, *counts, seed, own["shares"], cast)
+        # what a run has already written need not be asked for; one that is not there is not made
+        begun = runs_folder(root) / book.name / run
+        results = Run(begun) if begun.exists() else plan
+        return forecast_writing(results, book, seed, cast, scenarios)
+
+
+def read_speakers(sources: dict[int, Path], values: dict[int, dict[str, Any]]) -> "Cast":
+    """Who writes the conversations: as the parameters of stage 2 say, if that is to run.
+
+    Raises:
+        SpeakerError: nobody can speak so.
+    """
+    from workbench.synthesize.speakers import Cast, read_cast
+
+    if 2 not in sources:
+        return Cast()
+    own = read_defaults(sources[2]) | values[2]
+    names = ("teacher", "customer", "model_share", "cap_usd", "temperature")
+    return read_cast(**{name: own[name] for name in names if name in own})
+
+
+def read_defaults(source: Path) -> dict[str, Any]:
+    """Name to value of a notebook's parameters as they stand in it."""
+    import papermill
+
+    inspected = papermill.inspect_notebook(source)
+    return {name: ast.literal_eval(found["default"]) for name, found in inspected.items()}
 
 
 def parse_stages(text: str) -> list[int]:
@@ -117,7 +192,9 @@ def parse_stages(text: str) -> list[int]:
     return sorted(numbers)
 
 
-def choose_notebooks(folder: Path, stages: Iterable[int] | None) -> dict[int, Path]:
+def choose_notebooks(
+    folder: Path = NOTEBOOKS, stages: Iterable[int] | None = None
+) -> dict[int, Path]:
     """Stage number to its notebook, for the stages asked for (None: all), in order.
 
     Raises:
@@ -220,6 +297,11 @@ class _Stage:
         self.copy = run.file(f"notebooks/{source.name}")
         before = [file for stage in STAGES[: number - 1] for file in STAGE_FILES[stage]]
         self.reads = [domain, PROMPTS, *map(run.file, before)]
+        if since := find_older(run, str(values.get("since", ""))):
+            # what a run goes on from may be run again, too
+            stages = STAGES[:2] if number <= 2 else STAGES[2:4]
+            files = [file for stage in stages for file in STAGE_FILES[stage]]
+            self.reads += [since.file(file) for file in (FOLDER, *files)]
         if STAGES[number - 1] == "evaluate":
             # the report has the learning curve of a sweep of this run
             self.reads += [folder / "result.json" for folder in list_swept(run)]
@@ -322,14 +404,18 @@ def _convert(value: str, kind: str, what: str) -> Any:
         raise UsageError(f'{what} is "{value}", but must be {_EXAMPLES[kind]}') from error
 
 
-def _find_domain(domain: str, is_design: bool) -> tuple[Path, str]:
+def _find_domain(domain: str, stages: list[int], cast: "Cast") -> tuple[Path, str]:
     """Folder and name; what is wrong with a domain is said before anything runs.
 
-    For the design alone flowchart and facts are enough.
+    For the design alone flowchart and facts are enough, and up to the evaluation, whose customers
+    speak from the phrase book, a domain without one where models say everything.
     """
-    from workbench.domain import read_design, read_domain
+    from workbench.domain import read_design, read_spoken
 
-    found = read_design(domain) if is_design else read_domain(domain)
+    needs_phrases = 5 in stages or (2 in stages and cast.needs_phrases)
+    found = (
+        read_design(domain) if stages == [1] else read_spoken(domain, needs_phrases=needs_phrases)
+    )
     return found.folder, found.name
 
 
@@ -349,7 +435,8 @@ def _hash_files(places: Iterable[Path], pattern: str = "*") -> str:
         files = sorted(place.rglob(pattern)) if place.is_dir() else [place]
         for file in files:
             # editors and file managers leave hidden files behind
-            if file.is_file() and not file.name.startswith("."):
+            is_own = not file.name.startswith(".") and file.name != GATE
+            if file.is_file() and is_own:
                 name = file.relative_to(place.parent)
                 digest.update(f"{name}\0{_hash_file(file, file.stat().st_mtime_ns)}\0".encode())
     return digest.hexdigest()

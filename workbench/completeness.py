@@ -63,6 +63,10 @@ class Completeness:
                 "It is usable with a model as teacher; the offline teacher needs phrases for:"
             )
             lines += [f"  {line}" for line in self._list_needs()]
+            lines.append(
+                "With models as teacher and customer (-p teacher api/MODEL -p customer api/MODEL)"
+                " stages 1 to 4 need of this the slots alone."
+            )
             books = {"phrases/agent.yaml", "phrases/customer.yaml"}
             is_free = books <= {*self.draft.absent}
             way = f", or begin with plain ones: {self._way()}" if is_free else ""

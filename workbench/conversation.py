@@ -83,7 +83,9 @@ class Conversation(BaseModel):
     path_id: str
     split: Literal["train", "valid", "test"]
     teacher: str
-    """Who wrote the agent's words, e.g. "phrase_book"."""
+    """Who wrote the agent's words, e.g. "phrase_book", "api/gpt-6-sol"."""
+    customer: str = "phrase_book"
+    """Who wrote the customer's."""
 
     messages: list[Message]
     labels: list[Label] = Field(description="one per message, empty for the system's")

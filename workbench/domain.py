@@ -23,6 +23,9 @@ from workbench.run import project_folder
 
 PROMPTS = Path(__file__).parent / "prompts"
 
+GATE = "gate.yaml"
+"""What a run must reach: it says nothing of how the run is made, so no hash depends on it."""
+
 
 class DomainError(ValueError):
     """Something in a domain's folder is missing or does not fit together."""
@@ -72,9 +75,17 @@ class Domain:
             for id_, o in self.offers.items()
         }
 
+    @property
+    def has_phrases(self) -> bool:
+        """Whether there is a phrase book; without one only a model can speak."""
+        return bool(self.agent.keys and self.customer.keys)
+
     @cached_property
     def askable(self) -> list[str]:
         """Facts that customers ask about and the agent can answer."""
+        if not self.has_phrases:
+            # what is so for some alone would be asked by others
+            return [name for name, fact in self.facts.items() if not fact.needs] or [*self.facts]
         return [fact for fact in self.facts if f"ask({fact})" in self.customer]
 
     @cached_property
@@ -85,6 +96,9 @@ class Domain:
         """
         kinds = {act for trip in self.flowchart.anywhere.values() for act in trip.acts}
         kinds -= {"ask", "why"}
+        if not self.has_phrases:
+            # no model is asked to attack another, or to write nothing or very much
+            return sorted(kinds - {"take_over", "silence", "flood"})
         return [
             key
             for key in self.customer.keys
@@ -277,9 +291,15 @@ class Domain:
                 due += self.offer_facts(offer.id)
         if "offer" in self.cites(step) and (spoken_of := self.find_offer(record)):
             due += self.offer_facts(spoken_of, self._stated(step))
-        if step in self.agent and "answer" in self.agent.wordings(step)[0].placeholders:
+        if self._answers(step):
             due += [act.target for act in acts if act.kind == "ask"]
         return due
+
+    def _answers(self, step: str) -> bool:
+        """Whether a step answers a question: by its wordings or, without any, by its cause."""
+        if not self.has_phrases:
+            return "ask" in self.causes(step)
+        return step in self.agent and "answer" in self.agent.wordings(step)[0].placeholders
 
     def offer_facts(self, offer: str, stated: set[str] | None = None) -> list[str]:
         """Facts due with an offer: its numbers, as "id.field", and the facts its fields name.
@@ -296,7 +316,9 @@ class Domain:
         return [f"{offer}.{name}" for name in own] + cited
 
     def _stated(self, key: str) -> frozenset[str]:
-        """What every wording of the agent's states."""
+        """What every wording of the agent's states; without wordings, the offers' numbers."""
+        if not self.has_phrases:
+            return frozenset(self.offer_units)
         return frozenset.intersection(*(w.placeholders for w in self.agent.wordings(key)))
 
     def list_reasons(self, step: str, given: dict[str, str]) -> list[str]:
@@ -500,6 +522,45 @@ def read_design(name: str | Path, root: str | Path = "domains") -> Domain:
     return _make_domain(folder, state.draft)
 
 
+def read_spoken(name: str | Path, needs_phrases: bool = True) -> Domain:
+    """A domain to write conversations of: as `read_domain`, or without its phrase book.
+
+    Where models say everything (`needs_phrases` is False) the phrase book may be missing, or lack
+    something; it is then left out as a whole. Flowchart, facts and the values of the slots must be
+    there; without personas there is one of whom nothing is known.
+
+    Raises:
+        DomainError: a file is missing or wrong; the message lists every error.
+    """
+    if needs_phrases:
+        return read_domain(name)
+    folder = find_domain(name)
+    state = measure_completeness(folder)
+    if state.is_complete:
+        return read_domain(name)
+    draft = state.draft
+    lacking = {gap.problem for gap in state.gaps if gap.kind not in ("slot", "offer")}
+    spared = {draft.files[file].file for file in draft.absent if _is_spoken(file, draft)}
+    errors = [p for p in check_draft(draft) if p.level == "error" and p.file not in spared]
+    if errors := [problem for problem in errors if problem not in lacking]:
+        raise DomainError("\n".join(map(str, errors)))
+    if "ask" in draft.causes and not draft.facts.facts:
+        raise DomainError(
+            f"{folder}: customers ask, but facts.yaml has no facts to ask for; add some"
+        )
+    domain = _make_domain(folder, draft)
+    domain.agent, domain.customer = PhraseBook([]), PhraseBook([])
+    domain.personas = domain.personas or [Persona(id="anybody", manner="terse")]
+    return domain
+
+
+def _is_spoken(file: str, draft: Draft) -> bool:
+    """Whether a file is needed only by those who speak from a phrase book."""
+    if file == "phrases/slots.yaml":
+        return not draft.flowchart.slots
+    return file.startswith("phrases/") or file == "personas.yaml"
+
+
 def _make_domain(folder: Path, draft: Draft) -> Domain:
     facts, flowchart = draft.facts, draft.flowchart
     books = {
@@ -568,6 +629,7 @@ def _hash_parts(folder: Path, flowchart: Flowchart, facts: FactsFile) -> dict[st
         if not file.stem.startswith("judge_")
     }
     files = sorted([*folder.glob("*.yaml"), *folder.glob("phrases/*.yaml")])
+    files = [file for file in files if file.name != GATE]
     parts |= {f"file.{file.name}": hash_text(file.read_text("utf-8")) for file in files}
     return parts
 

@@ -4,7 +4,8 @@ The recognizer stands on it: sentences that mean the same lie close together, wh
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache, cached_property
 from pathlib import Path
 
@@ -27,6 +28,22 @@ class SentenceEncoder:
         prepare_process()
         self.folder, self._own = folder, model
         self._known: dict[str, np.ndarray] = {}
+        self._known_apart: dict[str, np.ndarray] = {}
+        self._most = 128
+
+    @contextmanager
+    def apart(self) -> Iterator[None]:
+        """Each sentence is encoded by itself within the block, and remembered for such blocks.
+
+        Its vector then does not depend on what else was encoded before or with it: slower, for
+        where questions come in an order that nobody has chosen.
+        """
+        kept = self._known, self._most
+        self._known, self._most = self._known_apart, 1
+        try:
+            yield
+        finally:
+            self._known, self._most = kept
 
     def copy_model(self, dtype: str = ""):
         """A new copy of the model as its folder has it; "" is what this CPU is quick at.
@@ -71,14 +88,14 @@ class SentenceEncoder:
         means = (states * mask).sum(1) / mask.sum(1)
         return torch.nn.functional.normalize(means.float(), dim=1)
 
-    def encode(self, sentences: Sequence[str], batch_size: int = 128) -> np.ndarray:
+    def encode(self, sentences: Sequence[str]) -> np.ndarray:
         """Vectors of length 1, of shape (sentences, 384)."""
         import torch
 
         # a vector differs a little with what it is padded beside: always the same order
         new = sorted({s for s in sentences if s not in self._known}, key=lambda s: (len(s), s))
-        for start in range(0, len(new), batch_size):
-            batch = new[start : start + batch_size]
+        for start in range(0, len(new), self._most):
+            batch = new[start : start + self._most]
             with torch.inference_mode():
                 vectors = self.embed(self._model, batch).numpy()
             self._known.update(zip(batch, vectors, strict=True))

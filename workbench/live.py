@@ -1,11 +1,14 @@
 """A person talks with a compiled model in a notebook, and sees on the flowchart where it stands."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
 
+from workbench.baseline import Baseline, Speaker
 from workbench.conversation import Conversation, Label, Message
 from workbench.domain import Domain
 from workbench.evaluate.labelling import Readers
+from workbench.evaluate.procedure_prompt import write_procedure_prompt
 from workbench.evaluate.simulation import STRATA, list_customers
 from workbench.evaluate.stage import fit_recognizers
 from workbench.evaluate.watching import Seen, watch
@@ -13,24 +16,21 @@ from workbench.inspect.rows import read_system
 from workbench.models import MAX_NEW_TOKENS, LocalModel
 from workbench.phrases import Voice
 from workbench.run import Run
-from workbench.show import draw_conversation, draw_flowchart
+from workbench.show import Panel, draw_conversation, draw_flowchart
 from workbench.show.escape import escape
+from workbench.show.pairs import Side, draw_pair
 from workbench.show.widgets import refer_to
 from workbench.sizes import Size
 from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.talk import Talk, open_talk
+from workbench.train.base_model import resolve_base_model
 
 MOST_REPLIES = 40
 """Replies after which a simulated customer gives up."""
 
 MYSELF = "I talk myself"
 
-
-class Speaker(Protocol):
-    """What can be talked with: a `LocalModel`, or whatever writes a reply bit by bit."""
-
-    def stream(self, messages: Sequence[Message], max_new_tokens: int) -> Iterator[str]:
-        """The reply so far, again and again; the last is the whole of it."""
+NOBODY = "nobody"
 
 
 class LiveTalk:
@@ -47,8 +47,10 @@ class LiveTalk:
         opening: Sequence[Message],
         scenarios: Sequence[Scenario] = (),
         max_new_tokens: int = MAX_NEW_TOKENS,
+        baselines: Sequence[Baseline] = (),
     ):
         self.model, self.readers, self.opening = model, readers, list(opening)
+        self.baselines = {baseline.name: baseline for baseline in baselines}
         self.max_new_tokens = max_new_tokens
         # the seen ones are the unseen ones in words of the training
         strata = [stratum for stratum in STRATA if stratum != "seen"]
@@ -58,6 +60,10 @@ class LiveTalk:
         self.notice = ""
         self.seen = watch(self.opening, readers)
         """What the readers make of the talk, up to the last reply."""
+        self.beside = ""
+        """The baseline that is told the same; empty: none."""
+        self.seen_beside: Seen | None = None
+        """What the readers make of its talk."""
         self._widgets: dict[str, Any] = {}
         self.start_over()
 
@@ -98,7 +104,31 @@ class LiveTalk:
             # what the customer remembers cannot be taken back
             self.customer, self.notice = None, ""
             self.seen = watch(self.messages, self.readers)
+            self._ask_beside()
         self._show()
+
+    def compare_with(self, name: str) -> None:
+        """Let a baseline answer the same, from the opening on; "" or "nobody" is none.
+
+        Raises:
+            ValueError: there is no such baseline.
+        """
+        name = "" if name == NOBODY else name
+        if name and name not in self.baselines:
+            known = ", ".join(self.baselines) or "none"
+            raise ValueError(f'there is no "{name}"; there are {known}')
+        self.beside = name
+        self._ask_beside()
+        self._show()
+
+    def _ask_beside(self) -> None:
+        self.seen_beside = None
+        if self.beside:
+            self._lock(True)
+            said = [message.content for message in self.messages if message.role == "user"]
+            talk = self.baselines[self.beside].answer(said, self.max_new_tokens)
+            self.seen_beside = watch([*self.opening[:1], *talk[1:]], self.readers)
+            self._lock(False)
 
     def _hear(self, text: str, _: Label) -> Label:
         return self.readers.agent.label([text])[0]
@@ -127,6 +157,7 @@ class LiveTalk:
         if self.customer:
             self.customer.hear_agent(text)
         self.seen = watch(self.messages, self.readers)
+        self._ask_beside()
         self._lock(False)
         self._show()
 
@@ -135,8 +166,16 @@ class LiveTalk:
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none the talk as it was when this was shown."""
         bundle = refer_to(self._build())
-        panel = draw_conversation(self.seen.conversation, self.domain.flowchart, self.seen.wrong)
+        panel = self._draw(self.seen.conversation)
         return bundle | {"text/html": panel.html, "text/plain": str(panel)}
+
+    def _draw(self, talk: Conversation) -> Panel:
+        """The talk, and that of the baseline beside it if there is one."""
+        chart, beside = self.domain.flowchart, self.seen_beside
+        if not beside:
+            return draw_conversation(talk, chart, self.seen.wrong)
+        own = Side("compiled", talk, self.seen.wrong)
+        return draw_pair(own, Side(self.beside, beside.conversation, beside.wrong), chart)
 
     def _build(self) -> Any:
         """The widgets; ipywidgets 7.7, which Colab has, and 8 both do."""
@@ -151,6 +190,7 @@ class LiveTalk:
             "facts": widgets.HTML(),
             "text": widgets.Text(placeholder="Say something, and press Enter"),
             "who": widgets.Dropdown(options=[(name, n - 1) for n, name in enumerate(names)]),
+            "beside": widgets.Dropdown(options=[NOBODY, *self.baselines], description="beside"),
             "send": widgets.Button(description="Send", button_style="primary"),
             "back": widgets.Button(description="Take back"),
             "anew": widgets.Button(description="Start over"),
@@ -165,17 +205,19 @@ class LiveTalk:
         made["anew"].on_click(lambda _: self._choose())
         made["next"].on_click(lambda _: self.let_customer_speak())
         made["who"].observe(lambda _: self._choose(), "value")
+        made["beside"].observe(lambda change: self.compare_with(change.new), "value")
         wide = {"text": "auto", "who": "auto", "talk": "auto"}
         for name, width in wide.items():
             made[name].layout.width = width
         made["text"].layout.flex = made["who"].layout.flex = "1 1 auto"
         above = [made["who"], made["next"]] if self.customers else []
+        below = [made["beside"]] if self.baselines else []
         left = widgets.VBox(
             [
                 widgets.HBox(above),
                 made["talk"],
                 widgets.HBox([made["text"], made["send"]]),
-                widgets.HBox([made["back"], made["anew"]]),
+                widgets.HBox([made["back"], made["anew"], *below]),
             ],
             layout={"width": "52%", "padding": "0 12px 0 0"},
         )
@@ -193,7 +235,7 @@ class LiveTalk:
         self.start_over(None if place < 0 else place)
 
     def _lock(self, is_busy: bool) -> None:
-        for name in ("text", "who", "send", "back", "anew", "next"):
+        for name in ("text", "who", "send", "back", "anew", "next", "beside"):
             if name in self._widgets:
                 self._widgets[name].disabled = is_busy
 
@@ -211,7 +253,7 @@ class LiveTalk:
             shown = self.seen.conversation.model_copy(
                 update={"messages": messages, "labels": labels}
             )
-            self._widgets["talk"].value = _draw_words(shown, self.domain, self.seen.wrong)
+            self._widgets["talk"].value = _scroll(self._draw(shown))
 
 
 def talk_live(run: Run, domain: Domain, settings: Size) -> LiveTalk:
@@ -227,7 +269,24 @@ def talk_live(run: Run, domain: Domain, settings: Size) -> LiveTalk:
     model = LocalModel(run.file("model")).load()
     tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
     readers = Readers(domain, *fit_recognizers(run, domain, settings.recognizer_epochs), {})
-    return LiveTalk(model, readers, read_system(run), tests, settings.max_new_tokens)
+    opening = read_system(run)
+    baselines = _list_baselines(run, domain, opening)
+    return LiveTalk(model, readers, opening, tests, settings.max_new_tokens, baselines)
+
+
+def _list_baselines(run: Run, domain: Domain, opening: Sequence[Message]) -> list[Baseline]:
+    """The untuned base model, without and with the procedure in its prompt."""
+
+    @cache
+    def load() -> LocalModel:
+        base = resolve_base_model(run.manifest["train"]["inputs"]["base_model"])
+        return LocalModel(base.folder).load()
+
+    procedure = [Message(role="system", content=write_procedure_prompt(domain))]
+    return [
+        Baseline("floor/base", load, opening),
+        Baseline("in_context/base", load, procedure),
+    ]
 
 
 def _name_customer(stratum: str, scenario: Scenario) -> str:
@@ -235,9 +294,8 @@ def _name_customer(stratum: str, scenario: Scenario) -> str:
     return f"{stratum} customer {scenario.scenario_id[:6]}: {does}, for {scenario.endings[0]}"
 
 
-def _draw_words(talk: Conversation, domain: Domain, wrong: dict[int, str]) -> str:
+def _scroll(panel: Panel) -> str:
     """The talk, scrolled to its end."""
-    panel = draw_conversation(talk, domain.flowchart, wrong)
     # what is laid out upwards stays at its end as it grows
     return (
         '<div style="display:flex;flex-direction:column-reverse;height:460px;overflow-y:auto;'

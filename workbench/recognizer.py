@@ -10,6 +10,7 @@ is weighed alike: each errs where the other seldom does.
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -260,6 +261,7 @@ class AgentRecognizer(Recognizer):
         self.adaptation = adaptation
         self.ear = SlotEar(domain)
         self._known: dict[str, Label] = {}
+        self._known_apart: dict[str, Label] = {}
 
     def learn(self, conversations: Iterable[Conversation]) -> "AgentRecognizer":
         """Fit on what the agent says in labelled conversations."""
@@ -295,6 +297,18 @@ class AgentRecognizer(Recognizer):
             asks = ([slot] if slot else self.ear.hear(text, is_asking)) if is_asking else []
             self._known[text] = Label(steps=[*trips, *walk], asks=asks)
         return [self._known[text] for text in texts]
+
+    def label_apart(self, texts: Sequence[str]) -> list[Label]:
+        """The same, each text read by itself: whatever else is read, and in whatever order."""
+        encoders = {id(e): e for e in (load_encoder(), self.encoder, *self.tagger.encoders)}
+        known, self._known = self._known, self._known_apart
+        try:
+            with ExitStack() as stack:
+                for encoder in encoders.values():
+                    stack.enter_context(encoder.apart())
+                return [self.label([text])[0] for text in texts]
+        finally:
+            self._known = known
 
     def _read_steps(self, texts: Sequence[str]) -> list[tuple[list[str], str]]:
         """The steps and side trips of each message, in no order, and the one slot asked for.

@@ -28,6 +28,9 @@ STAGE_FILES = {
 }
 """Stage to the files and folders it always writes, in the order in which the stages run."""
 
+GATED = "gated.json"
+"""In the folder of a run that passed its gate: nothing writes to such a run any more."""
+
 _MANIFESTS = "*/*/manifest.json"
 _SLUG = re.compile(r"[a-z0-9_-]{1,64}")
 _PACKAGES = ("procedure-workbench", "torch", "transformers", "trl", "peft", "datasets")
@@ -47,6 +50,10 @@ class UnknownRunError(RunError):
     """No run has that name."""
 
     exit_code = 2
+
+
+class GatedRunError(RunError):
+    """A run that passed its gate was to be written to."""
 
 
 class Run:
@@ -98,16 +105,36 @@ class Run:
             raise RunError(f"{file} does not exist yet; {_writer_of(name)}")
         return read_jsonl(file, model)
 
+    @property
+    def is_gated(self) -> bool:
+        """Whether it passed its gate, so that it must stay as it is: see `workbench.current`."""
+        return (self.folder / GATED).exists()
+
+    def check_open(self) -> None:
+        """Make sure that the run may still be written to.
+
+        Raises:
+            GatedRunError: it passed its gate.
+        """
+        if self.is_gated:
+            raise GatedRunError(
+                f"{self.folder} passed its gate and does not change any more; give the run that"
+                f" you want to make a new name, such as --run {self.name[:60]}-2"
+            )
+
     def append(self, name: str, records: Iterable[Any]) -> None:
         """Add records to a JSONL file: `append_jsonl`."""
+        self.check_open()
         append_jsonl(self.file(name), records)
 
     def write(self, name: str, records: Iterable[Any]) -> None:
         """Replace a JSONL file as a whole: `write_jsonl`."""
+        self.check_open()
         write_jsonl(self.file(name), records)
 
     def write_text(self, name: str, text: str) -> Path:
         """Replace a text file as a whole, e.g. report.md, and say where it lies."""
+        self.check_open()
         file = self.file(name)
         replace_file(file, text.encode())
         return file
@@ -160,12 +187,17 @@ class Run:
         return bool(is_begun)
 
     @contextmanager
-    def lock(self, name: str = "stage") -> Iterator[None]:
+    def lock(self, name: str = "stage", is_reader: bool = False) -> Iterator[None]:
         """Keep other processes from writing to this run until the block ends, or the process does.
+
+        Who only reads its results may hold it for a gated run too.
 
         Raises:
             RunError: another process holds it; the message gives its pid.
+            GatedRunError: the run passed its gate.
         """
+        if not is_reader:
+            self.check_open()
         key = (os.getpid(), self.folder.resolve(), name)
         # a stage may call another of the same process
         wait = nullcontext() if self._held[key] else _flock(self.folder / f".{name}.lock")
@@ -177,6 +209,7 @@ class Run:
                 self._held[key] -= 1
 
     def _put(self, stage: str, facts: dict[str, Any], is_new: bool) -> None:
+        self.check_open()
         # two writers must not lose each other's facts; this lock is held for milliseconds
         with _flock(self.folder / ".manifest.lock", is_patient=True):
             manifest = self.manifest

@@ -124,6 +124,12 @@ class SentenceTagger:
         self.domain, self.encoder, self.adaptation = domain, encoder, adaptation
         self.labels: list[str] = []
         self.tags: list[str] = []
+        self.models: list[_TagModel] = []
+
+    @property
+    def encoders(self) -> list[SentenceEncoder]:
+        """What makes vectors of sentences for it."""
+        return [self.encoder, *(model.encoder for model in self.models)]
 
     def fit(self, texts: Sequence[str], labels: Sequence[Set[str]]) -> "SentenceTagger":
         """Learn from messages and what each does; those in other words teach nothing."""

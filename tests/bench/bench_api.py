@@ -1,11 +1,14 @@
 """Calls a second beside a bare asynchronous client, and memory over ten thousand calls.
 
 Run it with `python tests/bench/bench_api.py`. The provider is a process of its own on this machine
-that answers after 200 ms. Both ways of asking take turns, 64 calls in flight.
+that answers after 200 ms. Both ways of asking take turns, 64 calls in flight. Whole talks of an
+evaluation take part too, with simulated customers of the toy domain who know the phrase book by
+heart: what a recognizer takes to read a message comes on top of that.
 """
 
 import argparse
 import asyncio
+import itertools
 import multiprocessing
 import os
 import statistics
@@ -85,6 +88,64 @@ def measure_rates(n_calls: int, n_rounds: int) -> None:
     print(f"{share:.0%} of the bare client's rate, by turns; 200 ms allow {AT_ONCE / 0.2:.0f}")
 
 
+def hold_talks(run, n_talks: int, seed: int):
+    """So many talks of customers with the model, as they end."""
+    from remote import COFFEE, BookReader, plan_customers
+
+    from workbench.domain import read_domain
+    from workbench.evaluate.baselines import open_baseline
+    from workbench.evaluate.side_by_side import hold_side_by_side
+    from workbench.evaluate.simulation import limit_replies
+
+    domain = read_domain(COFFEE)
+    scenarios = plan_customers(domain, 1)
+    agent = open_baseline("in_context/toy", run, domain, 24)
+    # another beginning is another talk, whose calls are not in the ledger
+    agent.system, agent.model.at_once = f"{agent.system}\n{seed}", AT_ONCE
+    customers = [
+        ("unseen", s.model_copy(update={"seed": f"{seed}-{n}", "scenario_id": f"{seed}-{n}"}))
+        for n, s in zip(range(n_talks), itertools.cycle(scenarios), strict=False)
+    ]
+    reader, limit = BookReader(domain), limit_replies(scenarios)
+    return hold_side_by_side(agent, customers, domain, reader, limit, progress=False)
+
+
+def count_calls(run) -> int:
+    from workbench.api.spending import tally_calls
+
+    return sum(sum(tally.states.values()) for tally in tally_calls(run))
+
+
+def measure_talks(n_calls: int, n_rounds: int) -> None:
+    """Print calls a second in whole talks beside the bare client's, in turns."""
+    process, url = start_provider(0.2)
+    run, shares, rates = open_toy(url).line.spending.ledger.run, [], []
+    for turn in range(n_rounds):
+        start = time.perf_counter()
+        asyncio.run(ask_barely(url, range(n_calls)))
+        bare = n_calls / (time.perf_counter() - start)
+        before, start = count_calls(run), time.perf_counter()
+        for _ in hold_talks(run, n_calls // 4, turn):
+            pass
+        # what two talks ask alike is sent once
+        rates.append((count_calls(run) - before) / (time.perf_counter() - start))
+        shares.append(rates[-1] / bare)
+    process.kill()
+    print(f"{'talks':<12}{statistics.median(rates):7.1f} calls a second", *map(round, rates))
+    print(f"{statistics.median(shares):.0%} of the bare client's rate, begin and end included")
+
+
+def measure_talks_memory(n_talks: int) -> None:
+    """Print memory after 100 talks, after the tenth part of all, and after all."""
+    process, url = start_provider(0.0)
+    run, marks = open_toy(url).line.spending.ledger.run, {100, n_talks // 10, n_talks}
+    for number, _ in enumerate(hold_talks(run, n_talks, 0), start=1):
+        if number in marks:
+            megabytes = psutil.Process().memory_info().rss / 2**20
+            print(f"{number:>6} talks{megabytes:8.1f} MB")
+    process.kill()
+
+
 def measure_memory(n_calls: int) -> None:
     """Print memory after 100 calls, after the tenth part of all, and after all."""
     from workbench.api.model import ask_all
@@ -113,10 +174,15 @@ def main() -> None:
     parser.add_argument("--calls", type=int, default=640, help="in each turn (640)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each way (5)")
     parser.add_argument("--memory", type=int, default=10_000, help="calls for memory (10000)")
+    parser.add_argument("--talks", type=int, default=10_000, help="talks for memory (10000)")
     given = parser.parse_args()
-    measure_rates(given.calls, given.rounds)
+    if given.calls:
+        measure_rates(given.calls, given.rounds)
+        measure_talks(given.calls, given.rounds)
     if given.memory:
         measure_memory(given.memory)
+    if given.talks:
+        measure_talks_memory(given.talks)
 
 
 if __name__ == "__main__":

@@ -30,18 +30,16 @@ LEAST_S, LEAST_MB = 0.1, 5.0
 PREPARE = """
 import json, resource, sys, time
 from pathlib import Path
-from types import SimpleNamespace
 from workbench.flowchart import check_flowchart, read_flowchart
 from workbench.design.counting import count_paths
 from workbench.design.coverage import measure_coverage
 from workbench.design.choices import tabulate_choices
 from workbench.design.covering import cover_route_pairs, cover_routes, sample_long_walks
 from workbench.design.paths import enumerate_paths, sample_paths, split_paths
-from workbench.design.plan import plan_paths
-from workbench.run import open_run
+from workbench.design.plan import choose_paths
 from workbench.show import browse, draw_flowchart
 import networkx
-file, folder = Path(sys.argv[1]), Path(sys.argv[2])
+file = Path(sys.argv[1])
 def used():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 before = used()
@@ -62,10 +60,7 @@ TASKS = {
     "cover pairs": "len(cover_route_pairs(chart))",
     "sample 2,000": "len(sample_paths(chart, 2000, 7))",
     "sample long": "len(sample_long_walks(chart, 60, 7))",
-    "plan": (
-        'len(plan_paths(open_run("any", "one", folder), '
-        'SimpleNamespace(flowchart=chart, name="any"), 7))'
-    ),
+    "plan": "len(choose_paths(chart, 7))",
     "draw": "len(draw_flowchart(chart).svg)",
     "choices": (
         "len(browse(tabulate_choices(measure_coverage(cover_route_pairs(chart), chart), chart), "

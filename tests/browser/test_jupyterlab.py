@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from workbench.domain import read_domain
 from workbench.show import explore_flowchart
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -65,6 +66,24 @@ for step in range(1, 101):
     watched.show(lines)
     time.sleep(0.1)
 """
+SIDES = f"""
+import sys
+
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from conftest import COFFEE
+from test_comparison import compare_some
+
+from workbench.domain import read_domain
+
+comparison = compare_some(read_domain(COFFEE))
+comparison
+"""
+ASK = """async (code) => {
+    const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
+    const asked = kernel.requestExecute({ code: "", user_expressions: { answer: code } });
+    const told = (await asked.done).content.user_expressions.answer;
+    return told.data ? told.data["text/plain"] : told.evalue;
+}"""
 NODES = "drawn => drawn.map(svg => svg.querySelectorAll('g.node').length)"
 
 
@@ -101,13 +120,16 @@ def page():
 
 
 def test_the_first_three_notebooks_run_and_draw_in_jupyterlab(page, lab, travel):
-    complaints = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
+    complaints = listen(page)
     n_nodes = len(travel.flowchart.nodes)
     assert run_all(page, lab, "1_design").count(n_nodes) == 2
     run_all(page, lab, "2_synthesize")
-    assert run_all(page, lab, "3_inspect").count(n_nodes) == 1
+    # planned, asked for, written, kept, dropped: one is seen
+    assert run_all(page, lab, "3_inspect").count(n_nodes) == 5
+    assert page.locator("[data-switch] svg:visible").count() == 1
+    page.get_by_role("radio", name="planned").click()
+    assert page.locator("[data-switch]").get_attribute("data-chosen") == "planned"
+    assert page.locator("[data-switch] svg:visible").count() == 1
     assert complaints == []
 
 
@@ -137,6 +159,56 @@ def test_a_training_is_drawn_while_it_runs(page, lab, tmp_path):
     keep_picture(page, "training")
     assert page.evaluate(CELLS)[1]["execution_count"] is None
     page.wait_for_function(IS_DONE, timeout=60_000)
+
+
+def test_bars_are_clicked_or_walked_to_and_the_kernel_knows(page, lab, tmp_path):
+    complaints = listen(page)
+    write_notebook(tmp_path / "notebooks" / "sides.ipynb", SIDES)
+    run_cells(page, lab, "sides")
+    output = page.locator(".jp-OutputArea-output").last
+    bars = output.locator("[data-row]")
+    bars.nth(1).click()
+    output.get_by_text("here they part: floor/base does take_order.leave").wait_for()
+    assert page.evaluate(ASK, "comparison.shown.condition") == "'floor/base'"
+    bars.nth(0).focus()
+    page.keyboard.press("Enter")
+    output.get_by_text("here they part: compiled does take_order.missing").wait_for()
+    assert page.evaluate(ASK, "len(comparison.found)") == "4"
+    assert bars.nth(0).get_attribute("aria-pressed") == "true"
+    keep_picture(page, "sides")
+    output.get_by_label("by", exact=True).select_option("hub")
+    output.locator("[data-row] title", has_text="take_order").first.wait_for(state="attached")
+    assert page.evaluate(ASK, "comparison.name") == "'branch_correct'"
+    assert complaints == []
+
+
+def listen(page) -> list[str]:
+    """What the page complains about from now on."""
+    complaints: list[str] = []
+    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    return complaints
+
+
+@pytest.mark.exhaustive
+def test_all_five_notebooks_run_and_draw_in_jupyterlab(page, lab):
+    complaints = listen(page)
+    for name in ("1_design", "2_synthesize", "3_inspect"):
+        run_cells(page, lab, name)
+    run_cells(page, lab, "4_train")
+    keep_picture(page, "4_train")
+    assert page.get_by_text("minutes left").count() == 1
+    assert page.locator(".jp-OutputArea-output svg").count() >= 1
+    run_cells(page, lab, "5_evaluate")
+    keep_picture(page, "5_evaluate")
+    outputs = [output for cell in page.evaluate(CELLS) for output in cell["outputs"]]
+    assert [one for one in outputs if one["output_type"] == "error"] == []
+    bars = page.locator("[data-row]")
+    assert bars.count() > 10
+    bars.last.click()
+    assert bars.last.get_attribute("aria-pressed") == "true"
+    page.get_by_placeholder("Say something").wait_for()
+    assert complaints == []
 
 
 def write_notebook(file: Path, *sources: str) -> None:
@@ -176,6 +248,27 @@ def test_a_flowchart_is_clicked_through_in_a_page_without_a_kernel(page, travel,
     assert [*map(float, after.split())] == [*map(float, before.split())]
     keep_picture(page, "explore")
     assert complaints == []
+
+
+def test_of_a_large_chart_a_chosen_node_can_be_read(page, tmp_path):
+    claims = read_domain(ROOT / "domains" / "insurance_claims")
+    file = tmp_path / "chart.html"
+    file.write_text(f"<!DOCTYPE html><meta charset=utf-8>{explore_flowchart(claims).html}", "utf-8")
+    page.goto(file.as_uri())
+    scale = "document.querySelector('[data-explore] svg').getScreenCTM().a"
+    assert page.evaluate(scale) < 0.5
+    search = page.get_by_placeholder("Find a node")
+    for node in claims.flowchart.hubs[0].id, [*claims.flowchart.nodes][-1]:
+        search.fill(node)
+        search.press("Enter")
+        chosen = page.locator("[data-explore]").get_attribute("data-chosen")
+        assert page.evaluate(scale) > 0.8
+        shown = page.locator(f"g.node:has(> title:text-is('{chosen}'))").bounding_box()
+        frame = page.locator("[data-explore] svg").bounding_box()
+        assert frame["x"] <= shown["x"] <= frame["x"] + frame["width"] - shown["width"]
+        assert frame["y"] <= shown["y"] <= frame["y"] + frame["height"] - shown["height"]
+    page.get_by_role("button", name="fit").click()
+    assert page.evaluate(scale) < 0.5
 
 
 def keep_picture(page, name: str) -> None:

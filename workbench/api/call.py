@@ -21,6 +21,9 @@ _AROUND = 256
 class CallError(ValueError):
     """A call has no answer; the message says why, and how to go on."""
 
+    is_lasting = False
+    """Whether asking the same again cannot help."""
+
 
 @dataclass(frozen=True)
 class Request:
@@ -41,6 +44,9 @@ class Request:
     """Room for the answer; 0: as the model has it."""
     name: str = ""
     """Yours, to know the answer by. It is not part of what is asked."""
+    as_it_comes: bool = False
+    """Whether what is cut off at the limit of tokens is an answer too, and silence if it is met
+    twice: for a model whose words are under test, not for one that does some work."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +56,8 @@ class Answer:
     request: Request
     failure: str = ""
     """Why there is no answer; "" if there is one."""
+    is_lasting: bool = False
+    """Whether asking the same again cannot help: it was refused, or does not fit its room."""
     usage: Usage | None = None
     """Tokens of the reply that was used; None if the provider did not count them."""
     cost_usd: float | None = None
@@ -89,14 +97,15 @@ class Call:
     format: dict[str, Any] | None = None
     """The form of the answer, for providers that can keep to one."""
     repeat: int = 0
+    as_it_comes: bool = False
 
     @cached_property
     def id(self) -> str:
         """A hash of all that decides the answer: what is asked, of whom, how, in which role."""
-        given = json.dumps(
-            [self.messages, self.parameters, self.max_tokens, self.format, self.repeat],
-            sort_keys=True,
-        )
+        asked = [self.messages, self.parameters, self.max_tokens, self.format, self.repeat]
+        # an answer that was cut must not be found by who has no use for it
+        asked += ["as it comes"] if self.as_it_comes else []
+        given = json.dumps(asked, sort_keys=True)
         who = (self.caller.role, self.caller.model, self.endpoint_id)
         return hash_text(*who, given, digits=32)
 

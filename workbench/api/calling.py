@@ -4,6 +4,7 @@ import asyncio
 import random
 import re
 import weakref
+from dataclasses import replace
 from typing import Any
 
 from workbench.api.breaker import Breaker, Patience
@@ -23,6 +24,8 @@ LIMITED_ATTEMPTS = 30
 
 _UNKNOWN = re.compile("unsupported|not supported|un(?:known|recognized|expected)|extra", re.I)
 _FORMAT = re.compile("response_format|json_schema|invalid schema", re.I)
+_LEFT_OUT = re.compile(r"\b(?:temperature|top_p|seed)\b")
+"""Parameters that some models leave to themselves: without them they can be asked."""
 _WAYS_OUT = {
     "key": "refused the key; put a valid one into {key}",
     "money": "says that the account is out of money; top it up or use another account",
@@ -56,6 +59,8 @@ class Line:
         is_openai = endpoint.host.endswith(("openai.com", "azure.com"))
         self._limit_name = "max_completion_tokens" if is_openai else "max_tokens"
         self._has_formats, self._has_swapped = True, False
+        self.turned_down: set[str] = set()
+        """Parameters that the model would not take, and is asked without."""
 
     async def complete(self, call: Call) -> tuple[Entry, bool]:
         """The call's answer, and whether it was in the ledger already.
@@ -75,17 +80,19 @@ class Line:
 
     async def _try(self, call: Call) -> Entry:
         begun_in = self.breaker.round
-        n_failed = n_useless = n_limited = 0
+        n_failed = n_useless = n_limited = n_silent = 0
         max_tokens = call.max_tokens
         while True:
-            way = (self._limit_name, self._has_formats)
-            outcome = await self._attempt(call, max_tokens, begun_in, way)
+            way = self._way()
+            takes_silence = call.as_it_comes and n_silent > 0
+            outcome = await self._attempt(call, max_tokens, begun_in, way, takes_silence)
             # what came is on record; that something is amiss should be known at once
             self.breaker.check(begun_in)
             if outcome.state in ("answered", "refused"):
                 return self.spending.ledger.find(call.id)
             if self._adapts(outcome, way):
                 continue
+            n_silent += outcome.is_silent or outcome.is_cut
             if outcome.is_cut and max_tokens == call.max_tokens:
                 # the same room would be too small again
                 max_tokens *= 2
@@ -100,11 +107,13 @@ class Line:
                 or n_limited >= LIMITED_ATTEMPTS
                 or n_failed - n_limited >= self.patience.attempts
             ):
-                raise CallError(self._give_up(outcome, max_tokens, n_failed))
+                error = CallError(self._give_up(outcome, max_tokens, n_failed))
+                error.is_lasting = outcome.is_final or outcome.is_cut
+                raise error
             await self._wait(outcome, n_failed)
 
     async def _attempt(
-        self, call: Call, max_tokens: int, begun_in: int, way: tuple[str, bool]
+        self, call: Call, max_tokens: int, begun_in: int, way: tuple, takes_silence: bool
     ) -> Outcome:
         """One attempt, once there is a place, the provider is well and there is money for it."""
         await self._places.acquire()
@@ -121,7 +130,8 @@ class Line:
                 if is_late:
                     self.spending.settle(call.id, attempt, "failed", reason="was not sent")
                     self.breaker.check(begun_in)
-                task = start_attempt(self._send(call, attempt, max_tokens, most, way))
+                sending = self._send(call, attempt, max_tokens, most, way, takes_silence)
+                task = start_attempt(sending)
                 is_sent = True
             finally:
                 if not is_sent:
@@ -132,7 +142,13 @@ class Line:
         return await asyncio.shield(task)
 
     async def _send(
-        self, call: Call, attempt: int, max_tokens: int, most_usd: float | None, way: tuple
+        self,
+        call: Call,
+        attempt: int,
+        max_tokens: int,
+        most_usd: float | None,
+        way: tuple,
+        takes_silence: bool,
     ) -> Outcome:
         settle = self.spending.settle
         with self.spending.ledger.use():
@@ -146,6 +162,8 @@ class Line:
                 raise
             finally:
                 self._places.release()
+            if call.as_it_comes:
+                outcome = _take(outcome, takes_silence)
             cost = outcome.usage and self.price and self.price.cost(outcome.usage)
             scrub = self.endpoint.scrub
             try:
@@ -193,19 +211,24 @@ class Line:
             weakref.finalize(self, hang_up, self._client).atexit = False
         return self._client
 
-    def _body(self, call: Call, max_tokens: int, way: tuple[str, bool]) -> dict[str, Any]:
-        limit_name, has_formats = way
-        body = {"model": self.caller.model, "messages": call.messages, **call.parameters}
+    def _way(self) -> tuple[str, bool, frozenset[str]]:
+        """How the provider is asked, as far as it has been learnt how it wants to be."""
+        return self._limit_name, self._has_formats, frozenset(self.turned_down)
+
+    def _body(self, call: Call, max_tokens: int, way: tuple) -> dict[str, Any]:
+        limit_name, has_formats, turned_down = way
+        own = {name: value for name, value in call.parameters.items() if name not in turned_down}
+        body = {"model": self.caller.model, "messages": call.messages, **own}
         body[limit_name] = max_tokens
         if call.format and has_formats:
             body["response_format"] = call.format
         return body
 
-    def _adapts(self, outcome: Outcome, way: tuple[str, bool]) -> bool:
+    def _adapts(self, outcome: Outcome, way: tuple) -> bool:
         """Whether the provider turned down how it was asked, and can be asked otherwise."""
         if not outcome.is_final or outcome.stop:
             return False
-        limit_name, has_formats = way
+        limit_name, has_formats, _ = way
         # one that is merely too large must not become one that the provider does not know
         is_unknown = limit_name in outcome.trouble and _UNKNOWN.search(outcome.trouble)
         if is_unknown and limit_name == self._limit_name and not self._has_swapped:
@@ -213,9 +236,11 @@ class Line:
             self._has_swapped, self._limit_name = True, other[limit_name]
         if has_formats and _FORMAT.search(outcome.trouble):
             self._has_formats = False
-        return way != (self._limit_name, self._has_formats)
+        if _UNKNOWN.search(outcome.trouble):
+            self.turned_down.update(_LEFT_OUT.findall(outcome.trouble))
+        return way != self._way()
 
-    def _report(self, outcome: Outcome, way: tuple[str, bool]) -> None:
+    def _report(self, outcome: Outcome, way: tuple) -> None:
         breaker, trouble = self.breaker, self.endpoint.scrub(outcome.trouble)
         if outcome.stop:
             breaker.stop(outcome.stop)
@@ -259,3 +284,14 @@ class Line:
             f"the provider of the {self._who()} {way_out}, and run this again: it goes on from"
             f" here, and the replies in {ledger.file} are not paid twice{cost}"
         )
+
+
+def _take(outcome: Outcome, takes_silence: bool) -> Outcome:
+    """What came as an answer, if it has words or silence is one too; what was amiss stays noted.
+
+    Who was cut off without a word said none: only who thinks might speak if there was more room.
+    """
+    is_said = outcome.is_cut and (outcome.text.strip() or not outcome.is_thinking)
+    if not is_said and not (takes_silence and (outcome.is_silent or outcome.is_cut)):
+        return outcome
+    return replace(outcome, state="answered", is_cut=False, is_silent=False)

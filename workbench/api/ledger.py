@@ -2,7 +2,7 @@
 
 import sqlite3
 import weakref
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -169,7 +169,7 @@ class Ledger:
             return None
         state, answer, prompt, output, cached, reasoning, cost_usd, seconds = row
         usage = None if prompt is None else Usage(prompt, output, cached, reasoning=reasoning)
-        return Entry(state, answer, usage, cost_usd, seconds)
+        return Entry(state, answer or "", usage, cost_usd, seconds)
 
     def reserve(self, call_id: str, caller: Caller, price: str | None, usd: float | None) -> int:
         """Write down an attempt before it is sent, and what it may cost at most; its number."""
@@ -215,6 +215,22 @@ class Ledger:
             (state, spent, *tokens, seconds, answer, answered_by, reason, call_id, attempt),
         )
         self._settled_usd += spent - held
+
+    def count_spent(self, roles: Collection[str]) -> float:
+        """Dollars that the calls in these roles have cost so far, at most."""
+        marks = ", ".join("?" * len(roles))
+        return self._do(
+            f"SELECT total(cost_usd) FROM calls WHERE role IN ({marks})", tuple(roles)
+        ).fetchone()[0]
+
+    def list_answering(self, caller: Caller) -> list[str]:
+        """Names by which those who answered a caller called themselves, e.g. of versions."""
+        rows = self._do(
+            "SELECT DISTINCT answered_by FROM calls WHERE role = ? AND model = ? AND host = ?"
+            " AND answered_by IS NOT NULL ORDER BY answered_by",
+            (caller.role, caller.model, caller.host),
+        )
+        return [name for (name,) in rows]
 
     def list_terms(self, caller: Caller) -> set[str | None]:
         """Prices at which calls of a model have been made; None among them: some had no price."""

@@ -41,7 +41,7 @@ class Estimate:
     prompt_tokens: int
     """Of the others, estimated: a token for each four letters."""
     output_tokens: int
-    """Of the others, at most: if every answer took all its room."""
+    """Of the others, at most: if every answer took all its room, or as many as was said."""
     cost_usd: float | None
     """Of these tokens; None: no price is known."""
     most_usd: float | None
@@ -137,11 +137,16 @@ class ApiModel:
             )
         return replies
 
-    def estimate(self, requests: Iterable[Request | Messages]) -> Estimate:
-        """What requests would take: a dry run, nothing is sent."""
-        return run(self._estimate(requests))
+    def estimate(self, requests: Iterable[Request | Messages], answer_tokens: int = 0) -> Estimate:
+        """What requests would take: a dry run, nothing is sent.
 
-    async def _estimate(self, requests: Iterable[Request | Messages]) -> Estimate:
+        `answer_tokens` is what an answer is thought to take; 0: all its room.
+        """
+        return run(self._estimate(requests, answer_tokens))
+
+    async def _estimate(
+        self, requests: Iterable[Request | Messages], answer_tokens: int
+    ) -> Estimate:
         line, counts, usd = self.line, [0, 0, 0, 0], [0.0, 0.0]
         with line.spending.ledger.use() as ledger:
             for request in map(_as_request, requests):
@@ -151,9 +156,10 @@ class ApiModel:
                     counts[1] += 1
                     continue
                 counts[2] += call.likely_prompt_tokens
-                counts[3] += call.max_tokens
+                likely = min(answer_tokens or call.max_tokens, call.max_tokens)
+                counts[3] += likely
                 if line.price:
-                    usd[0] += line.price.most(call.likely_prompt_tokens, call.max_tokens)
+                    usd[0] += line.price.most(call.likely_prompt_tokens, likely)
                     usd[1] += line.most_usd(call, call.max_tokens)
         return Estimate(*counts, *(usd if line.price else (None, None)))
 
@@ -164,7 +170,7 @@ class ApiModel:
             try:
                 entry, is_known = await self.line.complete(call)
             except CallError as error:
-                return Answer(request, failure=str(error))
+                return Answer(request, failure=str(error), is_lasting=error.is_lasting)
             answer = _fill_in(request, entry, is_known)
             if schema is None or answer.failure:
                 return answer
@@ -192,6 +198,7 @@ class ApiModel:
             request.max_tokens or self.max_tokens,
             describe_format(schema) if schema else None,
             request.repeat,
+            request.as_it_comes,
         )
 
 
@@ -277,7 +284,7 @@ def _as_request(given: Request | Messages) -> Request:
 def _fill_in(request: Request, entry: Entry, is_known: bool) -> Answer:
     failure = f"was refused: {entry.answer}" if entry.state == "refused" else ""
     facts = (entry.usage, entry.cost_usd, entry.seconds, is_known)
-    return Answer(request, failure, *facts, _text=entry.answer)
+    return Answer(request, failure, bool(failure), *facts, _text=entry.answer)
 
 
 def _check_terms(

@@ -26,7 +26,7 @@ class Outcome:
     state: str
     """As the ledger has it: answered, refused, unusable, failed or unknown."""
     text: str = ""
-    """The answer, or why the model would not give one."""
+    """The answer, what there is of one that was cut off, or why the model would not give one."""
     usage: Usage | None = None
     trouble: str = ""
     """What went wrong, e.g. "was turned away (503: overloaded)". Completes "it ..."."""
@@ -40,6 +40,10 @@ class Outcome:
     """Whether it was one of too many at a time: no fault of its own."""
     is_cut: bool = False
     """Whether the reply ran into the limit of tokens."""
+    is_silent: bool = False
+    """Whether the reply is whole and has no words in it."""
+    is_thinking: bool = False
+    """Whether the model thought before it spoke: more room may let it."""
     answered_by: str | None = None
     """The model's name in the reply: it may be a certain version of the one that was asked."""
     seconds: float = 0.0
@@ -91,18 +95,28 @@ def read_reply(content: bytes) -> Outcome:
             trouble += f" ({_shorten(_message_of(error))})"
         return Outcome("unusable", usage=usage, trouble=trouble)
     refusal, text = map(_mend, (message.get("refusal"), message.get("content")))
-    why = choice.get("finish_reason")
+    why, name = choice.get("finish_reason"), _shorten(_mend(reply.get("model"))) or None
     if refusal or why == "content_filter":
         return Outcome(
             "refused", refusal or "its provider's filter", usage, "was refused", is_final=True
         )
     if why == "length":
         trouble = "had a reply that was cut off at the limit of tokens"
-        return Outcome("unusable", usage=usage, trouble=trouble, is_cut=True)
+        thought = message.get("reasoning_content") or message.get("reasoning")
+        is_thinking = bool(thought or (usage and usage.reasoning))
+        return Outcome(
+            "unusable",
+            text,
+            usage,
+            trouble,
+            is_cut=True,
+            is_thinking=is_thinking,
+            answered_by=name,
+        )
     if not text.strip():
-        return Outcome("unusable", usage=usage, trouble="had an empty reply")
-    name = _shorten(_mend(reply.get("model")))
-    return Outcome("answered", text, usage, answered_by=name or None)
+        trouble = "had an empty reply"
+        return Outcome("unusable", "", usage, trouble, is_silent=True, answered_by=name)
+    return Outcome("answered", text, usage, answered_by=name)
 
 
 def read_usage(usage: Any) -> Usage | None:

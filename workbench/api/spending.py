@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections.abc import Collection
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -72,6 +73,20 @@ def open_spending(run: Run) -> Spending:
     if spending is None:
         spending = _OPEN[key] = Spending(Ledger(run))
     return spending
+
+
+def raise_cap(run: Run, roles: Collection[str], usd: float) -> float | None:
+    """The cap under which these roles may spend so much; 0 is none, and there is no cap.
+
+    A cap is the whole run's. What other roles have spent must not be what these may not.
+    """
+    if not usd:
+        return None
+    ledger = open_spending(run).ledger
+    if not ledger.file.exists():
+        return usd
+    with ledger.use():
+        return usd + ledger.committed_usd - ledger.count_spent(roles)
 
 
 def tally_calls(run: Run) -> list[Tally]:

@@ -8,11 +8,20 @@ from workbench.design.coverage import Coverage
 from workbench.design.covering import possible_route_pairs
 from workbench.flowchart import Flowchart
 
+PARTS = {
+    "nodes": "nodes",
+    "routes": "routes",
+    "pairs": "pairs of consecutive routes",
+    "outcomes": "outcomes",
+}
+"""Kinds of parts of which all should be covered, in words."""
+
 WHY = {
     "train": "no training walk of the plan takes it",
     "planned": "no training walk of the plan takes it",
     "asked for": "no conversation was asked for that takes it; more conversations would",
     "written": "none of the conversations that were to take it was kept",
+    "kept": "every conversation that takes it was dropped in the screening",
 }
 """Stage to what it means that a route is taken up to there and not in it."""
 
@@ -45,6 +54,19 @@ def summarize_coverage(coverage: Coverage, flowchart: Flowchart) -> list[dict[st
     ]
     paths = {"there are": str(count_paths(flowchart)).removesuffix(" paths"), "never taken": ""}
     return [*rows, {"of": "paths and longer walks", "taken": len(coverage.paths)} | paths]
+
+
+def list_uncovered(coverage: Coverage, flowchart: Flowchart) -> dict[str, list[str]]:
+    """All that was never taken, by kind in words; paths are not among them: nobody walks them all.
+
+    Example: {"nodes": [], "routes": ["assess.leave"], "pairs of consecutive routes": ["assess.vague
+    to assess.leave"], "outcomes": []}
+    """
+    never = coverage.missing(flowchart)
+    return {
+        words: [" to ".join(part) if kind == "pairs" else part for part in never[kind]]
+        for kind, words in PARTS.items()
+    }
 
 
 def tabulate_choices(

@@ -34,6 +34,9 @@ class Coverage:
     flowchart: Flowchart | None = field(default=None, repr=False, compare=False)
     """What `share` is a share of."""
 
+    is_part: bool = False
+    """It is of some conversations only, such as those dropped: what they lack is no fault."""
+
     def missing(self, flowchart: Flowchart) -> dict[str, list]:
         """What of a flowchart was never taken, by kind, in the flowchart's order.
 

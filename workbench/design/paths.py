@@ -7,10 +7,11 @@ The bound belongs to every count: travel has 86 paths at two visits a node, 5 at
 import hashlib
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
+from types import MappingProxyType
 from typing import Self
 
 from workbench.conversation import seeded
@@ -173,6 +174,7 @@ def split_paths(
     test: float = 0.19,
     valid: float = 0.09,
     are_pairs_due: bool = True,
+    inherited: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """Say for each path id whether it is for "train", "valid" or "test".
 
@@ -181,6 +183,9 @@ def split_paths(
     cover; `are_pairs_due` says whether the pairs count, too. Depends on the path ids and the seed,
     not on the order. Travel: 16 test, 8 valid of 86.
 
+    `inherited` are the splits that paths had in an older run: no path leaves the training that it
+    was in, and those of the tests stay there before others come to them.
+
     Raises:
         PathError: `test` or `valid` is negative, or together they leave nothing for training.
     """
@@ -188,6 +193,7 @@ def split_paths(
         raise PathError(f"shares test={test} and valid={valid} leave no training paths")
     by_id = {path.path_id: path for path in paths}
     drawn = sorted(by_id, key=lambda i: hashlib.sha256(f"{seed}/split/{i}".encode()).digest())
+    drawn.sort(key=lambda i: i not in inherited)
     parts = {i: {*by_id[i].nodes, *by_id[i].steps} for i in drawn}
     if are_pairs_due:
         parts = {i: parts[i] | {*by_id[i].route_pairs} for i in drawn}
@@ -197,12 +203,15 @@ def split_paths(
     for name, share in (("test", test), ("valid", valid)):
         quotas = _apportion(Counter(outcome_of.values()), share)
         room = sum(quotas.values())
-        # a second round fills from other outcomes what an outcome could not give
-        for is_strict in (True, False):
+        # first come those of an older run, and a last round fills from other outcomes what an
+        # outcome could not give
+        for round_ in ("inherited", "strict", "free"):
             for i in drawn:
-                is_due = quotas[outcome_of[i]] > 0 or not is_strict
+                is_due = quotas[outcome_of[i]] > 0 or round_ != "strict"
+                is_due &= inherited.get(i, name) == name
+                is_due &= room > 0 if round_ != "inherited" else i in inherited
                 is_spare = split[i] == "train" and min(in_training[part] for part in parts[i]) > 1
-                if room and is_due and is_spare:
+                if is_due and is_spare:
                     split[i], room = name, room - 1
                     quotas[outcome_of[i]] -= 1
                     in_training.subtract(parts[i])

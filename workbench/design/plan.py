@@ -1,6 +1,7 @@
 """Which walks a run uses, and on which side of the split each stands: fixed before any text."""
 
 import time
+from collections import Counter
 from typing import Literal
 
 from pydantic import BaseModel
@@ -8,10 +9,13 @@ from pydantic import BaseModel
 from workbench.conversation import seeded
 from workbench.design.counting import count_paths
 from workbench.design.covering import cover_route_pairs, cover_routes, sample_long_walks
+from workbench.design.older import Older, open_older
 from workbench.design.paths import FlowPath, enumerate_paths, sample_paths, split_paths
+from workbench.design.succession import Succession, trace_paths
 from workbench.domain import Domain
 from workbench.flowchart import Flowchart
 from workbench.run import Run
+from workbench.source import keep_source
 
 LONG_WALKS = 60
 """Walks beyond the bound of two visits: they hold the route pairs that bounded paths cannot."""
@@ -54,28 +58,55 @@ def summarize_plan(
     }
 
 
-def plan_paths(run: Run, domain: Domain, seed: int, max_visits: int = 2) -> list[PlannedPath]:
+def plan_paths(
+    run: Run, domain: Domain, seed: int, max_visits: int = 2, since: str = ""
+) -> list[PlannedPath]:
     """Enumerate and split the paths of a flowchart, add long walks, and write `paths.jsonl`.
 
     Long walks always train: they cover every pair of consecutive routes that is possible. A chart
-    so small that no path is left for tests then has its paths split by their routes alone.
+    so small that no path is left for tests then has its paths split by their routes alone. `since`
+    names an older run: paths that come from its paths stay on their side of the split.
+
+    Raises:
+        UnknownRunError: there is no run called `since`.
+        SourceError: what that was made from is not known.
     """
     start, chart = time.perf_counter(), domain.flowchart
-    paths = sample_paths(chart, MOST_PATHS, seed, max_visits)
-    if len(paths) < MOST_PATHS:
-        paths = enumerate_paths(chart, max_visits)
-    elif max_visits > 1:
-        # what is drawn by lot may miss a route
-        covering = cover_routes(chart, max_visits)
-        paths = [*{path.path_id: path for path in [*covering, *paths]}.values()][:MOST_PATHS]
-    splits = split_paths(paths, chart, seed)
-    if "test" not in splits.values():
-        splits = split_paths(paths, chart, seed, are_pairs_due=False)
-    known = {path.path_id for path in paths}
+    planned = choose_paths(chart, seed, max_visits, open_older(run, since, domain))
+    with run.lock():
+        inputs = {"flowchart": chart.content_hash(), "seed": seed, "max_visits": max_visits}
+        run.claim("design", **inputs | ({"since": since} if since else {}))
+        keep_source(run, domain)
+        run.write("paths.jsonl", planned)
+        bounded = Counter(path.split for path in planned if not path.is_long)
+        counts = {split: bounded[split] for split in ("train", "valid", "test")}
+        long = sum(path.is_long for path in planned)
+        seconds = round(time.perf_counter() - start, 2)
+        facts = {"paths": bounded.total(), "long_walks": long, "splits": counts}
+        run.record("design", **facts, seconds=seconds)
+    return planned
+
+
+def choose_paths(
+    chart: Flowchart, seed: int, max_visits: int = 2, older: Older | None = None
+) -> list[PlannedPath]:
+    """The paths that a run uses, and the split of each."""
+    paths = _list_bounded(chart, seed, max_visits)
     rng = seeded(seed, "plan", chart.name)
-    walks = [*cover_route_pairs(chart), *sample_long_walks(chart, LONG_WALKS, rng.randrange(2**31))]
+    walks = cover_route_pairs(chart)
+    inherited: dict[str, str] = {}
+    if older:
+        succession = trace_paths(older.paths, paths, older.changes)
+        inherited = succession.inherit(older.splits)
+        paths, walks = _go_on(paths, walks, succession, chart, max_visits)
+    else:
+        walks = [*walks, *sample_long_walks(chart, LONG_WALKS, rng.randrange(2**31))]
+    splits = split_paths(paths, chart, seed, inherited=inherited)
+    if "test" not in splits.values():
+        splits = split_paths(paths, chart, seed, are_pairs_due=False, inherited=inherited)
+    known = {path.path_id for path in paths}
     long = [walk for walk in {w.path_id: w for w in walks}.values() if walk.path_id not in known]
-    planned = [
+    return [
         PlannedPath(
             path_id=path.path_id,
             nodes=list(path.nodes),
@@ -86,13 +117,44 @@ def plan_paths(run: Run, domain: Domain, seed: int, max_visits: int = 2) -> list
         )
         for path in [*paths, *long]
     ]
-    with run.lock():
-        run.claim("design", flowchart=chart.content_hash(), seed=seed, max_visits=max_visits)
-        run.write("paths.jsonl", planned)
-        counts = {
-            s: sum(p.split == s and not p.is_long for p in planned)
-            for s in ("train", "valid", "test")
-        }
-        seconds = round(time.perf_counter() - start, 2)
-        run.record("design", paths=len(paths), long_walks=len(long), splits=counts, seconds=seconds)
-    return planned
+
+
+def _list_bounded(chart: Flowchart, seed: int, max_visits: int) -> list[FlowPath]:
+    """All paths; where there are too many, some that take every route and others drawn by lot."""
+    paths = sample_paths(chart, MOST_PATHS, seed, max_visits)
+    if len(paths) < MOST_PATHS:
+        return enumerate_paths(chart, max_visits)
+    if max_visits > 1:
+        # what is drawn by lot may miss a route
+        covering = cover_routes(chart, max_visits)
+        paths = [*{path.path_id: path for path in [*covering, *paths]}.values()][:MOST_PATHS]
+    return paths
+
+
+def _go_on(
+    paths: list[FlowPath],
+    walks: list[FlowPath],
+    succession: Succession,
+    chart: Flowchart,
+    max_visits: int,
+) -> tuple[list[FlowPath], list[FlowPath]]:
+    """Paths and long walks of a run that goes on from an older one.
+
+    All that the old ones have become are among them. A long walk is added only where it takes a
+    pair of routes that no other takes.
+    """
+    became = {path.path_id: path for own in succession.became.values() for path in own}
+    is_long = {i: max(Counter(p.nodes).values()) > max_visits for i, p in became.items()}
+    bounded = {path.path_id: path for path in paths}
+    if max(len(bounded), len(succession.became)) >= MOST_PATHS:
+        # of paths drawn by lot, other ones would be new without anything new in them
+        taken = {step for path in became.values() for step in path.steps}
+        bounded = {i: p for i, p in bounded.items() if i in became or {*p.steps} - taken}
+    bounded |= {i: path for i, path in became.items() if not is_long[i]}
+    long = [path for i, path in became.items() if is_long[i]]
+    pairs = {pair for path in [*bounded.values(), *long] for pair in path.route_pairs}
+    for walk in walks:
+        if not pairs.issuperset(walk.route_pairs):
+            pairs |= {*walk.route_pairs}
+            long.append(walk)
+    return [*bounded.values()], long

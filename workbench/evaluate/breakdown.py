@@ -253,7 +253,8 @@ def measure_savings(
     """
     groups: dict[str, dict[tuple[str, str], Simulated]] = {}
     for talk in talks:
-        groups.setdefault(talk.condition, {})[talk.stratum, talk.scenario_id] = talk
+        if talk.is_counted:
+            groups.setdefault(talk.condition, {})[talk.stratum, talk.scenario_id] = talk
     own, savings = groups.get(condition, {}), {}
     for other, theirs in groups.items():
         pairs = [(theirs[key], own[key]) for key in own if key in theirs]
@@ -264,7 +265,9 @@ def measure_savings(
 
 def _compare_cost(pairs: Sequence[tuple[Simulated, Simulated]], quantity: str) -> Ratio:
     if quantity in BATCHED:
-        pairs = [(one, other) for one, other in pairs if one.at_once == other.at_once]
+        # what a provider counts as cached does not depend on what is held here at once
+        free = {0} if quantity == "tokens_read" else set()
+        pairs = [(a, b) for a, b in pairs if a.at_once in {b.at_once, *free}]
     return compare_ratio(
         [_count(one, quantity) for one, _ in pairs],
         [_count(other, quantity) for _, other in pairs],

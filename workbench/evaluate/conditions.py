@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from workbench.conversation import Label, Message, seeded
 from workbench.domain import Domain
@@ -28,8 +28,17 @@ class Reply:
     """What a scripted agent does wrong in it, on purpose."""
     cached_tokens: int = 0
     """Of the prompt's tokens those that were remembered or shared, and not read for it."""
+    calls: int = 1
+    """How often a model was asked for it."""
+    cost_usd: float | None = None
+    """What a provider takes for it; None: nobody is paid by the token, or no price is known."""
+    is_counted: bool = True
+    """Whether all its tokens are known; some providers do not count them."""
+    unread: int = 0
+    """How often an orchestrator's router gave an answer that names no route."""
 
 
+@runtime_checkable
 class Agent(Protocol):
     """Something that replies in many talks at once."""
 

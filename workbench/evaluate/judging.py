@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from workbench.api.spending import raise_cap
 from workbench.conversation import hash_text
 from workbench.domain import Domain
 from workbench.evaluate.agreement import (
@@ -23,8 +24,8 @@ from workbench.evaluate.metrics import Score
 from workbench.evaluate.result import plain
 from workbench.evaluate.rubric import CRITERIA
 from workbench.evaluate.sight import Pair, tabulate_drops, validate
-from workbench.evaluate.simulation import Simulated
-from workbench.evaluate.statistics import Metric, adjust_holm, average, compare
+from workbench.evaluate.simulation import Simulated, file_of
+from workbench.evaluate.statistics import RESAMPLES, Metric, adjust_holm, average, compare
 from workbench.run import Run
 from workbench.synthesize.scenarios import Scenario
 
@@ -80,7 +81,7 @@ def judge_run(
 
     `judge` names one model over the API, or two of different families. Verdicts are kept in
     `judged.jsonl` as they come, and what was judged before is not asked again. `cap_usd` is what
-    all calls of the run may cost together, at most; 0: there is no cap.
+    judging may cost at most, whatever other roles have cost; 0: there is no cap.
 
     Raises:
         JudgeError: no such judge can be asked.
@@ -89,7 +90,7 @@ def judge_run(
     """
     if not judge.strip():
         return {name: part for name, part in result.items() if name != "judge"}
-    judges = open_judges(judge, run, progress, cap_usd or None)
+    judges = open_judges(judge, run, progress, raise_cap(run, ["judge"], cap_usd))
     return judge_with(judges, run, domain, result, scope)
 
 
@@ -104,8 +105,8 @@ def judge_with(
     with run.lock():
         scores = run.read("scores.jsonl", Score)
         scenarios = {s.scenario_id: s for s in run.read("scenarios.jsonl", Scenario)}
-        files = sorted({score.condition.replace("/", "_") for score in scores})
-        talks = [t for f in files for t in run.read(f"simulated/{f}.jsonl", Simulated)]
+        files = sorted({file_of(score.condition) for score in scores})
+        talks = [t for file in files for t in run.read(file, Simulated) if not t.failure]
         sample = draw_sample(talks, scores, scenarios, domain, scope or Scope())
         items = [*sample.talks, *sample.again, *(item for twin in sample.twins for item in twin)]
         first = judge_items(run, domain, judges[0], items)
@@ -291,10 +292,11 @@ def compare_points(own: Scored, condition: str = "compiled") -> dict[str, dict[s
         shared = [key for key in ours if key in theirs]
         for name in CRITERIA if shared else ():
             columns = [[_share_of(side[key][1], name) for key in shared] for side in (ours, theirs)]
-            gap = compare(*columns, [ours[key][0].path_id for key in shared])
+            gap = compare(*columns, [ours[key][0].path_id for key in shared], RESAMPLES)
+            ends = {"mean", "low", "high", "bca_low", "bca_high"}
             points = {
                 end: None if value is None else _SPAN * value
-                for end, value in gap.model_dump(include={"mean", "low", "high"}).items()
+                for end, value in gap.model_dump(include=ends).items()
             }
             found.setdefault(other, {})[name] = gap.model_copy(update=points)
     family = {(o, name): gap for o, by_name in found.items() for name, gap in by_name.items()}

@@ -9,7 +9,14 @@ from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
 from workbench.evaluate.reader import Reader
 from workbench.evaluate.simulation import Simulated
-from workbench.evaluate.statistics import Difference, Metric, adjust_holm, average, compare
+from workbench.evaluate.statistics import (
+    RESAMPLES,
+    Difference,
+    Metric,
+    adjust_holm,
+    average,
+    compare,
+)
 from workbench.synthesize.scenarios import Scenario
 
 MEASURES = {
@@ -75,8 +82,10 @@ class Score(BaseModel):
 
     @property
     def is_clean(self) -> bool:
-        """Whether no measure finds anything wrong."""
-        return all(v in (None, PERFECT[measure]) for measure, v in self.measures.items())
+        """Whether there are measures, and none finds anything wrong."""
+        return any(v is not None for v in self.measures.values()) and all(
+            v in (None, PERFECT[measure]) for measure, v in self.measures.items()
+        )
 
 
 def score_conversation(
@@ -88,9 +97,16 @@ def score_conversation(
 ) -> Score:
     """All measures of one simulated conversation.
 
-    `labels` replaces those read off the words, e.g. by what a scripted agent meant.
+    `labels` replaces those read off the words, e.g. by what a scripted agent meant. Of a talk that
+    was broken off nothing is known: it counts as unscored in every measure.
     """
     conversation = talk.conversation
+    kept = {
+        name: getattr(talk, name)
+        for name in ("conversation_id", "scenario_id", "path_id", "condition", "stratum")
+    }
+    if talk.failure:
+        return Score(**kept, measures=dict.fromkeys(MEASURES), faults=[], wrong={})
     if labels:
         conversation = conversation.model_copy(update={"labels": labels})
     score = score_transcript(
@@ -101,8 +117,7 @@ def score_conversation(
         is_overrun=talk.is_overrun,
         has_left_in_anger=talk.has_left_in_anger,
     )
-    kept = ("conversation_id", "scenario_id", "path_id", "condition", "stratum")
-    return score.model_copy(update={name: getattr(talk, name) for name in kept})
+    return score.model_copy(update=kept)
 
 
 def score_transcript(
@@ -239,6 +254,7 @@ def compare_scores(
                 [own[customer].measures.get(measure) for customer in shared],
                 [theirs[customer].measures.get(measure) for customer in shared],
                 [own[customer].path_id for customer in shared],
+                RESAMPLES if stratum == ALL and measure in HEADLINE else 0,
             )
             for measure in MEASURES
         }

@@ -7,11 +7,11 @@ the history tells the model what was said before.
 
 import asyncio
 import string
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any, Protocol, TypedDict
 
 from workbench import models
 from workbench.conversation import Message
@@ -21,6 +21,16 @@ from workbench.evaluate.gathering import Gatherer
 from workbench.evaluate.instructions import node_prompt, route_conditions, router_prompt
 from workbench.flowchart import Node
 from workbench.synthesize.talk import Talk
+
+
+class Answering(Protocol):
+    """What the nodes of a graph ask, one call at a time."""
+
+    async def write(self, messages: list[Message]) -> Any:
+        """The model's next message in a conversation, as something with a `text`."""
+
+    async def choose(self, messages: list[Message], options: Sequence[str]) -> Any:
+        """The same, where the text is one of the options."""
 
 
 class State(TypedDict):
@@ -67,7 +77,7 @@ class OrchestratedAgent:
     def begin(self, talks: dict[Key, Talk]) -> None:
         self.gatherer = Gatherer(models.LocalModel(self.folder).load(), self.max_new_tokens)
         self.graph = build_graph(self.domain, self.gatherer)
-        self.states = {key: self._open_state() for key in talks}
+        self.states = {key: open_state(self.domain) for key in talks}
         # a thread of its own: a notebook's has an event loop already
         self.thread = ThreadPoolExecutor(max_workers=1)
 
@@ -75,34 +85,41 @@ class OrchestratedAgent:
         self.thread.submit(asyncio.run, self._walk_all(talks)).result()
         return {key: _sum_up(self.states[key]) for key in talks}
 
-    def _open_state(self) -> State:
-        return State(
-            history=[],
-            at=self.domain.flowchart.start,
-            waited_at="",
-            speaker="",
-            is_unheard=False,
-            said=[],
-            calls=[],
-            routings=0,
-            wrong_ends=0,
-        )
-
     async def _walk_all(self, talks: dict[Key, Talk]) -> None:
         self.gatherer.enter(len(talks))
         await asyncio.gather(*(self._walk(key, talk) for key, talk in talks.items()))
 
     async def _walk(self, key: Key, talk: Talk) -> None:
-        history = [message for message in talk.messages if message.role != "system"]
-        news = State(history=history, is_unheard=bool(history), said=[], calls=[])
-        # a flowchart has no loop of the agent alone: a run passes no node twice, but may end where
-        # it began
-        limits = {"recursion_limit": len(self.domain.flowchart.nodes) + 2}
-        self.states[key] = await self.graph.ainvoke(self.states[key] | news, limits)
+        self.states[key] = await walk_on(self.graph, self.domain, self.states[key], talk.messages)
         self.gatherer.leave()
 
 
-def build_graph(domain: Domain, gatherer: Gatherer) -> Any:
+def open_state(domain: Domain) -> State:
+    """Where a talk stands before anything was said."""
+    return State(
+        history=[],
+        at=domain.flowchart.start,
+        waited_at="",
+        speaker="",
+        is_unheard=False,
+        said=[],
+        calls=[],
+        routings=0,
+        wrong_ends=0,
+    )
+
+
+async def walk_on(graph: Any, domain: Domain, state: State, messages: Sequence[Message]) -> State:
+    """Where a talk stands after the agent's next message, which is in the state."""
+    history = [message for message in messages if message.role != "system"]
+    news = State(history=history, is_unheard=bool(history), said=[], calls=[])
+    # a flowchart has no loop of the agent alone: a run passes no node twice, but may end where
+    # it began
+    limits = {"recursion_limit": len(domain.flowchart.nodes) + 2}
+    return await graph.ainvoke(state | news, limits)
+
+
+def build_graph(domain: Domain, model: Answering) -> Any:
     """The compiled langgraph of a domain's flowchart, a node for a node, without checkpoints."""
     from langgraph.graph import END, START, StateGraph
 
@@ -110,7 +127,7 @@ def build_graph(domain: Domain, gatherer: Gatherer) -> Any:
     graph = StateGraph(State)
     graph.add_conditional_edges(START, lambda state: state["at"], list(chart.nodes))
     for node in chart.nodes.values():
-        graph.add_node(node.id, _NODES[node.role](domain, node, gatherer))
+        graph.add_node(node.id, _NODES[node.role](domain, node, model))
         # a node that leaves the walk where it is waits for the customer
         graph.add_conditional_edges(
             node.id,
@@ -136,7 +153,7 @@ Step = Callable[[State], dict[str, Any] | Awaitable[dict[str, Any]]]
 """A graph node: what changes in the state."""
 
 
-def _make_user(domain: Domain, node: Node, gatherer: Gatherer) -> Step:
+def _make_user(domain: Domain, node: Node, model: Answering) -> Step:
     """Takes the customer's message if there is one, or waits for it."""
 
     def listen(state: State) -> dict[str, Any]:
@@ -147,7 +164,7 @@ def _make_user(domain: Domain, node: Node, gatherer: Gatherer) -> Step:
     return listen
 
 
-def _make_end(domain: Domain, node: Node, gatherer: Gatherer) -> Step:
+def _make_end(domain: Domain, node: Node, model: Answering) -> Step:
     """Silent. A customer who talks on is answered by whoever spoke last."""
 
     def stop(state: State) -> dict[str, Any]:
@@ -159,7 +176,7 @@ def _make_end(domain: Domain, node: Node, gatherer: Gatherer) -> Step:
     return stop
 
 
-def _make_agent(domain: Domain, node: Node, gatherer: Gatherer) -> Step:
+def _make_agent(domain: Domain, node: Node, model: Answering) -> Step:
     """Lets the model speak; at a hub the router first chooses what it speaks about."""
 
     async def speak(state: State) -> dict[str, Any]:
@@ -171,12 +188,12 @@ def _make_agent(domain: Domain, node: Node, gatherer: Gatherer) -> Step:
             conditions = route_conditions(domain, node, has_side_trips=is_first)
             letters = string.ascii_uppercase[: len(conditions)]
             prompt = router_prompt(conditions.values(), history)
-            calls.append(await gatherer.choose([prompt], letters))
+            calls.append(await model.choose([prompt], letters))
             step = list(conditions)[letters.index(calls[0].text)]
         # what the node before it has just said in the same message is not to be said again
         spoken = [Message(role="assistant", content=part) for part in state["said"]]
         prompt = node_prompt(domain, step, history)
-        calls.append(await gatherer.write([prompt, *history, *spoken]))
+        calls.append(await model.write([prompt, *history, *spoken]))
         return {
             "at": domain.flowchart.step_target(step) or state["waited_at"],
             "speaker": node.id,

@@ -108,11 +108,13 @@ def count_dollars(result: Mapping[str, Any], terms: Terms, price: Price | None) 
     """Each condition's dollars a conversation, what was spent once, break-even and the multiple.
 
     own_usd is seconds / 3,600 × hour_usd / utilization, of the seconds that were measured, with
-    the caches that were at work; api_usd is what as many tokens would cost at the price, with the
-    cache and without. What was spent once are this run's hours and `once_usd`.
+    the caches that were at work, and None of a model that ran elsewhere; api_usd is what as many
+    tokens would cost at the price, with the cache and without. What was spent once are this run's
+    hours and `once_usd`.
     """
+    remote = result.get("baselines", {})
     conditions = {
-        name: _price_condition(cost, terms, price)
+        name: _price_condition(cost, terms, price, name in remote)
         for name, cost in result["cost"].items()
         if not is_instrument(name) and not name.startswith("walker")
     }
@@ -135,9 +137,11 @@ def count_dollars(result: Mapping[str, Any], terms: Terms, price: Price | None) 
 def find_pair(costs: Mapping[str, Any]) -> tuple[str, str]:
     """The compiled model and the condition with the procedure in the prompt; "" where it is none.
 
-    The compiled one is that before the same customers, where it met them alone.
+    The compiled one is that before the same customers, where it met them alone; of the others a
+    model over the API goes before the base model.
     """
-    rival = next((name for name in costs if name.startswith("in_context")), "")
+    rivals = [name for name in costs if name.startswith("in_context")]
+    rival = min(rivals, key=lambda name: name == "in_context/base", default="")
     own = AS_BASELINES if AS_BASELINES in costs else "compiled"
     return own if own in costs else "", rival
 
@@ -153,10 +157,11 @@ def fleet_of(cost: Mapping[str, float], terms: Terms) -> Fleet:
 
 
 def _price_condition(
-    cost: Mapping[str, float], terms: Terms, price: Price | None
+    cost: Mapping[str, float], terms: Terms, price: Price | None, is_remote: bool
 ) -> dict[str, float | None]:
-    tokens, seconds = tokens_of(cost), cost["seconds_per_conversation"]
-    own = cost_seconds(seconds, terms.hour_usd, terms.utilization) if terms.hour_usd else None
+    tokens, seconds, own = tokens_of(cost), cost["seconds_per_conversation"], None
+    if terms.hour_usd and not is_remote:
+        own = cost_seconds(seconds, terms.hour_usd, terms.utilization)
     return {
         "own_usd": own,
         "api_usd": cost_api(tokens, price, is_cached=False) if price else None,
@@ -191,4 +196,10 @@ def _explain_multiple(own: Mapping[str, float], rival: Mapping[str, float]) -> d
         "small model of one's own": rival["own_usd"],
         "procedure in the weights": own["own_usd"],
     }
+    if rival["own_usd"] is None:
+        # what ran elsewhere says nothing of a small model that has the procedure in its prompt
+        del costs["small model of one's own"]
+        costs["small model with the procedure in its weights"] = costs.pop(
+            "procedure in the weights"
+        )
     return chain_ratios(costs) if min(costs.values()) > 0 else {}

@@ -8,11 +8,20 @@ from typing import Any
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
 from workbench.evaluate.curve import Point, list_swept, read_curve
-from workbench.evaluate.metrics import HEADLINE, MEASURES, Score
+from workbench.evaluate.metrics import ALL, HEADLINE, MEASURES, Score
+from workbench.evaluate.pairs import pick_pairs
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
 from workbench.run import Run
 from workbench.show import Panel, Picture, draw_conversation, draw_flowchart, page
+from workbench.show.beside import (
+    plot_differences,
+    plot_quality,
+    tabulate_broken,
+    tabulate_effort,
+    tabulate_quality,
+)
+from workbench.show.comparison import Comparison
 from workbench.show.cost_parts import list_cost_parts
 from workbench.show.details import (
     tabulate_audit,
@@ -44,6 +53,9 @@ from workbench.show.judged import (
     tabulate_validation,
 )
 from workbench.show.learning import draw_curve, tabulate_curve
+from workbench.show.pairs import Side, draw_pair
+from workbench.show.talk import fold
+from workbench.synthesize.scenarios import Scenario
 
 STRATA = {
     "seen": "plain customers in wordings that training shows",
@@ -66,6 +78,7 @@ def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
     parts = [
         *_show_outcome(run, result),
         *_show_comparison(result),
+        *_show_pairs(domain, scores, talks),
         *list_cost_parts(result),
         *_show_details(result),
         *_show_instruments(result),
@@ -120,6 +133,12 @@ def show_scored(talk: Simulated, score: Score, domain: Domain) -> Panel:
     return draw_conversation(talk.conversation, domain.flowchart, score.wrong)
 
 
+def compare_conditions(run: Run, domain: Domain) -> Comparison:
+    """Bars of an evaluated run to choose from, and the talks behind them, two at a time."""
+    scenarios = run.read("scenarios.jsonl", Scenario)
+    return Comparison(domain, run.read("scores.jsonl", Score), read_simulated(run), scenarios)
+
+
 def pick_worst(scores: Iterable[Score], condition: str = "compiled") -> list[Score]:
     """The worst conversation of each stratum, then the next worst of all, up to `WORST`."""
     every = find_worst(scores, condition, most=None)
@@ -149,6 +168,22 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
     yield "## Beside the other conditions"
     yield tabulate_differences(result)
     yield _explain_differences(result)
+    # no script runs on the page, so it has the pictures and not the figures
+    if any(ALL in strata for strata in result["differences"]["compiled"].values()):
+        yield plot_differences(result).still
+    if result.get("broken_off"):
+        yield tabulate_broken(result)
+        yield (
+            "Talks that were broken off, as a call had no answer: they are in no mean, and count as"
+            " unscored. Running the evaluation again tries them again."
+        )
+    if result.get("baselines") or result.get("judge"):
+        yield "## In the shape of the paper's tables"
+        yield tabulate_quality(result)
+        yield tabulate_effort(result)
+        if result.get("judge"):
+            yield plot_quality(result).still
+        yield _explain_baselines(result)
     if result.get("savings"):
         yield "## What compiling saves"
         yield tabulate_savings(result)
@@ -164,6 +199,23 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
             " read before is kept. Under an orchestrator that is counted, not done: its seconds are"
             " those of a model that reads each prompt whole."
         )
+
+
+def _show_pairs(domain: Domain, scores: list[Score], talks: dict[str, Simulated]) -> Iterable[Part]:
+    pairs = pick_pairs(scores)
+    if pairs:
+        yield "## The same customer, two answers"
+        yield (
+            "For each other model a customer whom only the compiled one serves rightly, and one"
+            " whom only the other does; where there is neither, the first whom both met. A sign"
+            " stands where they use other words, and one where the agent does something else."
+        )
+    for pair in pairs:
+        sides = [Side(s.condition, talks[s.conversation_id].conversation, s.wrong) for s in pair]
+        drawn = draw_pair(*sides, domain.flowchart)
+        own, other = (f"{s.condition} ends in {s.ending or 'nothing'}" for s in pair)
+        head = f"{pair[0].stratum}, scenario {pair[0].scenario_id}: {own}, {other}"
+        yield Panel(fold(head, drawn.html), f"{head}\n{drawn.text}")
 
 
 def _show_details(result: dict[str, Any]) -> Iterable[Part]:
@@ -385,9 +437,24 @@ def _summarize(run: Run, result: dict[str, Any]) -> str:
         f"Base model: {base['source']}, weights quantized before: {base['quantization']}."
         f" Conversations: {counts['train']} for training, by the teacher {result['teacher']}"
         f" (a small, real phrase book: not comparable with results of large teachers)."
+        f"{_say_start(run.manifest['train'])}"
         f" Trained {train['steps']} steps, {train['tokens']:,} tokens"
         f" at {train['tokens_per_s']:,.0f} a second, held-out loss {held_out}."
         f" Hardware: {result['hardware']}. Minutes: {minutes}.{only}"
+    )
+
+
+def _say_start(train: dict[str, Any]) -> str:
+    """Where the training of a run started that goes on from an older one; "" for others."""
+    if "start" not in train:
+        return ""
+    start, since = train["start"], train["inputs"]["since"]
+    if start["from"] == "base":
+        return f" It goes on from the run {since}, but starts from the base: {start['why']}."
+    return (
+        f" It starts from the model of the run {since}: {start['why']}. Of {start['n_changed']}"
+        f" rows that this had not seen {start['n_trained']} were trained, {start['repeats']} times"
+        f" each, and {start['n_replayed']} again that it had."
     )
 
 
@@ -440,13 +507,31 @@ def _explain_differences(result: dict[str, Any]) -> str:
         " changing sign together, adjusted by Holm over the rows of all customers, and apart from"
         " them over the rows of one sort. Endings are as good only where"
         f" the whole interval lies above a loss of {margin:g} points, a margin set beforehand"
-        " (a claim for each row, not adjusted for how many there are);"
+        " (a claim for each row, not adjusted for how many there are); the last column is a BCa"
+        " bootstrap over paths for comparison, which over few paths is too narrow;"
         " better and worse need p under 0.05 too, and open says that nothing is shown."
         f" {_say_read(result)} That is of a scripted agent in the phrase book's language, in which"
         " the compiled model was taught and the customers' ears too; of the baselines' free prose"
         " it is not known how well it is read, and what is misread counts against them. How little"
         " can be seen: against"
         f" 95 %, in four of five repetitions, {shown}.{spans}"
+    )
+
+
+def _explain_baselines(result: dict[str, Any]) -> str:
+    asked = "; ".join(
+        f"{name}: {found['model']} at {found['host']}, which calls itself"
+        f" {' and '.join(found.get('answered_by') or ['nothing'])}, sampling"
+        f" {found.get('sampling', 'not known')}, room for {found['max_tokens']:,} tokens a call"
+        for name, found in result.get("baselines", {}).items()
+    )
+    return (
+        f"{f'Asked over the API: {asked}. ' if asked else ''}All met the same customers, with the"
+        " same seeds and limits of replies. Baselines over the API have room for all that they want"
+        ' to say at a time, an orchestrated one at each node. What begins with "paper" is quoted'
+        " from arXiv 2605.22502 (calls and tokens from arXiv 2604.27891) for reference, as others"
+        " have transcribed it: other models, customers, flowcharts and another judge, whose scores"
+        f" no rows of this run can be compared with. {_say_read(result)}"
     )
 
 

@@ -1,5 +1,6 @@
 """`result.json`: every condition, stratum, measure, difference and unscored count."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from typing import Any
@@ -53,6 +54,8 @@ class Evaluated:
     """Of the compiled model before the prompted baselines' customers alone."""
     agent_reader: AgentRecognizer
     customer_reader: CustomerRecognizer
+    broken: Sequence[Simulated] = ()
+    """Talks that were broken off: nothing but a call that had no answer is known of them."""
 
 
 def build_result(
@@ -89,6 +92,7 @@ def build_result(
         "untrained_kinds": list_behaviours(domain, "untrained"),
         "pass_k": measure_pass_k(found.repeats, _list_ks(found.repeats)),
         "savings": measure_savings([*measured, *found.as_baselines]),
+        "broken_off": _count_broken(found.broken),
         "cost": _cost_by_condition([*found.talks, *found.as_baselines]),
         **_audit(measured, scores, found.customer_reader, domain),
         **({"humans": measure_humans(cases)} if cases else {}),
@@ -159,14 +163,26 @@ def _audit(
 def _cost_by_condition(talks: Iterable[Simulated]) -> dict[str, dict[str, float]]:
     groups: dict[str, list[Simulated]] = {}
     for talk in talks:
-        groups.setdefault(talk.condition, []).append(talk)
+        # a provider that does not count its tokens has none that could be compared
+        if talk.is_counted:
+            groups.setdefault(talk.condition, []).append(talk)
     return {name: _cost(own) for name, own in groups.items()}
+
+
+def _count_broken(talks: Iterable[Simulated]) -> dict[str, dict[str, int]]:
+    """By condition, why talks were broken off, and how many."""
+    found: dict[str, Counter[str]] = {}
+    for talk in talks:
+        found.setdefault(talk.condition, Counter())[talk.failure] += 1
+    return found
 
 
 def _cost(talks: Sequence[Simulated]) -> dict[str, float]:
     """Tokens and seconds of a conversation, of the tested agent alone."""
     n, replies = len(talks), max(1, sum(talk.replies for talk in talks))
     seconds = sum(talk.seconds for talk in talks)
+    paid = [talk.cost_usd for talk in talks]
+    calls = [usage.calls for talk in talks for usage in talk.usage]
     return {
         "conversations": n,
         "replies": round(replies / n, 2),
@@ -175,4 +191,7 @@ def _cost(talks: Sequence[Simulated]) -> dict[str, float]:
         "reply_tokens": round(sum(talk.reply_tokens for talk in talks) / n, 1),
         "seconds_per_reply": round(seconds / replies, 4),
         "seconds_per_conversation": round(seconds / n, 3),
+        # talks of earlier versions do not say how often a model was asked
+        "calls": round(sum(calls) / n, 2) if len(calls) == replies else None,
+        "paid_usd": None if None in paid else round(sum(paid) / n, 6),
     }

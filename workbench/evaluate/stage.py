@@ -19,16 +19,26 @@ from workbench.conformance import (
 )
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import Domain
+from workbench.evaluate.baselines import (
+    begin_baseline,
+    end_baseline,
+    name_baselines,
+    open_baseline,
+)
 from workbench.evaluate.breakdown import AS_BASELINES, MARGIN, PROMPTED
 from workbench.evaluate.conditions import Agent, Key, ModelAgent, Walker
 from workbench.evaluate.faults import is_instrument, make_instruments, write_faulty_practice
 from workbench.evaluate.metrics import Score, score_conversation
+from workbench.evaluate.older import make_older_agent, open_older, record_older
 from workbench.evaluate.orchestrated import OrchestratedAgent
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
+from workbench.evaluate.regression import OLDER
 from workbench.evaluate.result import Evaluated, build_result
+from workbench.evaluate.side_by_side import RemoteAgent, hold_side_by_side
 from workbench.evaluate.simulation import (
     STRATA,
     Simulated,
+    file_of,
     limit_replies,
     list_customers,
     of_stratum,
@@ -38,6 +48,7 @@ from workbench.reading import suggest
 from workbench.recognizer import AgentRecognizer, CustomerRecognizer
 from workbench.run import Run, RunError
 from workbench.sizes import Size
+from workbench.source import hash_domain
 from workbench.synthesize.scenarios import Scenario
 from workbench.train.base_model import BaseModel, resolve_base_model
 from workbench.train.card import hash_model
@@ -78,9 +89,23 @@ class ConditionError(ValueError):
 class Condition:
     """An agent and the customers it meets."""
 
-    agent: Agent
+    agent: Agent | RemoteAgent
     scenarios: Sequence[Scenario]
     strata: Sequence[str] = tuple(STRATA)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What an evaluation was asked for."""
+
+    conditions: str = ""
+    """Of those that are always there; "": all."""
+    baselines: Sequence[str] = ()
+    """Names of others, as `name_baselines` has them."""
+    usd: float = 0.0
+    """Dollars that their calls may cost; 0: there is no cap."""
+    older: Run | None = None
+    """An older run whose model meets the same customers."""
 
 
 def fit_recognizers(
@@ -128,34 +153,49 @@ def evaluate(
     settings: Size,
     margin: float = MARGIN,
     conditions: str = "",
+    baseline: str = "",
+    baseline_usd: float = 0.0,
     progress: bool = True,
+    older: str = "",
 ) -> dict[str, Any]:
     """Simulate and score all conditions; writes `simulated/`, `scores.jsonl` and `result.json`.
 
     Conversations already simulated with the same inputs are not held again. `margin` is how much
     worse still counts as "as good"; choose it before looking. `conditions` are those that stand
-    beside the compiled model: see `choose_conditions`. Returns the result.
+    beside the compiled model: see `choose_conditions`. `baseline` names more of them, as
+    `name_baselines` has it, whose calls may cost `baseline_usd` together; 0: there is no cap.
+    `older` names an older run of this domain whose model meets the same customers. Returns the
+    result.
 
     Raises:
-        ConditionError: there is no such condition.
-        RunError: the run was evaluated otherwise before, or is not trained.
+        ConditionError, BaselineError: there is no such condition.
+        UnknownRunError: there is no such older run.
+        RunError: the run was evaluated otherwise before, or one of the two is not trained.
+        StoppedError: no call can be made for now, or (CapError) the cap is reached. All that came
+            is kept, and the same call goes on from there.
     """
+    before = open_older(run, older)
     with run.lock():
         trained = run.manifest.get("train", {})
         if "result" not in trained:
             raise RunError(f"{run.folder} is not trained to the end; run its stage 4 first")
+        asked = Asked(conditions, name_baselines(baseline), baseline_usd, before)
         run.claim(
             "evaluate",
-            data=hash_text(sorted(domain.hashes.items())),
+            data=hash_domain(domain),
             model=hash_model(trained),
             margin=margin,
             **{name: getattr(settings, name) for name in COUNTS},
         )
+        if before:
+            record_older(run, before)
         base = resolve_base_model(trained["inputs"]["base_model"])
         with count_seconds(run):
-            found = _simulate_all(run, domain, settings, base, conditions, progress)
+            found = _simulate_all(run, domain, settings, base, asked, progress)
         result = build_result(run, domain, base, found, margin)
         result |= {"size": settings.name, "asked": conditions}
+        known = run.manifest["evaluate"].get("baselines", {})
+        result["baselines"] = {name: known[name] for name in asked.baselines if name in known}
         run.write_text("result.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     return result
 
@@ -178,13 +218,19 @@ def _count_talks(run: Run) -> int:
 
 
 def _simulate_all(
-    run: Run, domain: Domain, settings: Size, base: BaseModel, asked: str, progress: bool
+    run: Run, domain: Domain, settings: Size, base: BaseModel, asked: Asked, progress: bool
 ) -> Evaluated:
     tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
-    scenarios = _first_of_each(tests, settings.test_scenarios)
-    conditions = list_conditions(run, domain, settings, base, scenarios)
+    scenarios = first_of_each(tests, settings.test_scenarios)
+    conditions = list_conditions(run, domain, settings, base, scenarios, asked.older)
     # refused before anything takes time
-    conditions = choose_conditions(conditions, asked)
+    conditions = [
+        *choose_conditions(conditions, asked.conditions),
+        *list_baselines(run, domain, settings, asked, scenarios),
+    ]
+    for condition in conditions:
+        if not isinstance(condition.agent, Agent) and _list_left(run, condition):
+            begin_baseline(run, condition.agent)
     if any(condition.agent.name == QUANTIZED for condition in conditions):
         write_quantized(run, QUANTIZED.partition("/")[2])
     agent_reader, customer_reader = fit_recognizers(
@@ -200,6 +246,7 @@ def _simulate_all(
         talks += meet(condition)
     scores = score_all(talks, scenarios, domain)
     run.write("scores.jsonl", scores)
+    broken, talks = [t for t in talks if t.failure], [t for t in talks if not t.failure]
     measured = [talk for talk in talks if not is_instrument(talk.condition)]
     unforgiven = {
         kind: score_all(measured, scenarios, domain, forgive_all_but(kind)) for kind in KINDS
@@ -208,7 +255,7 @@ def _simulate_all(
     model = run.file("model")
     prompted = [c.scenarios for c in conditions if c.agent.name.partition("/")[0] in PROMPTED]
     as_baselines = ModelAgent(AS_BASELINES, model, settings.max_new_tokens)
-    again = _first_of_each(of_stratum(scenarios, "unseen"), REPEATED_CUSTOMERS)
+    again = first_of_each(of_stratum(scenarios, "unseen"), REPEATED_CUSTOMERS)
     repeated = repeat_scenarios(again, settings.repeats)
     agent = ModelAgent(REPEATED, model, settings.max_new_tokens)
     originals = [
@@ -224,11 +271,17 @@ def _simulate_all(
         meet(Condition(as_baselines, prompted[0])) if prompted else [],
         agent_reader,
         customer_reader,
+        broken,
     )
 
 
 def list_conditions(
-    run: Run, domain: Domain, settings: Size, base: BaseModel, scenarios: Sequence[Scenario]
+    run: Run,
+    domain: Domain,
+    settings: Size,
+    base: BaseModel,
+    scenarios: Sequence[Scenario],
+    older: Run | None = None,
 ) -> list[Condition]:
     """All conditions, the quick ones first.
 
@@ -247,6 +300,7 @@ def list_conditions(
             for agent in make_instruments(domain)
         ),
         Condition(ModelAgent("compiled", run.file("model"), most), scenarios),
+        *([Condition(make_older_agent(older, most), scenarios)] if older else []),
         Condition(ModelAgent(QUANTIZED, run.file(QUANTIZED), most), scenarios),
         Condition(ModelAgent("floor/base", base.folder, most), few, ("seen", "unseen")),
         Condition(ModelAgent("in_context/base", base.folder, most, prompt), some),
@@ -254,11 +308,29 @@ def list_conditions(
     ]
 
 
+def list_baselines(
+    run: Run, domain: Domain, settings: Size, asked: Asked, scenarios: Sequence[Scenario]
+) -> list[Condition]:
+    """What was named beside the conditions that are always there.
+
+    Models over the API meet the customers of the prompted base model; a compiled model, wherever it
+    is, those of this run's.
+    """
+    some = spread_over_paths(scenarios, settings.baseline_scenarios)
+    return [
+        Condition(
+            open_baseline(name, run, domain, settings.max_new_tokens, asked.usd),
+            some if name.partition("/")[0] in PROMPTED else scenarios,
+        )
+        for name in asked.baselines
+    ]
+
+
 def choose_conditions(conditions: Sequence[Condition], asked: str) -> list[Condition]:
     """Those asked for, by their names or by what stands before the slash; if none is, all but the
     quantized model.
 
-    The compiled model and the walkers are always among them. Example: "in_context, faulty"
+    The compiled model, an older one and the walkers are always there. Example: "in_context, faulty"
 
     Raises:
         ConditionError: there is no such condition.
@@ -277,11 +349,11 @@ def choose_conditions(conditions: Sequence[Condition], asked: str) -> list[Condi
         for condition in conditions
         if (not names and condition.agent.name != QUANTIZED)
         or condition.agent.name in {*names, *ALWAYS}
-        or condition.agent.name.partition("/")[0] in names
+        or condition.agent.name.partition("/")[0] in {*names, OLDER}
     ]
 
 
-def _first_of_each(scenarios: Iterable[Scenario], most: int) -> list[Scenario]:
+def first_of_each(scenarios: Iterable[Scenario], most: int) -> list[Scenario]:
     """The first scenarios of each sort of customer."""
     kept: dict[str, list[Scenario]] = {}
     for scenario in scenarios:
@@ -333,20 +405,38 @@ def simulate_condition(
     progress: bool = True,
 ) -> list[Simulated]:
     """The condition's talks, those that an interrupted evaluation has kept among them."""
-    agent, customers = condition.agent, list_customers(condition.scenarios, condition.strata)
-    name = f"simulated/{agent.name.replace('/', '_')}.jsonl"
-    done = {_key(talk): talk for talk in run.read(name, Simulated, missing_ok=True)}
+    agent, name = condition.agent, file_of(condition.agent.name)
+    kept = run.read(name, Simulated, missing_ok=True)
+    done = {_key(talk): talk for talk in kept}
+    customers = list_customers(condition.scenarios, condition.strata)
     wanted = [(stratum, scenario.scenario_id) for stratum, scenario in customers]
-    left = [own for own, key in zip(customers, wanted, strict=True) if key not in done]
-    if left:
-        for talk in simulate(agent, left, domain, recognizer, limit, progress):
+    if left := _list_left(run, condition):
+        is_remote = not isinstance(agent, Agent)
+        if is_remote:
+            begin_baseline(run, agent)
+        hold = hold_side_by_side if is_remote else simulate
+        for talk in hold(agent, left, domain, recognizer, limit, progress):
             # a talk that has ended is kept, whatever happens to the others
             run.append(name, [talk])
+            kept.append(talk)
             done[_key(talk)] = talk
+        if is_remote:
+            end_baseline(run, agent)
     talks = [done[key] for key in wanted]
-    if [*done] != wanted:
+    if [_key(talk) for talk in kept] != wanted:
         run.write(name, talks)
     return talks
+
+
+def _list_left(run: Run, condition: Condition) -> list[tuple[str, Scenario]]:
+    """Customers whose talks are still to be held; those that were broken off are tried again.
+
+    They have what was answered from the ledger.
+    """
+    kept = run.read(file_of(condition.agent.name), Simulated, missing_ok=True)
+    done = {_key(talk) for talk in kept if not talk.failure}
+    customers = list_customers(condition.scenarios, condition.strata)
+    return [own for own in customers if (own[0], own[1].scenario_id) not in done]
 
 
 def _key(talk: Simulated) -> Key:

@@ -2,6 +2,7 @@
 
 import time
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from pydantic import BaseModel
@@ -91,29 +92,47 @@ def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> 
 
 
 def measure_stages(run: Run, domain: Domain) -> dict[str, Coverage]:
-    """What training takes of the flowchart, stage by stage: planned, asked for, written.
+    """What training takes of the flowchart, stage by stage: planned, asked for, written, kept.
 
-    What is planned and never written was lost on the way: `tabulate_choices` says where.
+    What is planned and never kept was lost on the way: `tabulate_choices` says where. Nothing is
+    kept before the run was screened, so that stage is not there then.
     """
     chart = domain.flowchart
     planned = [p.as_path() for p in run.read("paths.jsonl", PlannedPath) if p.split == "train"]
     asked = [s.steps for s in run.read("scenarios.jsonl", Scenario) if s.split == "train"]
+    written = list_walks(run, domain)
     walks = {
         "planned": planned,
         "asked for": [FlowPath.through((s for m in steps for s in m), chart) for steps in asked],
-        "written": list_walks(run, domain),
+        "written": [*written.values()],
     }
+    if run.file("dropped.jsonl").exists():
+        dropped = _list_dropped(run)
+        walks["kept"] = [walk for id_, walk in written.items() if id_ not in dropped]
     return {stage: measure_coverage(own, chart) for stage, own in walks.items()}
 
 
-def list_walks(run: Run, domain: Domain, split: str = "train") -> list[FlowPath]:
-    """The walk of each conversation of a split, for coverage.
+def measure_dropped(run: Run, domain: Domain) -> Coverage:
+    """What the training conversations that screening dropped take of the flowchart."""
+    dropped = _list_dropped(run)
+    walks = [walk for id_, walk in list_walks(run, domain).items() if id_ in dropped]
+    return replace(measure_coverage(walks, domain.flowchart), is_part=True)
+
+
+def _list_dropped(run: Run) -> set[str]:
+    return {one.conversation_id for one in run.read("dropped.jsonl", Dropped, missing_ok=True)}
+
+
+def list_walks(run: Run, domain: Domain, split: str = "train") -> dict[str, FlowPath]:
+    """The walk of each conversation of a split by the conversation's id, for coverage.
 
     It is the one that was talked: where a customer is difficult, its path with detours.
     """
     talks = run.read("conversations.jsonl", Conversation)
-    return [
-        FlowPath.through((step for steps in talk.walk() for step in steps), domain.flowchart)
+    return {
+        talk.conversation_id: FlowPath.through(
+            (step for steps in talk.walk() for step in steps), domain.flowchart
+        )
         for talk in talks
         if talk.split == split
-    ]
+    }

@@ -14,6 +14,8 @@ MOST_ROWS = 1_000
 GROUPS_SHOWN = 25
 """Groups of a page, and rows of a log."""
 
+_WRAP = "overflow-wrap:anywhere"
+
 # only a trusted page runs it: elsewhere the groups open and close, and there is no filter
 _SCRIPT = Template(
     "<script>document.querySelectorAll('[data-browse=\"$key\"]').forEach(function (box) {"
@@ -52,7 +54,7 @@ def browse(
         body = _fold(f'all with "{mark}"', len(marked), table(marked[:MOST_ROWS]).html, True) + body
     key = hashlib.sha256(body.encode()).hexdigest()[:16]
     html = (
-        f'<div data-browse="{key}" style="font-size:13px"><p>{escape(head)} '
+        f'<div data-browse="{key}" style="font-size:13px"><p style="{_WRAP}">{escape(head)} '
         f'<input type="search" placeholder="filter by words" hidden></p>{body}</div>'
     )
     first = [*marked, *(row for row in rows if not (mark and row.get(mark)))][:shown]
@@ -89,6 +91,6 @@ def _write_pages(groups: Mapping[str, list], group: str, mark: str, shown: int) 
 def _fold(title: str, n: int, inside: str, is_open: bool = False) -> str:
     opened = ' open=""' if is_open else ""
     return (
-        f'<details{opened} style="margin-left:1em"><summary>{escape(title)} '
+        f'<details{opened} style="margin-left:1em"><summary style="{_WRAP}">{escape(title)} '
         f"({n:,} row{'s' * (n != 1)})</summary>{inside}</details>"
     )

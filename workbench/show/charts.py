@@ -151,14 +151,15 @@ def intervals(
         return left + (min(max(value, low), high) - low) / (high - low) * (right - left)
 
     drawn, said, y, group = [], [title], top, ""
-    for row in rows:
+    for number, row in enumerate(rows):
         if row.group != group:
             group, y = row.group, y + (10 if y > top else 0)
             drawn.append(write(16, y + 4, group, weight="bold"))
             said.append(group)
             y += step
         color = COLORS[places[row.name] % len(COLORS)]
-        drawn += _draw_interval(row, y, color, place, left, right)
+        parts = _draw_interval(row, y, color, place, left, right)
+        drawn += [_open_row(row, number, y), *parts, "</g>"]
         said.append(f"  {row.name}: {_say_interval(row)}")
         y += step
     ticks = [tick for tick in choose_ticks(low, high) if low <= tick <= high]
@@ -169,6 +170,16 @@ def intervals(
     ]
     rules.append(write(right + 18, top - 24, unit or "value [interval], n", color=QUIET))
     return Picture(draw_frame(title, y + 8, rules + drawn), "\n".join(said))
+
+
+def _open_row(row: Interval, number: int, y: float) -> str:
+    """What the parts of a row stand in, so that it can be chosen as a whole: see `rows.js`."""
+    name = ", ".join(filter(None, [row.group, row.name]))
+    return (
+        f'<g data-row="{number}"><title>{escape(f"{name}: {_say_interval(row)}")}</title>'
+        f'<rect x="4" y="{y - 12}" width="{WIDE - 8}" height="24" rx="4" fill="none" '
+        'pointer-events="all"/>'
+    )
 
 
 def _draw_interval(row: Interval, y: float, color: str, place, left, right) -> list[str]:

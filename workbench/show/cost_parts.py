@@ -27,7 +27,9 @@ def list_cost_parts(result: Mapping[str, Any]) -> Iterator[Picture | Panel | str
         "Of the tested agent alone: customers and a judge are part of a test, not of a service."
         " Tokens are per conversation, seconds those of the agent, in batches on the hardware"
         " named above; compiled/as_baselines is the compiled model before the prompted baselines'"
-        " customers alone."
+        " customers alone. Where a provider was asked, seconds are those of waiting for it, each"
+        " model counts tokens by its own vocabulary, and paid_usd is what the replies took, at the"
+        " price of the day; those of no use that were paid for too are in calls.sqlite."
     )
     if not result.get("dollars"):
         yield (
@@ -68,7 +70,16 @@ def _explain_dollars(dollars: Mapping[str, Any]) -> str:
         return f"{hour} No model of the price table was named."
     return (
         f"{hour} API: what as many tokens would cost with {price['model']} at {price['host']}, by"
-        f" the price of {price['date']} ({price['source']}). No such model was asked: it counts"
-        " tokens otherwise, says more or less, and with the procedure in its prompt it would do"
-        " better than the base model did. A cache is taken to keep what it can."
+        f" the price of {price['date']} ({price['source']}). {_say_tokens(dollars)} A cache is"
+        " taken to keep what it can."
+    )
+
+
+def _say_tokens(dollars: Mapping[str, Any]) -> str:
+    rival = dollars.get("rival") or "in_context/base"
+    if rival != "in_context/base":
+        return f"The tokens of {rival} are those that its provider counted."
+    return (
+        "No such model was asked: it counts tokens otherwise, says more or less, and with the"
+        " procedure in its prompt it would do better than the base model did."
     )

@@ -43,6 +43,9 @@ def render_svg(dot_source: str, limit_s: float = DOT_LIMIT_S) -> str:
         svg = _render_in_process(dot_source)
     # without prolog and with sizes in pixels, so that it can stand inside a page
     svg = svg[svg.index("<svg") :].strip()
+    # what is under the pointer tells more, but it is no link
+    svg = re.sub(r'<a xlink:title="([^"]*)">', r"<g><title>\1</title>", svg)
+    svg = svg.replace("</a>", "</g>")
     return re.sub(r'(<svg width="\d+)pt" height="(\d+)pt"', r'\1" height="\2"', svg, count=1)
 
 

@@ -2,6 +2,9 @@
 (function () {
   "use strict";
   const CHOSEN = "#E8590C";
+  // pixels of a point: letters are too small to read below the one, and fine at the other
+  const SMALL = 0.45;
+  const READABLE = 0.85;
 
   function make(tag, style, text) {
     const made = document.createElement(tag);
@@ -76,7 +79,23 @@
       return [point.x, point.y];
     }
 
+    // a chosen node is seen, and where the whole chart was too small its letters can be read
+    function reach(node) {
+      const box = node.getBoundingClientRect();
+      const room = svg.getBoundingClientRect();
+      const scale = svg.getScreenCTM().a;
+      const isSeen = box.left >= room.left && box.right <= room.right
+        && box.top >= room.top && box.bottom <= room.bottom;
+      if (isSeen && scale >= SMALL) return;
+      const [x, y] = place({ clientX: box.left + box.width / 2, clientY: box.top + box.height / 2 });
+      const size = scale < SMALL ? READABLE : scale;
+      const [wide, high] = [room.width / size, room.height / size];
+      view = [x - wide / 2, y - high / 2, wide, high];
+      look();
+    }
+
     function choose(id, isFollowed) {
+      if (nodes.has(id)) reach(nodes.get(id));
       nodes.forEach((node, own) => {
         node.querySelectorAll("path, polygon, ellipse, rect").forEach((shape) => {
           shape.style.stroke = own === id ? CHOSEN : "";

@@ -26,7 +26,8 @@ def explore_flowchart(domain: Domain) -> Panel:
     key = hashlib.sha256((image + cards).encode()).hexdigest()[:16]
     script = SCRIPT.read_text("utf-8").replace("KEY", key)
     html = (
-        f'<div data-explore="{key}" style="font:14px/1.45 Helvetica,Arial,sans-serif">'
+        f'<div data-explore="{key}" style="overflow-wrap:anywhere;'
+        'font:14px/1.45 Helvetica,Arial,sans-serif">'
         f"{image}<div>{cards}</div></div><script>{script}</script>"
     )
     return Panel(html, str(picture))

@@ -110,8 +110,13 @@ def tabulate_differences(result: dict[str, Any]) -> Panel:
                 "endings are": judge_difference("ending_correct", endings, margin) or None,
             }
             own = {name: write_difference(name, found[name], pairs) for name in HEADLINE}
-            rows.append(row | own)
+            rows.append(row | own | {"endings, by bootstrap": _say_bootstrap(found)})
     return table(rows)
+
+
+def _say_bootstrap(found: Mapping[str, Any]) -> str | None:
+    low, high = (found["ending_correct"].get(end) for end in ("bca_low", "bca_high"))
+    return None if low is None else f"{100 * low:.1f} to {100 * high:.1f}"
 
 
 def write_difference(measure: str, difference: Mapping[str, Any], pairs: int = 0) -> str:

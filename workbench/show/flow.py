@@ -1,5 +1,6 @@
 """The flowchart as a picture: as it is, as it was covered, and where it goes wrong."""
 
+import math
 from collections import Counter
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -9,10 +10,21 @@ from workbench.show.dot import DotMissingError, DotSlowError, render_svg, write_
 from workbench.show.escape import clip
 from workbench.show.excerpt import FEW_DRAWN, Excerpt, choose_excerpt
 from workbench.show.groups import draw_groups, write_groups
-from workbench.show.palette import AGENT, CUSTOMER, ENDS, HEAT, HUB, INK, NEVER, QUIET, SUCCESS
+from workbench.show.palette import (
+    AGENT,
+    CUSTOMER,
+    ENDS,
+    HEAT,
+    HUB,
+    INK,
+    NEVER,
+    OFTEN,
+    QUIET,
+    SUCCESS,
+)
 from workbench.show.picture import Picture
 from workbench.show.plain import PLAINLY, Arrow, Box, draw_plain
-from workbench.show.trail import Trail, find_trail, mark_arrow, mark_box
+from workbench.show.trail import PALE, Trail, find_trail, mark_arrow, mark_box
 
 if TYPE_CHECKING:
     from workbench.design.coverage import Coverage
@@ -27,7 +39,8 @@ def draw_flowchart(
 ) -> Picture:
     """The flowchart, top to bottom; of one with more than 200 nodes its phases or its beginning.
 
-    `coverage` adds how often nodes and routes were taken; a route never taken is red and dashed.
+    `coverage` adds how often nodes and routes were taken, the more the thicker and darker; a route
+    never taken is red and dashed, unless the coverage `is_part` of the conversations.
     `faults` counts what went wrong at each step ("hub.route" or "node") and colours by the share of
     the times `coverage` says the step was taken, or of the largest count where there is none.
     `walk` are the steps of one talk in their order: where it has been stands out, and where it is
@@ -42,7 +55,7 @@ def draw_flowchart(
     boxes, arrows = _list_parts(flowchart, excerpt, coverage, faults, trail)
     legend = _explain(coverage, faults)
     try:
-        svg = render_svg(write_dot(boxes, arrows, _head(flowchart), excerpt.said, legend))
+        svg = render_svg(write_dot(boxes, arrows, _head(flowchart), excerpt.said, *legend))
     except DotMissingError:
         svg = draw_plain(boxes, arrows, _head(flowchart), excerpt.said, PLAINLY)
     except DotSlowError as slow:
@@ -77,27 +90,32 @@ def _head(flowchart: Flowchart) -> str:
     return f"{clip(flowchart.title, 60)}: {', '.join(said)}"
 
 
-def _explain(coverage, faults) -> str:
+def _explain(coverage, faults) -> list[str]:
     legend = "light box: agent · dark box: hub · ellipse: customer · bright box: end"
+    counted = []
     if coverage:
-        legend += " · red dashes: never taken"
+        counted.append("thicker and darker: taken more often")
+    if coverage and not coverage.is_part:
+        counted.append("red dashes: never taken")
     if faults:
         what = "share" if coverage else "number"
-        legend += f" · orange to red: {what} that went wrong"
-    return legend
+        counted.append(f"orange to red: {what} that went wrong")
+    # a small chart is no wider than it need be
+    return [legend, " · ".join(counted)]
 
 
 def _make_box(flowchart: Flowchart, node: Node, coverage, faults) -> Box:
     fill, stroke, ink = _color_node(flowchart, node)
-    lines, count = [clip(node.id, 40)], coverage.nodes[node.id] if coverage else 0
+    lines, count, border = [clip(node.id, 40)], coverage.nodes[node.id] if coverage else 0, 1.4
     if coverage:
         lines.append(f"{count:,} ×")
+        border += 3.6 * _weigh(count, coverage.nodes)
     # a hub's faults are its routes', so only a node with one way on is a step by itself
     if faults and node.role == "agent" and not node.is_hub and faults[node.id]:
         lines[-1:] = [*lines[-1:], _say_wrong(node.id, coverage, faults)]
         fill, ink = _heat(node.id, coverage, faults)
     elif coverage and not count:
-        fill, stroke, ink = "#FFFFFF", NEVER, NEVER
+        fill, stroke, ink = ("#FFFFFF", NEVER, NEVER) if not coverage.is_part else PALE
     return Box(
         node.id,
         tuple(lines),
@@ -107,6 +125,7 @@ def _make_box(flowchart: Flowchart, node: Node, coverage, faults) -> Box:
         ink,
         clip(f"{node.id} ({node.role}): {node.say or node.outcome}", 300),
         node.phase,
+        border,
     )
 
 
@@ -125,17 +144,26 @@ def _make_arrow(node: Node, name: str, coverage, faults) -> Arrow:
     lines, color, ink, width = [clip(name, 40)] if name else [], QUIET, INK, 1.2
     if coverage:
         taken = coverage.routes[step]
-        lines.append(f"{taken:,} ×" if taken else "never")
-        width += 3 * (taken / max([1, *coverage.routes.values()])) ** 0.5
+        lines.append(f"{taken:,} ×" if taken or coverage.is_part else "never")
+        weight = _weigh(taken, coverage.routes)
+        width, color = width + 3 * weight, OFTEN[math.ceil(weight * (len(OFTEN) - 1))]
     # a step that is a node of its own is coloured there
     if faults and name and faults[step]:
         color, ink, width = _heat(step, coverage, faults)[0], HEAT[-1], max(width, 3)
         lines[1:] = [_say_wrong(step, coverage, faults)]
-    is_never = coverage is not None and not coverage.routes[step]
+    is_never = coverage is not None and not coverage.is_part and not coverage.routes[step]
     if is_never:
         color = ink = NEVER
     tip = clip(f"{step} to {route.to}: {route.when or 'always'}. {route.say}", 300)
     return Arrow(node.id, route.to, tuple(lines), color, ink, width, is_never, tip)
+
+
+def _weigh(count: int, counts: Counter) -> float:
+    """How often something was taken beside what was taken most often, from 0 to 1.
+
+    A root keeps what is rare apart from what never happens.
+    """
+    return (count / max([1, *counts.values()])) ** 0.5
 
 
 def _say_wrong(step: str, coverage, faults) -> str:

@@ -37,12 +37,12 @@ def draw_groups(
     boxes, arrows = [], []
     for name, own in _sum_up(flowchart, groups, coverage, faults).items():
         fill, stroke, ink = (HEAT[1], HEAT[-1], GROUP[2]) if own.wrong else GROUP
-        if coverage and own.routes and own.never == own.routes:
+        if coverage and not coverage.is_part and own.routes and own.never == own.routes:
             fill, stroke, ink = "#FFFFFF", NEVER, NEVER
         lines = (clip(name, 40), *_say(own, len(groups[name]), coverage))
         boxes.append(Box(name, lines, "box", fill, stroke, ink, clip(", ".join(groups[name]), 300)))
         for to, n in own.ways.items():
-            is_never = coverage is not None and not n["taken"]
+            is_never = coverage is not None and not coverage.is_part and not n["taken"]
             color = NEVER if is_never else QUIET
             said = f"{n['taken']:,} ×" if coverage else f"{n['routes']:,} routes"
             said = "never" if is_never else said

@@ -24,7 +24,8 @@ body { margin: 2.5rem auto; padding: 0 1.25rem; max-width: 70rem; background: va
   color: var(--ink); font: 16px/1.6 Helvetica, Arial, sans-serif }
 h1 { font-size: 1.9rem; line-height: 1.2 } h2 { margin-top: 2.4rem; font-size: 1.35rem }
 h3 { margin-top: 1.8rem; font-size: 1.1rem }
-p, li { max-width: 44rem; overflow-wrap: anywhere }
+p, li { max-width: 44rem }
+h1, h2, h3, p, li, summary { overflow-wrap: anywhere }
 pre { white-space: pre-wrap; overflow-wrap: anywhere }
 figure { margin: 1.4rem 0; overflow-x: auto }
 figure > svg { max-width: 100%; height: auto; border-radius: 6px }

@@ -55,14 +55,18 @@ class Picture:
     text: str
     """What the drawing says, in words and numbers; its first line is its title."""
 
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+    @property
+    def html(self) -> str:
+        """An image; a script that turns it into a drawing with tooltips, where scripts run."""
         data = self.svg.encode()
-        image = _IMAGE.substitute(
+        return _IMAGE.substitute(
             key=hashlib.sha256(data).hexdigest()[:16],
             alt=escape(str(self).split("\n")[0]),
             data=base64.b64encode(data).decode(),
         )
-        return {"text/html": image, "text/plain": str(self)}
+
+    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
+        return {"text/html": self.html, "text/plain": str(self)}
 
     def as_image(self, alt: str, max_height: int = 460) -> str:
         """HTML of the drawing for a widget, where no script runs; `max_height` is in pixels."""

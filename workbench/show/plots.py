@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from workbench.show.axes import COLORS
+from workbench.show.charts import Interval
 from workbench.show.escape import escape
 from workbench.show.picture import Picture
 
@@ -70,3 +71,41 @@ def plot_lines(
         hovermode="x",
     )
     return Plot(json.loads(figure.to_json()), still)
+
+
+def plot_intervals(rows: Sequence[Interval], still: Picture, x_name: str) -> Plot:
+    """The dots and intervals of a picture as a figure: a colour for each name, groups above it."""
+    import plotly.graph_objects as go
+
+    figure = go.Figure()
+    for number, name in enumerate(dict.fromkeys(row.name for row in rows)):
+        own = [row for row in rows if row.name == name and row.value is not None]
+        figure.add_trace(
+            go.Scatter(
+                x=[row.value for row in own],
+                y=[escape(row.group) for row in own],
+                error_x={
+                    "type": "data",
+                    "symmetric": False,
+                    "array": [_reach(row.value, row.high) for row in own],
+                    "arrayminus": [_reach(row.value, row.low) for row in own],
+                },
+                text=[f"n {row.n}" for row in own],
+                name=escape(name),
+                mode="markers",
+                marker={"size": 10, "color": COLORS[number % len(COLORS)]},
+            )
+        )
+    figure.update_layout(
+        title=escape(str(still).split("\n")[0]),
+        xaxis={"title": {"text": escape(x_name)}},
+        yaxis={"autorange": "reversed"},
+        # names side by side in a group, not one on the other
+        scattermode="group",
+        template="plotly_white",
+    )
+    return Plot(json.loads(figure.to_json()), still)
+
+
+def _reach(value: float, end: float | None) -> float:
+    return 0.0 if end is None else abs(end - value)

@@ -75,7 +75,7 @@ def _write_html(heads, cells, is_number) -> str:
 
 def _wrap(cell: str) -> str:
     # a name or an interval is read at a glance only in one piece
-    return "white-space:nowrap" if len(cell) <= 24 else "overflow-wrap:anywhere"
+    return "white-space:nowrap" if len(cell) <= 24 else "min-width:11em;overflow-wrap:anywhere"
 
 
 def _write_text(heads, cells, is_number) -> str:

@@ -2,14 +2,15 @@
 
 from collections.abc import Iterable, Mapping
 
-from workbench.conversation import Conversation, Label
+from workbench.conversation import Conversation, Label, Message
 from workbench.flowchart import Flowchart
 from workbench.show.escape import escape
 from workbench.show.picture import Panel
 
+# a message of many pages scrolls in its bubble
 _BUBBLE = (
-    "display:inline-block;max-width:70%;padding:8px 13px;border-radius:14px;text-align:left;"
-    "white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px;line-height:1.4;"
+    "display:inline-block;max-height:26em;overflow:auto;padding:8px 13px;border-radius:14px;"
+    "text-align:left;white-space:pre-wrap;overflow-wrap:anywhere;font-size:14px;line-height:1.4;"
 )
 _LOOK = {
     "assistant": ("left", "background-color:#E6F0FA;color:#14304D;border:1px solid #B9D2EA;"),
@@ -18,7 +19,7 @@ _LOOK = {
 _WRONG = "border:2px solid #C8102E;"
 _MARKED = "box-shadow:inset 4px 0 0 #E8590C;padding-left:8px;"
 _SMALL = "font-size:11px;color:#767D87;margin:2px 6px 0 6px;"
-_NAMES = {"assistant": "agent", "user": "customer", "system": "system"}
+NAMES = {"assistant": "agent", "user": "customer", "system": "system"}
 
 
 def draw_conversation(
@@ -41,13 +42,14 @@ def draw_conversation(
     for index, (message, label) in enumerate(
         zip(conversation.messages, conversation.labels, strict=True)
     ):
-        bubble = _draw_message(message.role, message.content, label, flowchart, index, wrong)
+        bubble = draw_message(message, label, flowchart, index, wrong)
         drawn.append(f'<div style="{_MARKED}">{bubble}</div>' if index == marked else bubble)
         does = f" [{', '.join(label.steps + label.acts)}]" if label.steps or label.acts else ""
         fault = f" WRONG: {wrong[index]}" if index in wrong else ""
-        said.append(f"{_NAMES[message.role]}{does}{fault}: {message.content}")
+        said.append(f"{NAMES[message.role]}{does}{fault}: {message.content}")
     html = (
-        '<div style="max-width:760px;font-family:Helvetica,Arial,sans-serif">'
+        '<div style="max-width:760px;overflow-wrap:anywhere;'
+        'font-family:Helvetica,Arial,sans-serif">'
         f"{''.join(drawn)}</div>"
     )
     return Panel(html, "\n".join(said))
@@ -59,12 +61,20 @@ def draw_conversations(
     """Several conversations to unfold one by one; the first is open."""
     panels = [(talk, draw_conversation(talk, flowchart)) for talk in conversations]
     folds = [
-        f'<details{" open" * (not index)} style="margin:6px 0"><summary '
-        'style="cursor:pointer;font-family:Helvetica,Arial,sans-serif;font-size:13px">'
-        f"{escape(_sum_up(talk))}</summary>{panel.html}</details>"
+        fold(_sum_up(talk), panel.html, is_open=not index)
         for index, (talk, panel) in enumerate(panels)
     ]
     return Panel("".join(folds), "\n\n".join(panel.text for _, panel in panels))
+
+
+def fold(head: str, html: str, is_open: bool = False) -> str:
+    """HTML to unfold under a line of text."""
+    return (
+        f'<details{" open" * is_open} style="margin:6px 0"><summary style="cursor:pointer;'
+        'overflow-wrap:anywhere;font-family:Helvetica,Arial,sans-serif;font-size:13px">'
+        f"{escape(head)}</summary>"
+        f"{html}</details>"
+    )
 
 
 def _sum_up(talk: Conversation) -> str:
@@ -73,24 +83,27 @@ def _sum_up(talk: Conversation) -> str:
     return f"{talk.conversation_id}: {len(talk.messages) - 1} messages{last}"
 
 
-def _draw_message(
-    role: str,
-    content: str,
+def draw_message(
+    message: Message,
     label: Label,
     flowchart: Flowchart | None,
     index: int,
     wrong: Mapping[int, str],
+    widest: int = 70,
 ) -> str:
-    if role == "system":
-        return f'<div style="{_SMALL}font-style:italic;margin:6px">system: {escape(content)}</div>'
-    side, look = _LOOK[role]
+    """HTML of one message as a bubble, `widest` percent of the room at most."""
+    content = escape(message.content)
+    if message.role == "system":
+        return f'<div style="{_SMALL}font-style:italic;margin:6px">system: {content}</div>'
+    side, look = _LOOK[message.role]
     below = [_draw_step(step, flowchart) for step in label.steps] + [*map(escape, label.acts)]
     if index in wrong:
         look += _WRONG
         below.insert(0, f'<b style="color:#C8102E">✗ {escape(wrong[index])}</b>')
     return (
-        f'<div style="text-align:{side};margin:8px 0"><div style="{_BUBBLE}{look}" dir="auto">'
-        f'{escape(content)}</div><div style="{_SMALL}">{" · ".join(below)}</div></div>'
+        f'<div style="text-align:{side};margin:8px 0"><div style="{_BUBBLE}{look}'
+        f'max-width:{widest}%" dir="auto">{content}</div>'
+        f'<div style="{_SMALL}">{" · ".join(below)}</div></div>'
     )
 
 

@@ -49,12 +49,21 @@ class Customer:
         """
         # asked before it decides: what it decides is kept
         is_first = not self.last
-        acts, is_again = self._decide(record, at, asks)
-        words = self.word(acts, record, is_again, is_first)
-        if "typos" in self.behaviours and self.rng.random() < TYPO_SHARE:
-            words = self._mistype(words)
-        self.last[""] = acts
+        acts, is_again = self.decide(record, at, asks)
+        words = self.say(acts, record, is_again, is_first)
         return words, Label(acts=[str(act) for act in acts])
+
+    def say(self, acts: list[Act], record: Record, is_again: bool, is_first: bool) -> str:
+        """The acts in words, with the typos of a customer who makes some."""
+        words = self.word(acts, record, is_again, is_first)
+        is_mistyped = "typos" in self.behaviours and self.rng.random() < TYPO_SHARE
+        return self._mistype(words) if is_mistyped else words
+
+    def decide(self, record: Record, at: str, asks: list[str]) -> tuple[list[Act], bool]:
+        """What it does in its next message, and whether it only says again what it wants."""
+        acts, is_again = self._decide(record, at, asks)
+        self.last[""] = acts
+        return acts, is_again
 
     def _decide(self, record: Record, at: str, asks: list[str]) -> tuple[list[Act], bool]:
         hub = self.domain.flowchart.nodes[at].routes[""].to if at else ""

@@ -48,6 +48,13 @@ class Talk:
 
     def hear_agent(self, text: str, label: Label | None = None) -> None:
         """Take the agent's reply; the customer answers unless the talk is over."""
+        heard = self.take_reply(text, label)
+        if not self.is_over:
+            at = self.find_place(heard)
+            self.take_answer(*self.customer.speak(self.record, at, heard.asks), at)
+
+    def take_reply(self, text: str, label: Label | None = None) -> Label:
+        """Take the agent's reply; what the customer understands of it."""
         self.messages.append(Message(role="assistant", content=text))
         heard = self.ears(text, label or Label())
         self.labels.append(label or heard)
@@ -57,17 +64,19 @@ class Talk:
             self.record.offer(offered)
         self.is_overrun = not self.is_closing and self.replies >= self.max_replies
         self.is_over = self.is_closing or self.is_overrun
-        if not self.is_over:
-            self._answer(heard)
+        return heard
 
-    def _answer(self, heard: Label) -> None:
+    def find_place(self, heard: Label) -> str:
+        """The user node at which the customer believes to be after a reply; "" if it is lost."""
         chart = self.domain.flowchart
         targets = [chart.step_target(step.split("|")[0]) for step in heard.steps]
         targets = [target for target in targets if target and chart.nodes[target].role == "user"]
-        at = targets[-1] if targets else self._same_place(heard)
-        words, label = self.customer.speak(self.record, at, heard.asks)
+        return targets[-1] if targets else self._same_place(heard)
+
+    def take_answer(self, words: str, label: Label, at: str) -> None:
+        """Take what the customer says at a user node, "" for none."""
+        chart, acts = self.domain.flowchart, label.parsed_acts()
         self.place = at
-        acts = label.parsed_acts()
         self.record.hear(acts)
         self.messages.append(Message(role="user", content=words))
         self.labels.append(label)

@@ -4,8 +4,8 @@ import time
 from collections import Counter
 from collections.abc import Iterable
 from itertools import chain
+from typing import Any
 
-from pydantic import BaseModel
 from tqdm import tqdm
 
 from workbench.conversation import Act, Conversation, Label, Message, hash_text, seeded
@@ -13,13 +13,24 @@ from workbench.design.covering import cover_route_pairs
 from workbench.design.paths import FlowPath
 from workbench.design.plan import PlannedPath
 from workbench.domain import Domain
+from workbench.flowchart import Flowchart
 from workbench.phrases import FOLDS, Voice
 from workbench.record import Record
 from workbench.run import Run
+from workbench.source import hash_domain, keep_source
 from workbench.synthesize.behaviours import list_behaviours
 from workbench.synthesize.checking import Checker
 from workbench.synthesize.dealing import deal_wordings, talk_seed
 from workbench.synthesize.drawing import draw_paths, draw_training
+from workbench.synthesize.modelled import write_modelled
+from workbench.synthesize.provenance import list_used
+from workbench.synthesize.rejections import (
+    FILE,
+    Rejection,
+    count_written,
+    give_up,
+    list_done,
+)
 from workbench.synthesize.scenarios import (
     Scenario,
     ScenarioError,
@@ -27,6 +38,7 @@ from workbench.synthesize.scenarios import (
     plan_scenario,
     strew_side_trip,
 )
+from workbench.synthesize.speakers import Cast
 from workbench.synthesize.talk import hold_talk, open_talk
 from workbench.synthesize.teacher import HABIT, NAME, PhraseBookAgent
 
@@ -51,17 +63,6 @@ MOST_TRIES = 6
 """Conversations written for one scenario before it is given up."""
 
 
-class Rejection(BaseModel):
-    """One conversation that was not kept: a line of `rejected.jsonl`."""
-
-    conversation_id: str
-    scenario_id: str
-    step: str
-    """The agent's step at which the reading differed, "" if it is none in particular."""
-    reason: str
-    text: list[str]
-
-
 def parse_shares(text: str, outcomes: Iterable[str]) -> dict[str, float]:
     """Shares of outcomes from "success 60, abandonment 40"; they need not add up to 100.
 
@@ -81,13 +82,25 @@ def parse_shares(text: str, outcomes: Iterable[str]) -> dict[str, float]:
     return _normalize(shares or known)
 
 
+def settle_shares(text: str, chart: Flowchart) -> dict[str, float]:
+    """Shares of outcomes as asked for, else as the flowchart says, else as many each."""
+    own = chart.shares or dict.fromkeys(chart.outcomes, 1)
+    return parse_shares(text, own) if text else _normalize(own)
+
+
 def _normalize(shares: dict[str, float]) -> dict[str, float]:
     total = sum(shares.values())
     return {name: share / total for name, share in shares.items()}
 
 
 def plan_scenarios(
-    run: Run, domain: Domain, conversations: int, test_scenarios: int, seed: int, shares: str = ""
+    run: Run,
+    domain: Domain,
+    conversations: int,
+    test_scenarios: int,
+    seed: int,
+    shares: str = "",
+    cast: Cast | None = None,
 ) -> list[Scenario]:
     """Plan the scenarios of all splits and write `scenarios.jsonl`.
 
@@ -96,14 +109,15 @@ def plan_scenarios(
     number allows, the outcomes in their shares: `shares` as "won 60, lost 40", else
     what the flowchart says, else as many each. There are `test_scenarios` of each
     sort of customer. What a behaviour makes of a test path is a walk that no training conversation
-    takes, and the other way round.
+    takes, and the other way round. Who will write the conversations is put on record: what one
+    cast has begun no other goes on with.
 
     Raises:
         ScenarioError: there are no test paths, or no customer was found for a path.
+        RunError: the run was begun with other inputs.
     """
     chart, planned = domain.flowchart, run.read("paths.jsonl", PlannedPath)
-    own = chart.shares or dict.fromkeys(chart.outcomes, 1)
-    parsed = parse_shares(shares, own) if shares else _normalize(own)
+    parsed = settle_shares(shares, chart)
     bounded = {
         s: [p.as_path() for p in planned if p.split == s and not p.is_long]
         for s in ("train", "valid", "test")
@@ -134,8 +148,8 @@ def plan_scenarios(
     for split, taken in drawn:
         for path in taken:
             n = used[path.path_id]
-            stratum = _draw_stratum(path, n, seed) if split == "train" else "plain"
-            planned = _plan_apart(path, split, domain, seed, n, stratum, theirs)
+            stratum = draw_stratum(path, n, seed) if split == "train" else "plain"
+            planned = plan_apart(path, split, domain, seed, n, stratum, theirs)
             # a path without occasion for any behaviour
             scenarios.append(planned or plan_scenario(path, split, domain, seed, n))
             used[path.path_id] += 1
@@ -144,17 +158,19 @@ def plan_scenarios(
         run.claim(
             "synthesize",
             flowchart=chart.content_hash(),
-            data=hash_text(sorted(domain.hashes.items())),
+            data=hash_domain(domain),
             conversations=conversations,
             test_scenarios=test_scenarios,
             seed=seed,
             shares=parsed,
+            **(cast or Cast()).describe_inputs(domain),
         )
+        keep_source(run, domain)
         run.write("scenarios.jsonl", scenarios)
     return scenarios
 
 
-def _draw_stratum(path: FlowPath, n: int, seed: int) -> str:
+def draw_stratum(path: FlowPath, n: int, seed: int) -> str:
     """What sort of customer takes a path for the n-th time; the first is always plain."""
     rng = seeded(seed, "stratum", f"{path.path_id}/{n}")
     return rng.choices([*STRATUM_SHARES], [*STRATUM_SHARES.values()])[0] if n else "plain"
@@ -171,13 +187,13 @@ def _plan_tests(
         used = Counter[str]()
         for path in paths:
             n = used[path.path_id]
-            planned = _plan_apart(path, "test", domain, seed, n, stratum, others)
+            planned = plan_apart(path, "test", domain, seed, n, stratum, others)
             scenarios += [planned] if planned else []
             used[path.path_id] += 1
     return scenarios
 
 
-def _plan_apart(
+def plan_apart(
     path: FlowPath,
     split: str,
     domain: Domain,
@@ -197,69 +213,90 @@ def _plan_apart(
     return None
 
 
-def write_conversations(run: Run, domain: Domain, seed: int, progress: bool = True) -> dict:
+def write_conversations(
+    run: Run, domain: Domain, seed: int, progress: bool = True, cast: Cast | None = None
+) -> dict[str, Any]:
     """Write the conversations of all training and validation scenarios; returns the counts.
 
     Appends as it goes; a second call writes only what is missing. Test scenarios get no
     conversation here: their customers talk to the models later.
+
+    Raises:
+        StoppedError: a model's provider is down or refuses, or (CapError) the cap is reached; what
+            was written is kept, and calling this again goes on from there.
+        EndpointError, LedgerError: a model cannot be reached, or has another price than before.
     """
+    cast = cast or Cast()
     with run.lock():
-        return _write(run, domain, seed, progress)
+        begun_s = time.perf_counter()
+        scenarios = [s for s in run.read("scenarios.jsonl", Scenario) if s.split != "test"]
+        done = list_done(run)
+        left = [s for s in scenarios if s.scenario_id not in done]
+        unanswered: list[str] = []
+        with tqdm(
+            total=len(scenarios),
+            initial=len(scenarios) - len(left),
+            desc="conversations",
+            disable=not progress,
+        ) as bar:
+            try:
+                unanswered = _write(run, domain, seed, cast, scenarios, left, bar)
+            finally:
+                counts = count_written(run, len(scenarios))
+                if left:
+                    # of the last call that wrote something
+                    counts["seconds"] = round(time.perf_counter() - begun_s, 1)
+                speakers = {"teacher": cast.teacher.name, "customer": cast.customer.name}
+                run.record("synthesize", **speakers, unanswered=len(unanswered), **counts)
+    if unanswered:
+        counts["unanswered"] = len(unanswered)
+        print(f"{len(unanswered)} conversations lack an answer: {unanswered[0]}")
+    return counts
 
 
-def _write(run: Run, domain: Domain, seed: int, progress: bool) -> dict:
-    begun_s = time.perf_counter()
-    scenarios = [s for s in run.read("scenarios.jsonl", Scenario) if s.split != "test"]
-    done = {
-        talk.scenario_id for talk in run.read("conversations.jsonl", Conversation, missing_ok=True)
-    }
-    given_up = {
-        r.scenario_id
-        for r in run.read("rejected.jsonl", Rejection, missing_ok=True)
-        if r.reason == "given up"
-    }
-    left = [s for s in scenarios if s.scenario_id not in done | given_up]
-    checkers = fit_checkers(domain, scenarios, seed) if left else []
-    bar = tqdm(
-        total=len(scenarios),
-        initial=len(scenarios) - len(left),
-        desc="conversations",
-        disable=not progress,
-    )
+def _write(
+    run: Run,
+    domain: Domain,
+    seed: int,
+    cast: Cast,
+    scenarios: list[Scenario],
+    left: list[Scenario],
+    bar: tqdm,
+) -> list[str]:
+    """Write what is left; why scenarios are to be tried another time."""
+    if not left:
+        return []
+    models = cast.open_models(run, not bar.disable)
+    checkers: list[Checker] = []
+    if cast.needs_phrases:
+        checkers = fit_checkers(domain, scenarios, seed)
+    elif domain.has_phrases:
+        checkers = [fit_checker(domain, scenarios, seed)]
+    modelled = [s for s in left if cast.has_model(seed, s.scenario_id)]
+    scripted = [s for s in left if not cast.has_model(seed, s.scenario_id)]
+    _write_scripted(run, domain, seed, checkers, scripted, bar)
+    return write_modelled(run, domain, cast, models, checkers, modelled, seed, bar)
+
+
+def _write_scripted(
+    run: Run,
+    domain: Domain,
+    seed: int,
+    checkers: list[Checker],
+    left: list[Scenario],
+    bar: tqdm,
+) -> None:
     # many at a time: encoding their sentences together is what takes the time
     for place in range(0, len(left), CHUNK):
         open_scenarios = left[place : place + CHUNK]
         for attempt in range(MOST_TRIES):
             kept, rejections = _try_all(open_scenarios, domain, checkers, seed, attempt)
             run.append("conversations.jsonl", kept)
-            run.append("rejected.jsonl", rejections)
+            run.append(FILE, rejections)
             bar.update(len(kept))
             good = {talk.scenario_id for talk in kept}
             open_scenarios = [s for s in open_scenarios if s.scenario_id not in good]
-        lost = [
-            Rejection(
-                conversation_id="", scenario_id=s.scenario_id, step="", reason="given up", text=[]
-            )
-            for s in open_scenarios
-        ]
-        run.append("rejected.jsonl", lost)
-    bar.close()
-    kept = len(run.read("conversations.jsonl", Conversation, missing_ok=True))
-    # a resumed writing tries again, and rejects again, what had not been kept when it was killed
-    lines = run.read("rejected.jsonl", Rejection, missing_ok=True)
-    rejected = {(r.conversation_id, r.scenario_id, r.step, r.reason): r for r in lines}.values()
-    counts = {
-        "asked": len(scenarios),
-        "kept": kept,
-        "rejected": len({r.conversation_id for r in rejected if r.conversation_id}),
-        "given_up": sum(r.reason == "given up" for r in rejected),
-        "rejected_by_step": dict(Counter(r.step for r in rejected if r.step).most_common()),
-    }
-    if left:
-        # of the last call that wrote something
-        counts["seconds"] = round(time.perf_counter() - begun_s, 1)
-    run.record("synthesize", teacher=NAME, **counts)
-    return counts
+        run.append(FILE, [give_up(scenario.scenario_id) for scenario in open_scenarios])
 
 
 def write_talk(
@@ -286,7 +323,7 @@ def write_talk(
         teacher=NAME,
         messages=talk.messages,
         labels=talk.labels,
-        hashes=_used_hashes(talk.labels, domain),
+        hashes=list_used(talk.labels, domain),
     )
 
 
@@ -350,9 +387,7 @@ def fit_checkers(
     The customer's words are practised in further rounds until each wording is heard about once:
     what a checker never heard it often takes for something else. The agent has fewer.
     """
-    sample = scenarios[:: max(1, len(scenarios) // most)]
-    wordings = sum(len(domain.customer.wordings(key)) for key in domain.customer.keys)
-    rounds = max(1, round(min(2 * most, wordings // 10) / len(sample)))
+    sample, rounds = _plan_practice(domain, scenarios, most)
     spoken = [
         [write_practice(domain, sample, seed + n, fold) for fold in range(FOLDS)]
         for n in range(rounds)
@@ -362,6 +397,22 @@ def fit_checkers(
         first, *further = ([*chain(*(r[:fold] + r[fold + 1 :]))] for r in spoken)
         checkers.append(Checker(domain, first, [*chain(*further)]))
     return checkers
+
+
+def fit_checker(domain: Domain, scenarios: list[Scenario], seed: int, most: int = 320) -> Checker:
+    """A checker that has learnt from all training wordings: for words that are none of them."""
+    sample, rounds = _plan_practice(domain, scenarios, most)
+    first, *further = (write_practice(domain, sample, seed + n) for n in range(rounds))
+    return Checker(domain, first, [*chain(*further)])
+
+
+def _plan_practice(
+    domain: Domain, scenarios: list[Scenario], most: int
+) -> tuple[list[Scenario], int]:
+    """The scenarios that are practised, and in how many rounds."""
+    sample = scenarios[:: max(1, len(scenarios) // most)]
+    wordings = sum(len(domain.customer.wordings(key)) for key in domain.customer.keys)
+    return sample, max(1, round(min(2 * most, wordings // 10) / len(sample)))
 
 
 def _try_all(
@@ -396,13 +447,3 @@ def _rejections(talk: Conversation, problems: list[tuple[str, str]]) -> list[Rej
         )
         for step, reason in problems
     ]
-
-
-def _used_hashes(labels: list, domain: Domain) -> dict[str, str]:
-    """Content hashes of the nodes, routes, facts and the prompt a conversation used."""
-    used = {"prompt.agent_system"}
-    for label in labels:
-        used |= {part for step in label.steps for part in (step, step.split(".")[0])}
-        used |= {f"fact.{fact}" for fact in label.facts if "." not in fact}
-        used |= {f"offer.{fact.split('.')[0]}" for fact in label.facts if "." in fact}
-    return {name: domain.hashes[name] for name in sorted(used) if name in domain.hashes}

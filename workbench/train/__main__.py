@@ -49,6 +49,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--method", default="", help="full, lora or qlora; empty: the best that fits"
     )
+    parser.add_argument("--since", default="", help="the older run that stages 1, 2 go on from")
+    parser.add_argument("--start-from", default="", help="base or older; empty: as fits")
+    parser.add_argument("--budget", default=0.0, type=float, help="most rows, as a share of all")
     parser.add_argument("--max-steps", default=0, type=int, help="end after so many steps")
     for name, kind in NUMBERS.items():
         parser.add_argument(f"--{name.replace('_', '-')}", default=kind(0), type=kind)
@@ -75,6 +78,9 @@ def train_run(given: argparse.Namespace) -> dict:
         given.max_steps,
         max_length=settings.max_tokens,
         method=method,
+        since=given.since,
+        start_from=given.start_from,
+        budget=given.budget,
     )
 
 

@@ -86,7 +86,7 @@ def resolve_base_model(name: str = "smollm2", cache: str | Path | None = None) -
     else:
         folder, source = _fetch(name), f"Hugging Face hub, {name}"
     check_folder(folder, name)
-    return BaseModel(folder, name, source, "none", _hash_weights(folder))
+    return BaseModel(folder, name, source, "none", hash_weights(folder))
 
 
 def load_tokenizer(folder: Path) -> "PreTrainedTokenizerBase":
@@ -109,7 +109,7 @@ def _make_once(cache: Path, model: BaseModel, write: Callable[[Path], None]) -> 
             with tempfile.TemporaryDirectory(dir=target.parent) as folder:
                 draft = Path(folder) / "model"
                 write(draft)
-                facts = asdict(model) | {"sha256": model.sha256 or _hash_weights(draft)}
+                facts = asdict(model) | {"sha256": model.sha256 or hash_weights(draft)}
                 (draft / "source.json").write_text(json.dumps(facts | {"folder": "."}))
                 # a rename is all or nothing: a killed process leaves no half folder behind
                 draft.rename(target)
@@ -255,7 +255,7 @@ def check_folder(folder: Path, name: str) -> None:
             )
 
 
-def _hash_weights(folder: Path) -> str:
+def hash_weights(folder: Path) -> str:
     """One sha256 over all weights of a folder, in the order of their names."""
     digest = hashlib.sha256()
     for file in sorted(folder.glob("*.safetensors")):

@@ -26,7 +26,7 @@ LICENSES = {"smollm2": "apache-2.0"}
 SHOWN = ("compiled", "quantized/q8_0", "floor/base", "in_context/base", "orchestrated/base")
 """Conditions whose figures a card has."""
 
-_HASHES = ("base_sha256", "rows")
+_HASHES = ("base_sha256", "start_sha256", "rows")
 
 
 def hash_model(facts: dict[str, Any]) -> str:
@@ -71,6 +71,7 @@ def make_card(run: Run, facts: dict[str, Any], measured: dict[str, Any] | None =
                 "source": base["source"],
                 "quantization before": base["quantization"],
                 "sha256": base["sha256"],
+                **_tell_start(facts),
                 "rows": facts["rows"],
                 "rows cut at max_length": facts["rows_cut"],
                 "hash of the flowchart": made_from.get("flowchart", "not on record"),
@@ -115,6 +116,23 @@ def make_card(run: Run, facts: dict[str, Any], measured: dict[str, Any] | None =
         "",
     ]
     return "\n".join(parts)
+
+
+def _tell_start(facts: dict[str, Any]) -> dict[str, Any]:
+    """Where a training started that goes on from an older run, and with which rows."""
+    if "start" not in facts:
+        return {}
+    start, since = facts["start"], facts["inputs"]["since"]
+    told = {"goes on from the run": since}
+    told["starts from"] = (
+        f"{'the base model' if start['from'] == 'base' else f'the model of {since}'}:"
+        f" {start['why']}"
+    )
+    if start["from"] == "older":
+        told["rows that it had not seen"] = start["n_changed"]
+        told["of them trained"] = f"{start['n_trained']}, each {start['repeats']} times"
+        told["rows that it had seen, trained again"] = start["n_replayed"]
+    return told
 
 
 def _show_measured(measured: dict[str, Any] | None) -> list[str]:

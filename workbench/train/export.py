@@ -72,7 +72,8 @@ def export(run: Run, target: str | Path = "", kinds: Sequence[str] = ("f16", "q8
         RunError: its rows are not those it was trained on.
     """
     folder = _find_folder(run, target)
-    with run.lock():
+    # what is exported is none of the results: a gated run stays as it is
+    with run.lock(is_reader=True):
         if "result" not in run.manifest.get("train", {}):
             raise ExportError(f"{run.folder} is not trained to the end; run its stage 4 first")
         _check_replaceable(folder)

@@ -10,7 +10,7 @@ import shutil
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import hash_text
@@ -22,6 +22,7 @@ from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_m
 from workbench.train.card import make_card
 from workbench.train.checkpoints import KEPT, check_space, find_last
 from workbench.train.choosing import choose_recipe
+from workbench.train.continuing import Picked, Start, choose_start, pick_rows
 from workbench.train.kernels import is_plain_llama, labelled_loss, last_states
 from workbench.train.loading import gather_weights, load_model, merge_adapters, save_model
 from workbench.train.memory import (
@@ -53,6 +54,9 @@ where the formula in `memory.py` says that no more fit."""
 VALID_ROWS = 32
 """Rows that held-out loss is measured on, at most: it is measured twice an epoch."""
 
+KEPT_FACTS = ("rows", "rows_cut", "base", "backend", "hardware", "recipe", "rows_at_a_time")
+"""What is on record of a training, and stays so where its model is taken over."""
+
 WINDOW = 16
 """Batches over which rows of like length are brought together."""
 
@@ -79,6 +83,9 @@ def train(
     overwrite: bool = False,
     method: str = "full",
     watcher: Watcher | None = None,
+    since: str = "",
+    start_from: str = "",
+    budget: float = 0.0,
 ) -> dict[str, Any]:
     """Train on `rows/train.jsonl` and write the compiled model to `model/`.
 
@@ -90,6 +97,9 @@ def train(
     `method` is full, lora or qlora; `choosing.settle` says which is best here. Where memory is
     full, fewer rows of a batch are worked through together: results change by rounding only. Who
     watches is shown each step. `stop_training` ends it with the best weights so far.
+
+    A run that goes on from an older one may start from that one's model, with the rows that it has
+    not seen and some that it has: see `continuing`. Where no row has changed it is kept as it is.
 
     Returns seconds, tokens, tokens_per_s, loss (of the last tenth of steps), valid_loss (of the
     weights kept), steps, and why it ended.
@@ -118,12 +128,14 @@ def train(
         if method != "full":
             # runs begun before there was a choice have no method on record
             parameters["method"] = method
+        start = choose_start(run, base.name, since, start_from, budget)
+        parameters |= start.list_inputs()
         with main_first():
             if is_main():
                 _claim(run, parameters, base, overwrite)
             result = run.manifest["train"].get("result")
             is_done = result is not None and run.file("model/model.safetensors").exists()
-        return result if is_done else _train(run, base, parameters, watcher)
+        return result if is_done else _train(run, base, parameters, watcher, start)
 
 
 def stop_training(run: Run) -> bool:
@@ -219,6 +231,8 @@ class _Job:
     shape: Shape
     backend: Backend
     recipe: Recipe
+    weights: BaseModel
+    """Where training starts: the base, or the model of an older run."""
     tokenizer: "PreTrainedTokenizerBase"
     rows: list[Encoded]
     held_out: list[Encoded]
@@ -227,9 +241,16 @@ class _Job:
 
 
 def _train(
-    run: Run, base: BaseModel, parameters: dict[str, Any], watcher: Watcher | None
+    run: Run,
+    base: BaseModel,
+    parameters: dict[str, Any],
+    watcher: Watcher | None,
+    start: Start,
 ) -> dict[str, Any]:
-    rows, valid = run.read("rows/train.jsonl"), run.read("rows/valid.jsonl", missing_ok=True)
+    picked = pick_rows(start, run.read("rows/train.jsonl"), parameters["seed"])
+    if start.is_older and not picked.rows:
+        return _keep_model(run, start)
+    rows, valid = picked.rows, run.read("rows/valid.jsonl", missing_ok=True)
     backend, max_length = choose_backend(), parameters["max_length"]
     tokenizer = load_tokenizer(base.folder)
     encoded, n_cut = encode_rows(rows, tokenizer, max_length)
@@ -239,7 +260,9 @@ def _train(
     shape = measure_shape(base.folder)
     method = parameters.get("method", "full")
     recipe = _keep_recipe(run, choose_recipe(base, shape, backend, max_length, method))
-    job = _Job(run, base, shape, backend, recipe, tokenizer, encoded, held_out, parameters, watcher)
+    weights = replace(base, folder=start.folder) if start.is_older else base
+    model = (shape, backend, recipe, weights, tokenizer)
+    job = _Job(run, base, *model, encoded, held_out, parameters, watcher)
     longest = max(len(row.input_ids) for row in encoded)
     part = choose_part(parameters["batch_size"], longest, backend, shape, recipe)
     result, part = _fit_in_parts(job, part, longest)
@@ -258,12 +281,34 @@ def _train(
         "peak_bytes": peak_bytes(backend.device),
         "hardware": describe_hardware(),
     }
+    if start.older is not None:
+        facts["start"] = {"from": start.kind, "why": start.why} | picked.describe()
     if is_main():
         run.write_text("model/README.md", make_card(run, run.manifest["train"] | facts))
         run.record("train", **facts)
         run.file(f"model/{STOP}").unlink(missing_ok=True)
         shutil.rmtree(run.file("model/checkpoints"), ignore_errors=True)
     return result
+
+
+def _keep_model(run: Run, start: Start) -> dict[str, Any]:
+    """Take over the older run's model, which has learnt these very rows; nothing is trained."""
+    older = start.folder.parent
+    trained = Run(older).manifest["train"]
+    ended = f"no row has changed: the model of {older.name} is kept"
+    facts = {name: trained[name] for name in KEPT_FACTS if name in trained}
+    facts |= {"result": trained["result"] | {"ended": ended}, "seconds": 0.0}
+    facts["start"] = {"from": start.kind, "why": start.why} | Picked([], 0, 0, 1, 0).describe()
+    with main_first():
+        if is_main():
+            # the weights last: by them a model is known to be whole
+            files = [f for f in start.folder.iterdir() if f.is_file() and f.name != "README.md"]
+            for file in sorted(files, key=lambda file: file.suffix == ".safetensors"):
+                shutil.copy2(file, run.file(f"model/{file.name}.part"))
+                run.file(f"model/{file.name}.part").replace(run.file(f"model/{file.name}"))
+            run.write_text("model/README.md", make_card(run, run.manifest["train"] | facts))
+            run.record("train", **facts)
+    return facts["result"]
 
 
 def _keep_recipe(run: Run, chosen: Recipe) -> Recipe:
@@ -314,7 +359,7 @@ def _fit(job: _Job, part: int) -> dict[str, Any]:
     """Train from the last checkpoint on and write the model; returns the training in numbers."""
     folder = job.run.file("model")
     checkpoints = folder / "checkpoints"
-    model = load_model(job.base, job.backend, job.recipe, job.parameters["seed"])
+    model = load_model(job.weights, job.backend, job.recipe, job.parameters["seed"])
     n_trained = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
     with main_first():
         if is_main():
@@ -323,7 +368,7 @@ def _fit(job: _Job, part: int) -> dict[str, Any]:
     trainer, log = _make_trainer(job, model, part)
     trainer.train(resume_from_checkpoint=str(last) if last else None)
     if job.recipe.method != "full":
-        trained = merge_adapters(trainer.model, job.base, checkpoints / "adapters")
+        trained = merge_adapters(trainer.model, job.weights, checkpoints / "adapters")
     elif count_processes() > 1:
         trained = gather_weights(trainer, checkpoints / "gathered")
     else:

@@ -1,0 +1,84 @@
+"""What pictures leave in a notebook: opened untrusted in JupyterLab, and exported, offline."""
+
+import json
+
+import pytest
+from test_comparison import compare_some
+from test_jupyterlab import keep_picture, lab, listen, open_notebook, page  # noqa: F401 (fixtures)
+
+from workbench.design.coverage import measure_coverage
+from workbench.design.covering import cover_routes
+from workbench.show import draw_coverage, draw_flowchart, explore_flowchart
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
+
+
+@pytest.fixture
+def shown(coffee_domain):
+    """A notebook whose cells have run: a chart, one to click, coverage by stage, conditions."""
+    chart = coffee_domain.flowchart
+    stages = {
+        name: measure_coverage(cover_routes(chart)[:n], chart)
+        for name, n in (("planned", 9), ("kept", 1))
+    }
+    things = [
+        draw_flowchart(chart),
+        explore_flowchart(coffee_domain),
+        draw_coverage(stages, chart),
+        compare_some(coffee_domain),
+    ]
+    cells = [
+        {
+            "cell_type": "code",
+            "id": f"cell-{n}",
+            "execution_count": n + 1,
+            "metadata": {},
+            "source": "shown",
+            "outputs": [
+                {
+                    "output_type": "execute_result",
+                    "execution_count": n + 1,
+                    "metadata": {},
+                    "data": thing._repr_mimebundle_(),
+                }
+            ],
+        }
+        for n, thing in enumerate(things)
+    ]
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    return {"cells": cells, "metadata": kernel, "nbformat": 4, "nbformat_minor": 5}
+
+
+def test_an_exported_notebook_is_whole_without_a_network(page, shown, tmp_path):  # noqa: F811
+    nbconvert = pytest.importorskip("nbconvert", reason='no nbconvert: pip install -e ".[lab]"')
+    import nbformat
+
+    notebook = nbformat.from_dict(shown)
+    file = tmp_path / "export.html"
+    file.write_text(nbconvert.HTMLExporter().from_notebook_node(notebook)[0], "utf-8")
+    page.context.set_offline(True)
+    errors = []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    page.goto(file.as_uri(), wait_until="domcontentloaded")
+    page.locator("g.node", has_text="take_order").nth(1).click()
+    assert page.locator("[data-explore]").get_attribute("data-chosen") == "take_order"
+    page.get_by_role("radio", name="planned").click()
+    assert page.locator("[data-switch]").get_attribute("data-chosen") == "planned"
+    assert page.locator("[data-switch] svg:visible").count() == 1
+    assert page.get_by_text("here they part").count() == 1
+    keep_picture(page, "export")
+    # what is fetched for formulas and widgets is not there, and nothing here needs it
+    assert [error for error in errors if "MathJax" not in error and "require" not in error] == []
+
+
+def test_untrusted_outputs_are_images_and_folds(page, lab, shown, tmp_path):  # noqa: F811
+    (tmp_path / "notebooks" / "shown.ipynb").write_text(json.dumps(shown))
+    open_notebook(page, lab, "shown")
+    area = page.locator(".jp-OutputArea-output")
+    area.first.wait_for()
+    assert area.locator("script").count() == 0
+    assert area.locator("img").count() >= 4
+    assert area.locator("img").evaluate_all("all => all.every(one => one.complete)")
+    area.locator("summary", has_text="planned").click()
+    assert area.get_by_text("All taken: nodes, routes, outcomes.").is_visible()
+    keep_picture(page, "untrusted")

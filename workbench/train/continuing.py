@@ -1,0 +1,156 @@
+"""Going on from an older run's model: whether, and with which rows.
+
+The model has learnt all rows that the older run had. Those that it has not seen are trained, each
+several times if they are few, and among them a share of those that it knows, or it would forget.
+"""
+
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from workbench.conversation import hash_text
+from workbench.run import Run
+from workbench.train.base_model import hash_weights
+from workbench.train.progress import TrainError
+
+BASE, OLDER = "base", "older"
+
+MOST_REPEATS = 3
+"""Times that a changed row is trained, where there are few."""
+
+REPLAY_SHARE = 1 / 3
+"""Of what is trained, rows that the older model knows. Our choice; nothing was measured."""
+
+BUDGETS = {False: 0.2, True: 0.4}
+"""Rows trained, repeats counted, as a share of all; more where walks have changed."""
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a training starts."""
+
+    kind: str
+    """base or older."""
+
+    why: str
+    older: Run | None = None
+    """Where the run goes on from one: that one."""
+
+    budget: float = 1.0
+    """Rows trained, repeats counted, as a share of all; 1 from the base."""
+
+    @property
+    def is_older(self) -> bool:
+        return self.kind == OLDER
+
+    @property
+    def folder(self) -> Path:
+        """The older run's model."""
+        if self.older is None:
+            raise TrainError("the run goes on from no other; set since")
+        return self.older.file("model")
+
+    def list_inputs(self) -> dict[str, Any]:
+        """What a training is known by again; nothing for a run that goes on from no other."""
+        if self.older is None:
+            return {}
+        inputs = {"since": self.older.name, "start_from": self.kind}
+        if self.is_older:
+            inputs |= {"start_sha256": hash_weights(self.folder), "budget": self.budget}
+        return inputs
+
+    def __str__(self) -> str:
+        what = f"the model of {self.older.name}" if self.older and self.is_older else "the base"
+        return f"starts from {what}: {self.why}"
+
+
+@dataclass(frozen=True)
+class Picked:
+    """The rows of a training, and how they were come by."""
+
+    rows: list[dict[str, Any]]
+    n_changed: int
+    """Different rows that the older model has not seen, of which some may be left out."""
+    n_trained: int
+    """Those of them that are trained."""
+    repeats: int
+    n_replayed: int
+
+    def describe(self) -> dict[str, int]:
+        """For the manifest, the card and the report."""
+        return {name: value for name, value in vars(self).items() if name != "rows"}
+
+
+def choose_start(
+    run: Run, base_model: str, since: str = "", start_from: str = "", budget: float = 0.0
+) -> Start:
+    """Whether a training starts from the base model or from that of the run called `since`.
+
+    `start_from` is base or older; "" chooses: older where that can be, but base where something is
+    gone from the procedure, for no row says what is not to be done any more. `budget` 0 means a
+    fifth of the rows where only words and facts have changed, two fifths where walks have.
+
+    Raises:
+        TrainError: the older model is asked for and cannot be started from, or rows of this run
+            were not made since that run.
+    """
+    if start_from not in ("", BASE, OLDER):
+        raise TrainError(f'start_from is "{start_from}", but must be base or older')
+    if not 0 <= budget <= 1:
+        raise TrainError(f"budget is {budget}, but must be from 0 to 1; 0 means as the change asks")
+    if not since:
+        if start_from == OLDER:
+            raise TrainError("start_from is older, but since names no run to start from")
+        return Start(BASE, "it goes on from no other run")
+    carried = run.manifest.get("synthesize", {}).get("carried", {})
+    if carried.get("since") != since:
+        raise TrainError(
+            f'the rows of {run.folder} were not made since "{since}"; give stages 1, 2 and 4 the'
+            " same since"
+        )
+    older = Run(run.folder.parent / since)
+    if start_from == BASE:
+        return Start(BASE, "it was asked for", older)
+    hindrance = _find_hindrance(older, base_model)
+    if hindrance and start_from == OLDER:
+        raise TrainError(f"{hindrance}; start from the base instead")
+    if hindrance:
+        return Start(BASE, hindrance, older)
+    if carried["is_something_gone"] and not start_from:
+        why = "what is gone from the procedure is unlearnt only so"
+        return Start(BASE, why, older)
+    why = "it was asked for" if start_from else "it has learnt what has not changed"
+    return Start(OLDER, why, older, budget or BUDGETS[bool(carried["are_walks_changed"])])
+
+
+def _find_hindrance(older: Run, base_model: str) -> str:
+    """Why the older model cannot be started from; "" if it can."""
+    trained = older.manifest.get("train", {})
+    if "result" not in trained or not older.file("model/model.safetensors").exists():
+        return f"{older.name} has no finished model"
+    if trained["base"]["name"] != base_model:
+        return f"the model of {older.name} is made of another base, {trained['base']['name']}"
+    return ""
+
+
+def pick_rows(start: Start, rows: Sequence[dict[str, Any]], seed: int) -> Picked:
+    """The rows to train: from the base all, else those that changed and a share of the others.
+
+    Example: of 2,000 rows 40 have changed: each of them three times, and 60 others once
+    """
+    if not start.is_older or start.older is None:
+        return Picked([*rows], len(rows), len(rows), 1, 0)
+    known = {hash_text(row["messages"]) for row in start.older.read("rows/train.jsonl")}
+    changed = [row for row in rows if hash_text(row["messages"]) not in known]
+    kept = [row for row in rows if hash_text(row["messages"]) in known]
+    if not changed:
+        return Picked([], 0, 0, 1, 0)
+    rng = random.Random(hash_text(seed, "rows to train again"))
+    room = max(1, round(start.budget * len(rows) * (1 - REPLAY_SHARE)))
+    repeats = max(1, min(MOST_REPEATS, room // len(changed)))
+    own = changed if len(changed) <= room else rng.sample(changed, room)
+    n_replayed = round(repeats * len(own) * REPLAY_SHARE / (1 - REPLAY_SHARE))
+    replayed = rng.sample(kept, min(len(kept), n_replayed))
+    return Picked([*own * repeats, *replayed], len(changed), len(own), repeats, len(replayed))
