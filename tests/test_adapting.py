@@ -49,7 +49,7 @@ def learn(tmp_path):
     return adapt
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_unheard_sentences_move_to_those_said_for_the_same(learn):
     encoder, texts = load_encoder(), [text for text, _ in PAIRS]
     before = encoder.encode(texts)

@@ -224,7 +224,7 @@ def test_gguf_says_what_the_model_says_and_stops(tmp_path):
     assert any(answer[-1] == ours.eos_token_id for answer in answers[0])
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_what_quantizing_does_to_the_weights_can_be_measured(tmp_path):
     from safetensors.torch import load_file
 

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_export import shown  # noqa: F401 (a fixture)
+from test_exported import shown  # noqa: F401 (a fixture)
 from test_jupyterlab import CHROMIUM
 
 ROOT = Path(__file__).parents[2]
