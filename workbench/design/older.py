@@ -29,8 +29,8 @@ class Older:
         return [FlowPath(tuple(path["nodes"]), tuple(path["routes"])) for path in planned]
 
 
-def find_older(run: Run, since: str) -> Run | None:
-    """The run of the same domain called `since`; None for "".
+def find_older(run: Run, since: str, parameter: str = "since") -> Run | None:
+    """The run of the same domain called `since`; None for "". `parameter` is who names it.
 
     Raises:
         UnknownRunError: there is no such run, or it is the run itself.
@@ -44,8 +44,8 @@ def find_older(run: Run, since: str) -> Run | None:
         known = sorted(file.parent.name for file in run.folder.parent.glob("*/manifest.json"))
         others = ", ".join(other for other in known if other != run.name)
         raise UnknownRunError(
-            f'since is "{since}", but must be the name of an older run of {run.domain}; there are:'
-            f" {others or 'none'}"
+            f'{parameter} is "{since}", but must be the name of an older run of {run.domain}; there'
+            f" are: {others or 'none'}"
         )
     return older
 

@@ -87,14 +87,23 @@ def _check_bounds(group: str, who: str, bound: Bounds, talks: list[Score]) -> It
     paths = [score.path_id for score in talks]
     for measure, percent in bound.measures.items():
         metric = average([score.measures.get(measure) for score in talks], paths)
-        reached = None if metric.mean is None else 100 * metric.mean
         is_most = PERFECT[measure] == 0
-        wanted = f"at {'most' if is_most else 'least'} {percent:g} % of {bound.n} or more"
-        why = _find_gap(metric, bound.n, measure)
-        # a hair's breadth of floating point is no reason to stop a release
-        if not why and (reached > percent + 1e-9 if is_most else reached < percent - 1e-9):
-            why = f"{reached:.1f} % is too {'much' if is_most else 'little'}"
+        why = _find_gap(metric, bound.n, measure) or _find_excess(metric, percent, is_most)
+        wanted = _want(percent, bound.n, is_most)
         yield Check(group, f"{who}, {measure}", wanted, _write_metric(metric), metric.n, why)
+
+
+def _want(percent: float, n: int, is_most: bool) -> str:
+    return f"at {'most' if is_most else 'least'} {percent:g} % of {n} or more"
+
+
+def _find_excess(metric: Metric, percent: float, is_most: bool) -> str:
+    """Why a figure is not what is wanted; "" if it is."""
+    beyond = (100 * metric.mean - percent) * (1 if is_most else -1)
+    # a hair's breadth of floating point is no reason to stop a release
+    if beyond <= 1e-9:
+        return ""
+    return f"{100 * metric.mean:.1f} % is too {'much' if is_most else 'little'}"
 
 
 def _find_gap(metric: Metric, least: int, measure: str = "") -> str:
@@ -168,14 +177,12 @@ def check_instruments(thresholds: Thresholds, result: Mapping[str, Any]) -> Iter
 def _check_share(
     name: str, found: Mapping[str, Any] | None, percent: float, n: int, is_most: bool = False
 ) -> Check:
-    wanted = f"at {'most' if is_most else 'least'} {percent:g} % of {n} or more"
+    wanted = _want(percent, n, is_most)
     if not found or found.get("mean") is None:
         why = "it was not measured; evaluate without the parameter conditions, or name faulty in it"
         return Check("instruments", name, wanted, "nothing", 0, why)
     metric = Metric(**found)
-    reached, why = 100 * metric.mean, _find_gap(metric, n)
-    if not why and (reached > percent + 1e-9 if is_most else reached < percent - 1e-9):
-        why = f"{reached:.1f} % is too {'much' if is_most else 'little'}"
+    why = _find_gap(metric, n) or _find_excess(metric, percent, is_most)
     return Check("instruments", name, wanted, _write_metric(metric), metric.n, why)
 
 

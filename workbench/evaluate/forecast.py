@@ -29,6 +29,7 @@ from workbench.evaluate.procedure_prompt import write_procedure_prompt
 from workbench.evaluate.remote import complete_turns
 from workbench.evaluate.rubric import Rubric
 from workbench.evaluate.simulation import (
+    STRATA,
     Simulated,
     file_of,
     limit_replies,
@@ -36,7 +37,6 @@ from workbench.evaluate.simulation import (
     simulate,
 )
 from workbench.evaluate.stage import (
-    Condition,
     choose_conditions,
     first_of_each,
     list_conditions,
@@ -135,7 +135,7 @@ def forecast_evaluation(
             every = list_conditions(results, domain, settings, base, scenarios)
             chosen = choose_conditions(every, conditions)
             judged = {c.agent.name: list_customers(c.scenarios, c.strata) for c in chosen}
-            judged |= {name: list_customers(own, _strata()) for name, own in met.items()}
+            judged |= {name: list_customers(own, [*STRATA]) for name, own in met.items()}
             items = _draw_items(domain, scenarios, walks, judged)
             second = round(len(items) * Scope().second_share)
             found += [
@@ -152,10 +152,6 @@ class _Deaf:
         return [Label() for _ in texts]
 
 
-def _strata() -> Sequence[str]:
-    return Condition.__dataclass_fields__["strata"].default
-
-
 def count_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
     """About the tokens of a prompt: one for each four letters, and some around each message."""
     return sum(len(message["content"]) // LETTERS + 4 for message in messages)
@@ -164,7 +160,7 @@ def count_tokens(messages: Sequence[Mapping[str, Any]]) -> int:
 def _walk(domain: Domain, scenarios: Sequence[Scenario], limit: int) -> dict[Key, Simulated]:
     """The talks of a scripted agent that is understood in all that it means."""
     walker = Walker(domain, "walker/true_labels", has_true_ears=True)
-    customers = list_customers(scenarios, _strata())
+    customers = list_customers(scenarios, [*STRATA])
     talks = simulate(walker, customers, domain, _Deaf(), limit, progress=False)
     return {(talk.stratum, talk.scenario_id): talk for talk in talks}
 
@@ -175,7 +171,7 @@ def _list_left(
     """What stands in for the talks that are still to be held."""
     kept = run.read(file_of(name), Simulated, missing_ok=True)
     done = {(talk.stratum, talk.scenario_id) for talk in kept if not talk.failure}
-    wanted = [(stratum, s.scenario_id) for stratum, s in list_customers(scenarios, _strata())]
+    wanted = [(stratum, s.scenario_id) for stratum, s in list_customers(scenarios, [*STRATA])]
     return [walks[key] for key in wanted if key not in done]
 
 

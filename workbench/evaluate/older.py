@@ -1,9 +1,11 @@
 """An older run's model before a new run's customers: the condition `older/<run>`."""
 
+from workbench.design.older import find_older
 from workbench.evaluate.conditions import ModelAgent
 from workbench.evaluate.regression import OLDER
+from workbench.evaluate.simulation import file_of
 from workbench.inspect.rows import read_system
-from workbench.run import Run, RunError, find_run
+from workbench.run import Run, RunError
 from workbench.train.card import hash_model
 
 
@@ -11,16 +13,11 @@ def open_older(run: Run, name: str) -> Run | None:
     """The older run of that name, of the same domain; None for "".
 
     Raises:
-        UnknownRunError: there is none.
-        RunError: it is of another domain, is the run itself, or is not trained.
+        UnknownRunError: there is none, or it is the run itself.
+        RunError: it is not trained.
     """
-    if not name.strip():
-        return None
-    named = name if "/" in name else f"{run.domain}/{name.strip()}"
-    older = find_run(named, run.folder.parent.parent)
-    if older.domain != run.domain or older.folder.resolve() == run.folder.resolve():
-        raise RunError(f"{older.folder} is no older run of {run.domain}; name another as older")
-    if "result" not in older.manifest.get("train", {}):
+    older = find_older(run, name.strip(), "older")
+    if older and "result" not in older.manifest.get("train", {}):
         raise RunError(f"{older.folder} is not trained to the end; name another run as older")
     return older
 
@@ -39,7 +36,7 @@ def record_older(run: Run, older: Run) -> None:
     """
     model = hash_model(older.manifest["train"])
     known = run.manifest["evaluate"].get("older", {})
-    talks = f"simulated/{OLDER}_{older.name}.jsonl"
+    talks = file_of(f"{OLDER}/{older.name}")
     if known.get(older.name, model) != model and run.file(talks).exists():
         raise RunError(
             f"{run.file(talks)} has talks of another model, which {older.folder} held before;"

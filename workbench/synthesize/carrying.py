@@ -56,7 +56,7 @@ class Carrier:
         """Reasons why a conversation cannot stay, none if it can. `scenario` is the old one."""
         if self.is_same:
             return []
-        used = list_used(talk, scenario, self.changes.old)
+        used = find_parts(talk, scenario, self.changes.old)
         gone = sorted(used & self.changes.touched)
         if gone:
             return [f"uses {name}, which has changed" for name in gone]
@@ -125,7 +125,7 @@ def rename_talk(talk: Conversation, renames: Renames, domain: Domain, path_id: s
     return talk.model_copy(update={"path_id": path_id, "labels": labels, "hashes": hashes})
 
 
-def list_used(talk: Conversation, scenario: Scenario, domain: Domain) -> set[str]:
+def find_parts(talk: Conversation, scenario: Scenario, domain: Domain) -> set[str]:
     """Keys of the parts that a conversation was made of, under its own names."""
     used = {*talk.hashes, *ALWAYS_USED, f"persona.{scenario.persona}"}
     if any(name.startswith("offer.") for name in talk.hashes):

@@ -25,11 +25,11 @@ from workbench.synthesize.behaviours import list_behaviours
 from workbench.synthesize.carrying import Carrier
 from workbench.synthesize.dealing import deal_wordings
 from workbench.synthesize.drawing import draw_paths
+from workbench.synthesize.rejections import FILE, GIVEN_UP, Rejection
 from workbench.synthesize.scenarios import Scenario, list_plannable, plan_scenario
 from workbench.synthesize.speakers import Cast
 from workbench.synthesize.writing import (
     TEST_STRATA,
-    Rejection,
     draw_stratum,
     plan_apart,
     plan_scenarios,
@@ -40,8 +40,7 @@ NEW_SHARE = 0.2
 """Conversations for new paths, as a share of the older run's, at most; but always as many as take
 every new step and pair of routes."""
 
-GIVEN_UP = "given up"
-CARRIED = ("conversations.jsonl", "rejected.jsonl", "reviews.jsonl")
+CARRIED = ("conversations.jsonl", FILE, "reviews.jsonl")
 """Files of which lines are carried over."""
 
 
@@ -246,11 +245,11 @@ class _Planning:
                 fates[own.scenario_id] = "kept"
                 kept.add(talk.conversation_id)
                 self.agenda.lines[CARRIED[0]].append(self.carrier.carry_talk(line, own))
-        for line in run.read("rejected.jsonl", Rejection, missing_ok=True):
+        for line in run.read(FILE, Rejection, missing_ok=True):
             if line.reason == GIVEN_UP and fates.get(line.scenario_id) == "redone":
                 # nothing was ever written for it, and nothing has changed for it
                 fates[line.scenario_id] = GIVEN_UP
-                self.agenda.lines["rejected.jsonl"].append(line.model_dump())
+                self.agenda.lines[FILE].append(line.model_dump())
         self.agenda.lines["reviews.jsonl"] = [
             line
             for line in run.read("reviews.jsonl", missing_ok=True)
