@@ -5,6 +5,7 @@ import json
 import socket
 import struct
 import threading
+import time
 from collections import Counter
 
 ERRORS = {
@@ -163,3 +164,13 @@ class Provider:
         raw.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         writer.transport.abort()
         raise ConnectionResetError
+
+
+def kill_after(process, provider, n_more, delay_s):
+    """Kill it some milliseconds after so many more requests, unless it is done before."""
+    until = provider.n_requests + n_more
+    while provider.n_requests < until and process.is_alive():
+        time.sleep(0.001)
+    time.sleep(delay_s)
+    process.kill()
+    process.join()

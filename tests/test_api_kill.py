@@ -3,12 +3,11 @@
 import multiprocessing
 import random
 import sqlite3
-import time
 from collections import Counter
 
 import pytest
 from killed import CAP_USD, ask
-from provider import PASSING, Provider
+from provider import PASSING, Provider, kill_after
 
 
 @pytest.fixture
@@ -28,16 +27,6 @@ def start(tmp_path):
         return process
 
     return start
-
-
-def kill_after(process, provider, n_more, delay_s):
-    """Kill it some milliseconds after so many more requests, unless it is done before."""
-    until = provider.n_requests + n_more
-    while provider.n_requests < until and process.is_alive():
-        time.sleep(0.001)
-    time.sleep(delay_s)
-    process.kill()
-    process.join()
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,7 @@ import pytest
 from actors import Actors
 from conftest import COFFEE
 from killed_writing import CAP_USD, write
-from provider import PASSING, Provider
-from test_api_kill import kill_after
+from provider import PASSING, Provider, kill_after
 
 from workbench.conversation import Conversation, hash_text
 from workbench.domain import read_domain

@@ -51,10 +51,10 @@ def test_nobody_is_asked_for_by_no_name(runs):
 
 def test_a_run_that_cannot_be_the_older_one_is_refused(runs):
     new, _ = runs
-    with pytest.raises(UnknownRunError, match='older is "odl", but must .* there are: old'):
+    with pytest.raises(UnknownRunError, match=r'older is "odl", but must .* there are: old'):
         open_older(new, "odl")
     new.record("train", inputs={})
-    with pytest.raises(UnknownRunError, match='older is "new", but must be .* run of coffee'):
+    with pytest.raises(UnknownRunError, match=r'older is "new", but must be .* run of coffee'):
         open_older(new, "new")
     open_run("coffee", "raw", new.folder.parent.parent).record("design", paths=3)
     with pytest.raises(RunError, match="is not trained to the end; name another"):

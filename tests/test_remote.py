@@ -4,7 +4,6 @@ import json
 import multiprocessing
 import random
 import sqlite3
-import time
 from collections import Counter
 from itertools import pairwise
 from zlib import crc32
@@ -12,7 +11,7 @@ from zlib import crc32
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from provider import PASSING
+from provider import PASSING, kill_after
 from remote import (
     BookReader,
     count_customers,
@@ -392,15 +391,6 @@ def start(tmp_path, coffee_domain):
         return process
 
     return start
-
-
-def kill_after(process, provider, n_more, delay_s):
-    until = provider.n_requests + n_more
-    while provider.n_requests < until and process.is_alive():
-        time.sleep(0.001)
-    time.sleep(delay_s)
-    process.kill()
-    process.join()
 
 
 @pytest.mark.parametrize(
