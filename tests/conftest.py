@@ -10,6 +10,7 @@ from zlib import crc32
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from workbench import recognizer
 from workbench.conversation import Conversation, seeded
@@ -28,6 +29,10 @@ COFFEE = Path(__file__).parent / "toy" / "coffee"
 PRINTER = Path(__file__).parent / "toy" / "printer"
 DOMAINS = Path(__file__).parents[1] / "domains"
 
+
+# no test is timed: on a busy machine a call that waits for the disk may take any time
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 # every client of the API makes one, which takes longer than a hundred calls of the toy provider
 ssl.create_default_context = functools.cache(ssl.create_default_context)

@@ -383,7 +383,7 @@ def dump(data, folder):
     return file
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(charts())
 def test_every_sound_flowchart_is_read_as_it_was_built(data):
     with TemporaryDirectory() as folder:
@@ -392,7 +392,7 @@ def test_every_sound_flowchart_is_read_as_it_was_built(data):
     assert list(chart.nodes) == sorted(data["nodes"])
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(charts(), st.randoms(use_true_random=False))
 def test_a_wrong_target_anywhere_is_refused_on_its_line(data, random):
     name, _, route = random.choice(list(list_edges(data)))
@@ -407,7 +407,7 @@ def test_a_wrong_target_anywhere_is_refused_on_its_line(data, random):
     assert lines[errors[0].line - 1][errors[0].column - 1 :].startswith("qqqq")
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(st.randoms(use_true_random=False), st.integers(1, 6))
 def test_no_damage_to_a_file_is_a_traceback(random, count):
     content = list(TOY)

@@ -341,7 +341,7 @@ NODES = st.lists(
 LABELS = st.sampled_from(["", "|yes|", "|no|", "|it costs 3 euros|", "|a: b|"])
 
 
-@settings(deadline=None, max_examples=60, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=60, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(NODES, st.data())
 def test_any_chart_is_imported_soundly_or_refused(tmp_path_factory, shapes, data):
     place = st.integers(0, len(shapes) - 1)

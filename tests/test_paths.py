@@ -145,7 +145,7 @@ def test_routes_side_by_side_are_different_paths():
 
 
 @given(charts(), st.integers(1, 2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_every_path_goes_from_the_start_to_an_end_along_routes(chart, max_visits):
     for path in enumerate_paths(chart, max_visits):
         assert path.nodes[0] == chart.start
@@ -155,14 +155,14 @@ def test_every_path_goes_from_the_start_to_an_end_along_routes(chart, max_visits
 
 
 @given(charts(), st.integers(1, 2))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_path_visits_a_node_more_than_max_visits_times(chart, max_visits):
     paths = enumerate_paths(chart, max_visits)
     assert all(find_most_visits(path) <= max_visits for path in paths)
 
 
 @given(charts())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_path_ids_are_unique(chart):
     paths = enumerate_paths(chart)
     assert len({path.path_id for path in paths}) == len(paths)
@@ -228,7 +228,7 @@ def test_a_bound_below_one_is_refused(travel, task):
 
 
 @given(charts(), st.integers(1, 2))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_a_count_is_the_number_of_paths_listed_and_counted_by_hand(chart, max_visits):
     count = count_paths(chart, max_visits)
     assert count.is_exact
@@ -237,7 +237,7 @@ def test_a_count_is_the_number_of_paths_listed_and_counted_by_hand(chart, max_vi
 
 
 @given(charts(), st.integers(1, 12), st.integers(1, 2))
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 def test_a_count_cut_short_is_never_too_high(chart, cap, max_visits):
     n = len(enumerate_paths(chart, max_visits))
     count = count_paths(chart, max_visits, cap)
@@ -300,7 +300,7 @@ def test_each_path_is_drawn_equally_often(travel):
 
 
 @given(charts(), st.integers(0, 9))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_random_probes_end_and_keep_the_bound(chart, seed):
     assume(count_paths(chart).n)
     ids = {path.path_id for path in enumerate_paths(chart)}
@@ -320,7 +320,7 @@ def test_travel_needs_5_paths_to_take_every_route(travel, travel_paths):
 
 
 @given(sound_charts(), st.integers(2, 3))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_route_is_covered_within_the_bound(chart, max_visits):
     few = cover_routes(chart, max_visits)
     assert measure_coverage(few, chart).share("routes") == 1
@@ -354,7 +354,7 @@ def test_all_44_route_pairs_are_taken_by_15_walks(travel):
 
 
 @given(sound_charts())
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_every_route_pair_is_covered_by_walks_that_end(chart):
     walks = cover_route_pairs(chart)
     assert measure_coverage(walks, chart).share("pairs") == 1
@@ -414,7 +414,7 @@ def test_each_outcome_has_its_share_of_the_test_paths(travel, travel_paths):
 
 
 @given(charts(), st.integers(0, 99), st.sampled_from([0.1, 0.19, 0.5, 0.8]))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_training_paths_take_all_that_the_paths_take(chart, seed, test):
     paths = enumerate_paths(chart)
     split = split_paths(paths, chart, seed, test=test)
