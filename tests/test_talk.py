@@ -6,8 +6,9 @@ from random import Random
 
 import pytest
 
-from workbench.conversation import Label, seeded
+from workbench.conversation import Act, Label, seeded
 from workbench.design.paths import enumerate_paths
+from workbench.evaluate.faults import FAULTS, FaultyAgent
 from workbench.facts import check_facts
 from workbench.phrases import Voice
 from workbench.record import Record
@@ -148,6 +149,24 @@ def test_the_customer_hears_through_its_ears(domain, walks):
     talk = open_first(domain, walks, ears=lambda text, label: heard)
     talk.hear_agent("Whatever.")
     assert talk.labels[1] == heard
+
+
+@pytest.mark.parametrize("kind", ["", *FAULTS])
+def test_whoever_talks_on_after_the_end_is_told_it_again(coffee_domain, kind):
+    own = (coffee_domain, Voice("test"), Random(3))
+    agent = FaultyAgent(*own, kind) if kind else PhraseBookAgent(*own)
+    record = coffee_domain.open_record()
+    agent.reply(record, [])
+    leave = [Act("leave")]
+    record.hear(leave)
+    for _ in range(20):
+        _, label = agent.reply(record, leave)
+        if agent.has_ended:
+            break
+    assert agent.has_ended == (kind != "never_ends")
+    # one who has not understood says anything, and there is no way on from an end
+    _, again = agent.reply(record, [Act("start")])
+    assert again.steps == label.steps[-1:] or not agent.has_ended
 
 
 def test_a_customer_who_is_asked_again_says_it_again(coffee_domain, coffee):

@@ -125,6 +125,8 @@ class FaultyAgent(PhraseBookAgent):
 
     def reply(self, record: Record, acts: list[Act]) -> tuple[str, Label]:
         """The next message and its label; the label tells of the fault too."""
+        if self.has_ended:
+            return super().reply(record, acts)
         at = self.at
         try:
             turn = _Turn(at, *super().reply(record, acts), record, acts)
@@ -143,6 +145,7 @@ class FaultyAgent(PhraseBookAgent):
             if planted:
                 self.planted += 1
                 text, label = planted
+                self.last = label.steps
         self.before = dict(record.given)
         self.said = next((s for s in reversed(label.steps) if "anywhere." not in s), self.said)
         return text, label

@@ -54,6 +54,22 @@ class Forecast:
     """Of these those in which a model speaks."""
     parts: tuple[Part, ...]
 
+    def tabulate(self) -> list[dict[str, Any]]:
+        """A line for each role that a model has, or one that says that there is none."""
+        lines = [
+            {
+                "role": part.role,
+                "model": part.model,
+                "calls": part.calls,
+                "prompt tokens": part.prompt_tokens,
+                "answer tokens": part.output_tokens,
+                "about": part.cost_usd and dollars(part.cost_usd),
+                "at most": part.most_usd and dollars(part.most_usd),
+            }
+            for part in self.parts
+        ]
+        return lines or [{"role": "both", "model": "none: the phrase book speaks", "calls": 0}]
+
     def __str__(self) -> str:
         head = f"{self.asked:,} conversations, {self.left:,} of them to be written"
         if not self.parts:

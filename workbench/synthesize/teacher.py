@@ -68,12 +68,23 @@ class PhraseBookAgent:
     def __init__(self, domain: Domain, voice: Voice, rng: random.Random):
         self.domain, self.voice, self.rng = domain, voice, rng
         self.at = ""
-        """The user node at which the walk stands."""
+        """The user node at which the walk stands, or the end that it has come to."""
+        self.last: list[str] = []
+        """The steps of its last message."""
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the walk is at an end."""
+        return bool(self.at) and self.domain.flowchart.nodes[self.at].role == "end"
 
     def reply(self, record: Record, acts: list[Act]) -> tuple[str, Label]:
-        """The next message and its label."""
-        steps, self.at = find_steps(self.domain.flowchart, self.at, record, acts)
-        return self.say(steps, record, acts)
+        """The next message and its label. Who talks on after the end is told its last step again:
+        a customer who has not understood that it is one does."""
+        if self.has_ended:
+            self.last = self.last[-1:]
+        else:
+            self.last, self.at = find_steps(self.domain.flowchart, self.at, record, acts)
+        return self.say(self.last, record, acts)
 
     def say(self, steps: list[str], record: Record, acts: list[Act]) -> tuple[str, Label]:
         """A message that takes these steps, and its label.
