@@ -1,12 +1,15 @@
 """The orchestrated condition: langgraph walks the flowchart while a scripted model speaks."""
 
 import asyncio
+from itertools import pairwise
 
 import pytest
+from conftest import DOMAINS
 
 from workbench import models
 from workbench.conversation import Message
 from workbench.design.paths import enumerate_paths
+from workbench.domain import read_domain
 from workbench.evaluate.gathering import Gatherer, PrefixCache
 from workbench.evaluate.instructions import (
     list_facts,
@@ -33,6 +36,9 @@ class ScriptedModel:
 
     def reply(self, batch, max_new_tokens):
         self.note("write", batch)
+        # a real one refuses anything else
+        for messages in batch:
+            assert all(one.role != other.role for one, other in pairwise(messages))
         return [models.Reply(f"part {len(self.prompts)}", 10, 3, 0.5) for _ in batch]
 
     def encode(self, messages):
@@ -104,6 +110,12 @@ def test_the_graph_has_a_node_for_every_node_of_the_flowchart(domain):
 
 def test_no_state_is_kept_by_a_checkpointer(coffee_domain):
     assert build_graph(coffee_domain, Gatherer(ScriptedModel(), 9)).checkpointer is None
+
+
+def test_three_nodes_that_speak_in_a_row_go_on_in_one_message(conduct):
+    agent, _, lines = conduct(read_domain(DOMAINS / "insurance_claims"))
+    replies = play(agent, lines, *["yes"] * 8)
+    assert max(reply.text.count("part") for reply in replies) >= 3
 
 
 def test_told_the_right_routes_it_walks_to_the_right_end(conduct, coffee_domain):

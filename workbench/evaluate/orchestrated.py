@@ -191,7 +191,8 @@ def _make_agent(domain: Domain, node: Node, model: Answering) -> Step:
             calls.append(await model.choose([prompt], letters))
             step = list(conditions)[letters.index(calls[0].text)]
         # what the node before it has just said in the same message is not to be said again
-        spoken = [Message(role="assistant", content=part) for part in state["said"]]
+        said = " ".join(part for part in state["said"] if part)
+        spoken = [Message(role="assistant", content=said)] if state["said"] else []
         prompt = node_prompt(domain, step, history)
         calls.append(await model.write([prompt, *history, *spoken]))
         return {
