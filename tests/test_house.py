@@ -1,6 +1,8 @@
 """The plan of the house: who may import whom, and what may not exist."""
 
 import ast
+import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -108,3 +110,14 @@ def test_importing_the_ground_loads_nothing_heavy():
     code = f"import sys, {', '.join(ground)}; print(set(sys.modules) & {HEAVY})"
     loaded = subprocess.check_output([sys.executable, "-c", code], text=True, cwd=PACKAGE.parent)
     assert loaded.strip() == "set()"
+
+
+def test_whatever_show_offers_is_shown_somewhere():
+    from workbench import show
+
+    notebooks = [file.read_text("utf-8") for file in (PACKAGE.parent / "notebooks").glob("*.ipynb")]
+    for name in show.__all__:
+        home = Path(inspect.getsourcefile(inspect.unwrap(getattr(show, name))))
+        others = [f for f in MODULES if f != home and f.name != "__init__.py"]
+        used = [*notebooks, *(file.read_text("utf-8") for file in others)]
+        assert any(re.search(rf"\b{name}\b", text) for text in used), name
