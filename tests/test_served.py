@@ -10,6 +10,8 @@ from test_serve import make_run, serving
 from workbench.domain import read_domain
 from workbench.evaluate.baselines import open_baseline
 from workbench.evaluate.conditions import ModelAgent
+from workbench.evaluate.judge import FILE
+from workbench.evaluate.judging import Scope, judge_run
 from workbench.evaluate.simulation import limit_replies
 from workbench.evaluate.stage import Condition, fit_recognizers, score_all, simulate_condition
 from workbench.run import find_run
@@ -102,7 +104,7 @@ def test_the_served_model_of_a_real_run_scores_as_in_process(port, reach, tmp_pa
 
 @pytest.mark.exhaustive
 def test_a_real_base_model_is_a_baseline_of_a_few_talks(tmp_path, port, reach, coffee_domain):
-    """Too small to do it well: its talks come to an end, and all that it took is counted."""
+    """Too small to do it well, or to judge: talks come to an end, and all it took is counted."""
     run = copy_model("smollm2", tmp_path / "runs")
     reach(port)
     scenarios, reader = plan_customers(coffee_domain, 1)[:2], BookReader(coffee_domain)
@@ -116,4 +118,10 @@ def test_a_real_base_model_is_a_baseline_of_a_few_talks(tmp_path, port, reach, c
             assert all(len(talk.usage) == talk.replies > 0 for talk in talks)
             scores = score_all(talks, scenarios, coffee_domain)
             assert all(score.measures["ending_correct"] is not None for score in scores)
+        run.write("scores.jsonl", scores)
+        run.write("scenarios.jsonl", scenarios)
+        scope = Scope(per_condition=2, pairs=1, repeated=1, times=2)
+        found = judge_run(run, coffee_domain, {"schema": 2}, "api/model", 0.0, scope, False)
+    judged = found["judge"]
+    assert 0 < judged["unscored"] <= judged["asked"] == len(run.file(FILE).read_text().splitlines())
     assert set(run.manifest["evaluate"]["baselines"]) == {"in_context/model", "orchestrated/model"}
