@@ -131,3 +131,10 @@ def test_what_is_said_is_one_line_of_bounded_length():
     trouble = read_status(400, {}, said).trouble
     assert trouble.isprintable()
     assert len(trouble) < 260
+
+
+def test_what_is_said_is_cut_between_words_so_that_no_half_of_a_key_is_left():
+    said = json.dumps({"error": {"message": f"{'no ' * 64}canary-key-1234567 is bad"}}).encode()
+    assert "canary" not in read_status(400, {}, said).trouble
+    said = json.dumps({"error": {"message": "canary-key-" * 50}}).encode()
+    assert "canary" not in read_status(400, {}, said).trouble

@@ -175,7 +175,7 @@ class Line:
                     cost_usd=cost,
                     seconds=outcome.seconds,
                     answer=scrub(outcome.text) or None,
-                    answered_by=outcome.answered_by,
+                    answered_by=scrub(outcome.answered_by or "") or None,
                     reason=scrub(outcome.trouble) or None,
                 )
             finally:

@@ -200,7 +200,8 @@ def _mend(text: Any) -> str:
 
 def _shorten(text: str, most: int = 200) -> str:
     text = "".join(letter if letter.isprintable() else " " for letter in text).strip()
-    return text if len(text) <= most else f"{text[:most]}..."
+    # between words: of a key that is quoted in it, half would be known to nobody as a key
+    return text if len(text) <= most else f"{text[: most + 1].rpartition(' ')[0]}..."
 
 
 def _is_count(number: Any) -> bool:
