@@ -14,6 +14,9 @@ from workbench.api.prices import Usage
 BUSY = {408, 409, 425, 429}
 """Status codes that say: later. So do those from 500 on."""
 
+WAITED = {504, 524}
+"""Status codes of a gateway that passed the call on and gave up waiting: it may be paid for."""
+
 _BROKE = re.compile(r"insufficient[ _](?:quota|credits?|balance|funds)|credit balance", re.I)
 _NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
 _MOST_TOKENS = 10**9
@@ -94,7 +97,7 @@ def read_reply(content: bytes) -> Outcome:
         if error := reply.get("error"):
             trouble += f" ({_shorten(_message_of(error))})"
         return Outcome("unusable", usage=usage, trouble=trouble)
-    refusal, text = map(_mend, (message.get("refusal"), message.get("content")))
+    refusal, text = _mend(message.get("refusal")), _mend(_join_parts(message.get("content")))
     why, name = choice.get("finish_reason"), _shorten(_mend(reply.get("model"))) or None
     if refusal or why == "content_filter":
         return Outcome(
@@ -124,7 +127,8 @@ def read_usage(usage: Any) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     prompt, output = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not _is_count(prompt) or not _is_count(output):
+    # some count nothing, and say 0: no prompt has no tokens
+    if not _is_count(prompt) or not _is_count(output) or not prompt:
         return None
     if _is_count(total := usage.get("total_tokens")):
         # some leave reasoning out of the completion, and charge for it all the same
@@ -157,7 +161,7 @@ def read_status(status: int, headers: Mapping[str, str], content: bytes) -> Outc
     # what is said of a key may quote it
     said = "" if stop == "key" else _shorten(said)
     return Outcome(
-        "failed",
+        "unknown" if status in WAITED else "failed",
         trouble=f"was turned away ({status}{': ' if said else ''}{said})",
         is_final=not is_busy,
         stop=stop,
@@ -172,10 +176,11 @@ def read_wait(headers: Mapping[str, str]) -> float | None:
         if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", value := headers.get(name) or ""):
             return float(value) / unit
     try:
-        moment = email.utils.parsedate_to_datetime(headers.get("retry-after") or "")
-    except ValueError:
+        moment = email.utils.parsedate_to_datetime(headers.get("retry-after") or "").timestamp()
+    # a zone may be off by more than there are seconds
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, moment.timestamp() - time.time())
+    return max(0.0, moment - time.time())
 
 
 def read_fault(error: Exception) -> Outcome:
@@ -191,6 +196,14 @@ def read_fault(error: Exception) -> Outcome:
 def _message_of(error: Any) -> str:
     message = error.get("message") if isinstance(error, dict) else error
     return message if isinstance(message, str) else ""
+
+
+def _join_parts(content: Any) -> Any:
+    """What is said; some give it in parts, with what the model thought as parts of another type."""
+    if not isinstance(content, list):
+        return content
+    said = [p for p in content if isinstance(p, dict) and p.get("type") == "text"]
+    return "".join(part["text"] for part in said if isinstance(part.get("text"), str))
 
 
 def _mend(text: Any) -> str:
