@@ -490,6 +490,18 @@ def test_an_outage_stops_in_time_without_a_wall_of_retries(run, serve, what):
     assert count(run)["answered"] == 20
 
 
+def test_a_client_that_cannot_be_made_is_said_without_the_proxy(run, serve, price, monkeypatch):
+    provider = serve()
+    price(provider)
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/canary")
+    monkeypatch.setenv("HTTP_PROXY", "socks9://me:canary@proxy.example")
+    with pytest.raises(StoppedError, match="mend the proxy or certificates") as stop:
+        ask(open_toy(run, cap_usd=9), questions(3))
+    assert "canary" not in repr((stop.value, stop.value.__cause__, stop.value.__context__))
+    # nothing is set aside for what was not sent
+    assert count(run) == {}
+
+
 def test_a_provider_that_is_not_there_is_said(run, monkeypatch):
     monkeypatch.setenv("WORKBENCH_API_URL", "http://127.0.0.1:9/v1")
     with pytest.raises(StoppedError, match="did not reach it"):

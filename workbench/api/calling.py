@@ -4,10 +4,11 @@ import asyncio
 import random
 import re
 import weakref
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from workbench.api.breaker import Breaker, Patience
+from workbench.api.breaker import Breaker, Patience, StoppedError
 from workbench.api.call import Call, CallError
 from workbench.api.endpoint import Endpoint
 from workbench.api.ledger import Caller, Entry
@@ -30,6 +31,7 @@ _WAYS_OUT = {
     "key": "refused the key; put a valid one into {key}",
     "money": "says that the account is out of money; top it up or use another account",
     "model": "does not know the model, or is no such endpoint; mend its name or the address",
+    "client": "cannot be called from here; mend the proxy or certificates in the environment",
     "": "cannot be used for now: {why}; see whether it is up",
 }
 
@@ -116,6 +118,8 @@ class Line:
         self, call: Call, max_tokens: int, begun_in: int, way: tuple, takes_silence: bool
     ) -> Outcome:
         """One attempt, once there is a place, the provider is well and there is money for it."""
+        # before anything is set aside for it
+        client, body = self._connect(), self._body(call, max_tokens, way)
         await self._places.acquire()
         is_sent = False
         try:
@@ -130,7 +134,7 @@ class Line:
                 if is_late:
                     self.spending.settle(call.id, attempt, "failed", reason="was not sent")
                     self.breaker.check(begun_in)
-                sending = self._send(call, attempt, max_tokens, most, way, takes_silence)
+                sending = self._send(call, attempt, client, body, most, way, takes_silence)
                 task = start_attempt(sending)
                 is_sent = True
             finally:
@@ -145,7 +149,8 @@ class Line:
         self,
         call: Call,
         attempt: int,
-        max_tokens: int,
+        client: Any,
+        body: dict[str, Any],
         most_usd: float | None,
         way: tuple,
         takes_silence: bool,
@@ -153,9 +158,7 @@ class Line:
         settle = self.spending.settle
         with self.spending.ledger.use():
             try:
-                outcome = await send(
-                    self._connect(), self._body(call, max_tokens, way), self.patience.timeout_s
-                )
+                outcome = await send(client, body, self.patience.timeout_s)
             except asyncio.CancelledError:
                 settle(call.id, attempt, "unknown", reason="was broken off")
                 self.breaker.release()
@@ -181,7 +184,8 @@ class Line:
             finally:
                 self._report(outcome, way)
             if cost and most_usd is not None and cost > most_usd * (1 + 1e-9):
-                self.breaker.stop(f"it wrote more than the {max_tokens} tokens it was asked for")
+                n_most = body[way[0]]
+                self.breaker.stop(f"it wrote more than the {n_most} tokens it was asked for")
             return outcome
 
     def most_usd(self, call: Call, max_tokens: int) -> float | None:
@@ -200,12 +204,16 @@ class Line:
             from openai import AsyncOpenAI
 
             # retries are ours: one that is made out of sight may be paid for out of sight
-            self._client = AsyncOpenAI(
-                api_key=self.endpoint.key,
-                base_url=self.endpoint.base,
-                default_query=self.endpoint.query,
-                max_retries=0,
-            )
+            with suppress(Exception):
+                self._client = AsyncOpenAI(
+                    api_key=self.endpoint.key,
+                    base_url=self.endpoint.base,
+                    default_query=self.endpoint.query,
+                    max_retries=0,
+                )
+            # what is wrong would quote a proxy's address, with its password
+            if self._client is None:
+                raise StoppedError(self._explain("client"))
             self.endpoint.keep_out_of_logs()
             # its connections go when nobody has the line any more
             weakref.finalize(self, hang_up, self._client).atexit = False
