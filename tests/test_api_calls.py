@@ -426,11 +426,26 @@ def test_a_provider_that_writes_more_than_it_was_asked_for_is_stopped(run, serve
     assert provider.n_requests == 1
 
 
-def test_a_cap_needs_a_price(run, serve):
-    serve()
-    with pytest.raises(CapError, match=r"no price is known for toy at 127.0.0.1.*prices\.yaml"):
+def test_a_cap_needs_a_price(run, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_API_URL", "https://models.example/v1")
+    with pytest.raises(
+        CapError, match=r"no price is known for toy at models.example.*prices\.yaml"
+    ):
         open_toy(run, cap_usd=1)
     assert "no price is known" in open_toy(run).describe()
+
+
+def test_a_server_on_this_machine_costs_nothing_unless_a_price_says_so(
+    run, serve, price, monkeypatch
+):
+    provider = serve()
+    price(provider)
+    with pytest.raises(CapError):
+        ask(open_toy(run, cap_usd=0.001), questions(3))
+    monkeypatch.delenv("WORKBENCH_PRICES")
+    model = open_toy(run, cap_usd=0.001)
+    assert len(ask(model, questions(3))) == 3
+    assert "on this machine, taken to cost nothing (if it passes calls on" in model.describe()
 
 
 def test_a_run_keeps_to_one_price(run, serve, price):

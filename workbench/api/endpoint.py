@@ -46,6 +46,12 @@ class Endpoint:
         return urlsplit(self.url).netloc.lower()
 
     @property
+    def is_near(self) -> bool:
+        """Whether it is on this machine."""
+        name = urlsplit(self.url).hostname or ""
+        return name in ("localhost", "::1", "0.0.0.0") or name.startswith("127.")
+
+    @property
     def id(self) -> str:
         """A hash of the address without its query."""
         return hash_text(self.host, urlsplit(self.url).path)
