@@ -1,10 +1,14 @@
 """Conversations in which models speak: checked turn by turn, kept, resumed, and paid for once."""
 
 import random
+import traceback
 from collections import Counter
+from pathlib import Path
 
+import nbformat
 import pytest
 from actors import Actors
+from conftest import COFFEE
 from provider import PASSING, Provider
 
 from workbench.api.breaker import Patience, StoppedError
@@ -25,6 +29,8 @@ from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.speakers import read_cast
 from workbench.synthesize.writing import plan_scenarios, write_conversations
 
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "2_synthesize.ipynb"
+KEY = "canary-key-1234567"
 QUICK = Patience(timeout_s=20, outage_s=0.4, first_delay_s=0.01, longest_delay_s=0.05)
 MODELS = read_cast("api/toy", "api/toy")
 FITTED = {}
@@ -318,6 +324,44 @@ def test_a_run_of_the_phrase_book_has_the_inputs_that_it_always_had(plan):
     assert {*inputs} == {
         *("flowchart", "data", "conversations", "test_scenarios", "seed", "shares")
     }
+
+
+def test_notebook_2_writes_with_a_model_on_this_machine_by_parameters_alone(
+    serve, tmp_path, monkeypatch, coffee_domain, capsys
+):
+    provider = serve()
+    monkeypatch.setenv("WORKBENCH_RUNS", str(tmp_path / "runs"))
+    plan_paths(open_run("coffee", "notebook", tmp_path / "runs"), coffee_domain, 7)
+    notebook = nbformat.read(NOTEBOOK, 4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    names = {}
+    exec(cells[1], names)
+    names |= {"domain": str(COFFEE), "run": "notebook", "conversations": 4, "test_scenarios": 2}
+    names |= {"teacher": "api/toy", "customer": "api/toy"}
+    for cell in cells[2:]:
+        exec(cell, names)
+    talks = talks_of(open_run("coffee", "notebook", tmp_path / "runs"))
+    assert {(talk.teacher, talk.customer) for talk in talks.values()} == {("api/toy", "api/toy")}
+    assert provider.n_requests > 4 * 4
+    # whose price no table knows, though there is a cap
+    assert "taken to cost nothing" in capsys.readouterr().out
+
+
+def test_no_key_is_printed_or_left_in_a_run(serve, plan, coffee_domain, monkeypatch, capfd):
+    def behave(n, body):
+        return "bad_key" if n >= 30 else {1: "echo_key", 2: "bad_request"}.get(n % 5, "good")
+
+    serve(behave)
+    monkeypatch.setenv("WORKBENCH_API_KEY", KEY)
+    run = plan(12)
+    with pytest.raises(StoppedError, match="refused the key") as stop:
+        write(run, coffee_domain)
+    shown = traceback.TracebackException.from_exception(stop.value, capture_locals=True)
+    files = [file for file in run.folder.rglob("*") if file.is_file()]
+    left = b"".join(file.read_bytes() for file in files).decode(errors="replace")
+    assert "your key is [secret]" in left
+    assert "context length exceeded by [secret]" in left
+    assert KEY not in left + str(capfd.readouterr()) + "".join(shown.format())
 
 
 def test_a_mixed_cast_shares_the_conversations_out(serve, plan, coffee_domain):
