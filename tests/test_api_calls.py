@@ -448,6 +448,14 @@ def test_a_server_on_this_machine_costs_nothing_unless_a_price_says_so(
     assert "on this machine, taken to cost nothing (if it passes calls on" in model.describe()
 
 
+def test_a_server_on_this_machine_may_be_slow(run, monkeypatch):
+    given = {}
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:8000", "models.example", "127.example.com"):
+        monkeypatch.setenv("WORKBENCH_API_URL", f"http://{host}/v1")
+        given[host] = open_toy(run, patience=None).line.patience.timeout_s
+    assert [*given.values()] == [900, 900, 900, 120, 120]
+
+
 def test_a_run_keeps_to_one_price(run, serve, price):
     provider = serve()
     price(provider)

@@ -413,7 +413,7 @@ def test_a_judge_at_a_provider_that_misbehaves_is_heard_whole_and_asked_once(
     provider.answer = answer_as_a_judge
     monkeypatch.setenv("WORKBENCH_API_URL", provider.url)
     patience = Patience(first_delay_s=0.01, longest_delay_s=0.05)
-    monkeypatch.setattr("workbench.api.model.Patience", lambda: patience)
+    monkeypatch.setattr("workbench.api.model.Patience", lambda **given: patience)
     scope, asked = Scope(4, 1, 2, 2), (run, travel, {"schema": 2}, "api/toy", 5.0)
     found = judge_run(*asked, scope, progress=False)["judge"]
     assert 0 < found["unscored"] < found["asked"] / 2

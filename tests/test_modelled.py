@@ -61,7 +61,7 @@ def serve(monkeypatch, coffee_domain):
         provider.answer = Actors(domain, spoil) if spoil else Actors(domain)
         started.append(provider)
         monkeypatch.setenv("WORKBENCH_API_URL", provider.url)
-        monkeypatch.setattr("workbench.api.model.Patience", lambda: QUICK)
+        monkeypatch.setattr("workbench.api.model.Patience", lambda **given: QUICK)
         return provider
 
     yield serve
@@ -233,7 +233,7 @@ def test_with_a_fifth_of_calls_failing_all_300_complete_and_every_reply_is_on_re
 
     provider = serve(behave)
     patience = Patience(timeout_s=4, first_delay_s=0.01, longest_delay_s=0.05)
-    monkeypatch.setattr("workbench.api.model.Patience", lambda: patience)
+    monkeypatch.setattr("workbench.api.model.Patience", lambda **given: patience)
     price(provider)
     cast = read_cast("api/toy", "api/toy", cap_usd=1500)
     run = plan(300, cast, domain=domain)

@@ -49,7 +49,8 @@ class Endpoint:
     def is_near(self) -> bool:
         """Whether it is on this machine."""
         name = urlsplit(self.url).hostname or ""
-        return name in ("localhost", "::1", "0.0.0.0") or name.startswith("127.")
+        is_loopback = re.fullmatch(r"127(\.\d+){3}", name)
+        return bool(is_loopback) or name in ("localhost", "::1", "0.0.0.0")
 
     @property
     def id(self) -> str:

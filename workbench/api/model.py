@@ -30,6 +30,9 @@ _OURS = {"model", "messages", "n", "stream", "stream_options", "response_format"
 _OURS |= {"max_completion_tokens", "api_key", "base_url", "extra_headers", "extra_body"}
 """Parameters that nobody else may set; keys and addresses come from the environment alone."""
 
+SLOW_S = 900
+"""For one attempt at a server on this machine, which may take calls one after the other."""
+
 FREE = "if it passes calls on to one who charges, put the price into prices.yaml to have a cap"
 """What is said of a server on this machine that no price table knows."""
 
@@ -222,8 +225,9 @@ def open_model(
     Where it is and the key it wants are in the environment: `find_endpoint`. `cap_usd` is what the
     run may cost in all, every role and earlier sessions included; it needs a known price, unless
     the server is on this machine, and counts no models that have none.
-    `max_tokens` is the room for an answer, and what a cap has to reckon with. Further parameters,
-    such as temperature=0.7 or seed=7, go to the provider as they are.
+    Such a server has more time, too, unless `patience` says how much. `max_tokens` is the room for
+    an answer, and what a cap has to reckon with. Further parameters, such as temperature=0.7 or
+    seed=7, go to the provider as they are.
 
     Example: open_model("api/gpt-6-sol", run, role="teacher", cap_usd=5).describe()
 
@@ -248,7 +252,7 @@ def open_model(
         )
     spending = open_spending(run)
     _check_prices(spending.ledger, caller, price)
-    patience = patience or Patience()
+    patience = patience or (Patience(timeout_s=SLOW_S) if endpoint.is_near else Patience())
     line = Line(endpoint, caller, price, spending, cap_usd, at_once, patience)
     return ApiModel(line, max_tokens, at_once, parameters)
 

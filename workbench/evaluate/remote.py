@@ -72,8 +72,7 @@ class RemoteModel:
             raise_cap(self.run, ROLES, self.usd),
             self.max_tokens,
             self.places,
-            # a machine of one's own is slow
-            self.patience or Patience(timeout_s=900 if self.is_near else 120),
+            self.patience,
             temperature=0,
         )
 
