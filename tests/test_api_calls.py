@@ -631,12 +631,23 @@ def test_whose_words_are_under_test_is_heard_as_it_comes(run, serve):
 def test_who_thinks_until_the_room_is_full_gets_more_of_it_once(run, serve):
     provider = serve(lambda n, body: "thinks")
     (found,) = ask(open_toy(run), [Request(questions(1)[0], as_it_comes=True)])
-    assert [body["max_tokens"] for body in provider.bodies] == [1024, 2048]
+    assert [body["max_tokens"] for body in provider.bodies] == [1024, 8192]
     assert (found.text, found.failure) == ("", "")
     # who does not think has said nothing
     provider.behave, provider.bodies = lambda n, body: "cut_short", []
     (found,) = ask(open_toy(run), [Request(questions(2)[1], as_it_comes=True)])
     assert ([body["max_tokens"] for body in provider.bodies], found.text) == ([1024], "")
+
+
+def test_a_model_that_was_seen_to_think_has_room_for_it_from_the_start(run, serve):
+    provider = serve(lambda n, body: "thinks" if body["max_tokens"] < 800 else "good")
+    model = open_toy(run, max_tokens=100, at_once=1)
+    assert [answer.failure for answer in ask(model, questions(9))] == [""] * 9
+    assert [body["max_tokens"] for body in provider.bodies] == [100] + [800] * 9
+    # silence is met twice all the same
+    provider.behave, provider.bodies = lambda n, body: "thinks", []
+    (found,) = ask(model, [Request(questions(10)[9], as_it_comes=True)])
+    assert ([body["max_tokens"] for body in provider.bodies], found.text) == ([800, 800], "")
 
 
 def test_a_parameter_that_a_model_leaves_to_itself_is_left_out(run, serve):

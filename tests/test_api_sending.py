@@ -59,6 +59,22 @@ def test_an_answer_may_come_in_parts_beside_what_was_thought():
 
 
 @pytest.mark.parametrize(
+    ("content", "why", "text", "is_thinking"),
+    [
+        ("<think>A latte, so</think>\n\nWhich size?", "stop", "Which size?", False),
+        ("so ask</think>Which size?", "stop", "Which size?", False),
+        ("<think>A latte, so", "length", "", True),
+        ("Which si", "length", "Which si", False),
+        ("I think <so>", "stop", "I think <so>", False),
+    ],
+)
+def test_thoughts_that_are_left_in_an_answer_are_no_part_of_it(content, why, text, is_thinking):
+    reply = {"choices": [{"message": {"content": content}, "finish_reason": why}]}
+    found = read_reply(json.dumps(reply).encode())
+    assert (found.text, found.is_thinking) == (text, is_thinking)
+
+
+@pytest.mark.parametrize(
     ("status", "state"), [(502, "failed"), (503, "failed"), (504, "unknown"), (524, "unknown")]
 )
 def test_what_a_gateway_gave_up_waiting_for_may_be_paid_for(status, state):

@@ -23,6 +23,10 @@ USELESS_ATTEMPTS = 4
 LIMITED_ATTEMPTS = 30
 """Times that a call may be one of too many before it is given up."""
 
+ROOM_TO_THINK = 8
+"""Times its room that an answer gets where thoughts have used that up: nobody can tell beforehand
+how long a model thinks. What is merely long gets twice its room."""
+
 _UNKNOWN = re.compile("unsupported|not supported|un(?:known|recognized|expected)|extra", re.I)
 _FORMAT = re.compile("response_format|json_schema|invalid schema", re.I)
 _LEFT_OUT = re.compile(r"\b(?:temperature|top_p|seed)\b")
@@ -63,6 +67,8 @@ class Line:
         self._has_formats, self._has_swapped = True, False
         self.turned_down: set[str] = set()
         """Parameters that the model would not take, and is asked without."""
+        self.is_thinker = False
+        """Whether its thoughts have used the room up once: it has more from the start then."""
 
     async def complete(self, call: Call) -> tuple[Entry, bool]:
         """The call's answer, and whether it was in the ledger already.
@@ -83,7 +89,7 @@ class Line:
     async def _try(self, call: Call) -> Entry:
         begun_in = self.breaker.round
         n_failed = n_useless = n_limited = n_silent = 0
-        max_tokens = call.max_tokens
+        max_tokens = call.max_tokens * (ROOM_TO_THINK if self.is_thinker else 1)
         while True:
             way = self._way()
             takes_silence = call.as_it_comes and n_silent > 0
@@ -95,9 +101,11 @@ class Line:
             if self._adapts(outcome, way):
                 continue
             n_silent += outcome.is_silent or outcome.is_cut
-            if outcome.is_cut and max_tokens == call.max_tokens:
-                # the same room would be too small again
-                max_tokens *= 2
+            self.is_thinker |= outcome.is_cut and outcome.is_thinking
+            more = call.max_tokens * (ROOM_TO_THINK if outcome.is_thinking else 2)
+            # silence must be met twice, though there may be no more room to give
+            if outcome.is_cut and (max_tokens < more or (call.as_it_comes and n_silent == 1)):
+                max_tokens = max(max_tokens, more)
                 continue
             n_useless += outcome.state == "unusable"
             n_limited += outcome.is_limited

@@ -98,6 +98,7 @@ def read_reply(content: bytes) -> Outcome:
             trouble += f" ({_shorten(_message_of(error))})"
         return Outcome("unusable", usage=usage, trouble=trouble)
     refusal, text = _mend(message.get("refusal")), _mend(_join_parts(message.get("content")))
+    text, has_thoughts = _drop_thoughts(text)
     why, name = choice.get("finish_reason"), _shorten(_mend(reply.get("model"))) or None
     if refusal or why == "content_filter":
         return Outcome(
@@ -106,7 +107,7 @@ def read_reply(content: bytes) -> Outcome:
     if why == "length":
         trouble = "had a reply that was cut off at the limit of tokens"
         thought = message.get("reasoning_content") or message.get("reasoning")
-        is_thinking = bool(thought or (usage and usage.reasoning))
+        is_thinking = bool(has_thoughts or thought or (usage and usage.reasoning))
         return Outcome(
             "unusable",
             text,
@@ -204,6 +205,17 @@ def _join_parts(content: Any) -> Any:
         return content
     said = [p for p in content if isinstance(p, dict) and p.get("type") == "text"]
     return "".join(part["text"] for part in said if isinstance(part.get("text"), str))
+
+
+def _drop_thoughts(text: str) -> tuple[str, bool]:
+    """What is said without the thoughts that some servers leave before it; whether there were any.
+
+    Example: "<think>A latte, so</think>Which size?" -> ("Which size?", True)
+    """
+    _, end, said = text.rpartition("</think>")
+    if end or text.lstrip().startswith("<think>"):
+        return said.lstrip() if end else "", True
+    return text, False
 
 
 def _mend(text: Any) -> str:
