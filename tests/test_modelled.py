@@ -305,6 +305,8 @@ def test_what_the_cast_or_the_price_has_begun_no_other_goes_on_with(
     ):
         with pytest.raises(RunError, match="was begun with other inputs"):
             plan(12, cast)
+    with pytest.raises(RunError, match="seed was 7, now 8"):
+        plan_scenarios(run, coffee_domain, 12, 3, 8, "", MODELS)
     price(provider, usd=2000)
     with pytest.raises(LedgerError, match="put the old price back"):
         write(run, coffee_domain)
