@@ -248,7 +248,7 @@ def open_model(
         raise CapError(
             f"nothing can be capped, as no price is known for {caller.model} at {caller.host}; put"
             " one into prices.yaml in the folder you work in, as its model, host, input, output,"
-            " date and source, or leave cap_usd out"
+            " date and source, or have no cap, which is 0 in a notebook"
         )
     spending = open_spending(run)
     _check_prices(spending.ledger, caller, price)
