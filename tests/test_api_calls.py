@@ -233,7 +233,8 @@ def test_a_call_that_was_not_sent_for_want_of_money_blocks_none_after_an_outage(
         model.line.breaker.report(is_reply=False, is_useful=False)
     for question in questions(3):
         with pytest.raises(CapError):
-            asyncio.run(asyncio.wait_for(model.ask(question), 5))
+            # the first one loads the client
+            asyncio.run(asyncio.wait_for(model.ask(question), 30))
 
 
 def test_a_refusal_is_a_reply_and_is_not_asked_again(run, serve):
