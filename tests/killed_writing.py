@@ -18,7 +18,7 @@ def write(folder: Path, environment: dict[str, str]) -> None:
     """Plan them and write them all; a file says when that is done."""
     os.environ.update(environment)
     patience = Patience(timeout_s=1.5, outage_s=20, first_delay_s=0.01, longest_delay_s=0.05)
-    model.Patience = lambda: patience
+    model.Patience = lambda **given: patience
     domain = read_spoken(folder / "coffee", needs_phrases=False)
     run = open_run("coffee", "killed", folder / "runs")
     cast = read_cast("api/toy", "api/toy", cap_usd=CAP_USD)

@@ -233,7 +233,8 @@ def test_a_call_that_was_not_sent_for_want_of_money_blocks_none_after_an_outage(
         model.line.breaker.report(is_reply=False, is_useful=False)
     for question in questions(3):
         with pytest.raises(CapError):
-            asyncio.run(asyncio.wait_for(model.ask(question), 5))
+            # the first one loads the client
+            asyncio.run(asyncio.wait_for(model.ask(question), 30))
 
 
 def test_a_refusal_is_a_reply_and_is_not_asked_again(run, serve):
@@ -426,11 +427,34 @@ def test_a_provider_that_writes_more_than_it_was_asked_for_is_stopped(run, serve
     assert provider.n_requests == 1
 
 
-def test_a_cap_needs_a_price(run, serve):
-    serve()
-    with pytest.raises(CapError, match=r"no price is known for toy at 127.0.0.1.*prices\.yaml"):
+def test_a_cap_needs_a_price(run, monkeypatch):
+    monkeypatch.setenv("WORKBENCH_API_URL", "https://models.example/v1")
+    with pytest.raises(
+        CapError, match=r"no price is known for toy at models.example.*prices\.yaml"
+    ):
         open_toy(run, cap_usd=1)
     assert "no price is known" in open_toy(run).describe()
+
+
+def test_a_server_on_this_machine_costs_nothing_unless_a_price_says_so(
+    run, serve, price, monkeypatch
+):
+    provider = serve()
+    price(provider)
+    with pytest.raises(CapError):
+        ask(open_toy(run, cap_usd=0.001), questions(3))
+    monkeypatch.delenv("WORKBENCH_PRICES")
+    model = open_toy(run, cap_usd=0.001)
+    assert len(ask(model, questions(3))) == 3
+    assert "on this machine, taken to cost nothing (if it passes calls on" in model.describe()
+
+
+def test_a_server_on_this_machine_may_be_slow(run, monkeypatch):
+    given = {}
+    for host in ("localhost:8000", "127.0.0.1", "[::1]:8000", "models.example", "127.example.com"):
+        monkeypatch.setenv("WORKBENCH_API_URL", f"http://{host}/v1")
+        given[host] = open_toy(run, patience=None).line.patience.timeout_s
+    assert [*given.values()] == [900, 900, 900, 120, 120]
 
 
 def test_a_run_keeps_to_one_price(run, serve, price):
@@ -488,6 +512,18 @@ def test_an_outage_stops_in_time_without_a_wall_of_retries(run, serve, what):
     assert time.monotonic() - start < 5
     assert provider.n_requests < 100
     assert count(run)["answered"] == 20
+
+
+def test_a_client_that_cannot_be_made_is_said_without_the_proxy(run, serve, price, monkeypatch):
+    provider = serve()
+    price(provider)
+    monkeypatch.setenv("SSL_CERT_FILE", "/nowhere/canary")
+    monkeypatch.setenv("HTTP_PROXY", "socks9://me:canary@proxy.example")
+    with pytest.raises(StoppedError, match="mend the proxy or certificates") as stop:
+        ask(open_toy(run, cap_usd=9), questions(3))
+    assert "canary" not in repr((stop.value, stop.value.__cause__, stop.value.__context__))
+    # nothing is set aside for what was not sent
+    assert count(run) == {}
 
 
 def test_a_provider_that_is_not_there_is_said(run, monkeypatch):
@@ -596,12 +632,23 @@ def test_whose_words_are_under_test_is_heard_as_it_comes(run, serve):
 def test_who_thinks_until_the_room_is_full_gets_more_of_it_once(run, serve):
     provider = serve(lambda n, body: "thinks")
     (found,) = ask(open_toy(run), [Request(questions(1)[0], as_it_comes=True)])
-    assert [body["max_tokens"] for body in provider.bodies] == [1024, 2048]
+    assert [body["max_tokens"] for body in provider.bodies] == [1024, 8192]
     assert (found.text, found.failure) == ("", "")
     # who does not think has said nothing
     provider.behave, provider.bodies = lambda n, body: "cut_short", []
     (found,) = ask(open_toy(run), [Request(questions(2)[1], as_it_comes=True)])
     assert ([body["max_tokens"] for body in provider.bodies], found.text) == ([1024], "")
+
+
+def test_a_model_that_was_seen_to_think_has_room_for_it_from_the_start(run, serve):
+    provider = serve(lambda n, body: "thinks" if body["max_tokens"] < 800 else "good")
+    model = open_toy(run, max_tokens=100, at_once=1)
+    assert [answer.failure for answer in ask(model, questions(9))] == [""] * 9
+    assert [body["max_tokens"] for body in provider.bodies] == [100] + [800] * 9
+    # silence is met twice all the same
+    provider.behave, provider.bodies = lambda n, body: "thinks", []
+    (found,) = ask(model, [Request(questions(10)[9], as_it_comes=True)])
+    assert ([body["max_tokens"] for body in provider.bodies], found.text) == ([800, 800], "")
 
 
 def test_a_parameter_that_a_model_leaves_to_itself_is_left_out(run, serve):

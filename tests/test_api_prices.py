@@ -60,6 +60,7 @@ def test_every_shipped_price_has_a_date_and_a_source():
     [
         ("input: 2", "input: -2", "greater than or equal to 0"),
         ("input: 2", "input: 1e3", "digits and at most one point"),
+        ("input: 2", "input: 0.000002", "for a million tokens; multiply that of one by"),
         ("input: 2, ", "", 'has no "input"'),
         ("date: 2026-11-01", "date: yesterday", "date"),
         ("source: a contract", "sauce: mine", 'Did you mean "source"'),
@@ -68,6 +69,19 @@ def test_every_shipped_price_has_a_date_and_a_source():
 def test_a_table_that_is_wrong_says_where(own, old, new, message):
     own.write_text(TABLE.replace(old, new))
     with pytest.raises(ReadingError, match=f"own.yaml, line .*{message}"):
+        find_price("toy", "localhost")
+
+
+def test_two_prices_of_one_model_are_refused(own):
+    own.write_text(TABLE + TABLE.replace("input: 2", "input: 200"))
+    with pytest.raises(ReadingError, match=r"own.yaml, line .*toy at localhost has two prices"):
+        find_price("toy", "localhost")
+
+
+@pytest.mark.parametrize("text", ["", "toy", "{model: toy}", "- toy", "- {input: [1]}", "\0"])
+def test_what_is_no_table_is_refused_and_never_taken_for_free(own, text):
+    own.write_text(text)
+    with pytest.raises(ReadingError, match=r"own\.yaml"):
         find_price("toy", "localhost")
 
 

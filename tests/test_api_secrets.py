@@ -108,6 +108,18 @@ def test_what_the_client_logs_of_an_error_does_not_quote_the_address(monkeypatch
     assert TOKEN not in caplog.text
 
 
+def test_a_secret_of_the_address_is_found_as_it_is_sent_too(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_API_URL", "https://example.com/v1?code=ab%2Fcd%3D%3D")
+    scrub = find_endpoint("teacher").scrub
+    for said in ("code=ab/cd==", "code=ab%2Fcd%3D%3D"):
+        assert scrub(f"POST https://example.com/v1?{said}").endswith("?code=[secret]")
+
+
+def test_a_version_in_the_address_is_no_secret(monkeypatch):
+    monkeypatch.setenv("WORKBENCH_API_URL", "https://example.com/v1?api-version=preview")
+    assert find_endpoint("teacher").scrub("This is a preview.") == "This is a preview."
+
+
 def test_address_and_key_are_taken_together(monkeypatch):
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     endpoint = find_endpoint("teacher")

@@ -45,6 +45,43 @@ def test_what_is_neither_words_nor_json_is_told_apart():
     assert read_reply(json.dumps(reply).encode()).trouble == "had a reply without a choice (busy)"
 
 
+def test_an_answer_may_come_in_parts_beside_what_was_thought():
+    thought = {"type": "thinking", "thinking": [{"type": "text", "text": "Let me see"}]}
+    said = [{"type": "text", "text": "Hel"}, {"type": "text", "text": "lo"}]
+    for parts, text, state in (
+        ([thought, *said], "Hello", "answered"),
+        ([thought], "", "unusable"),
+        ([3, {"type": "text"}], "", "unusable"),
+    ):
+        reply = {"choices": [{"message": {"content": parts}, "finish_reason": "stop"}]}
+        found = read_reply(json.dumps(reply).encode())
+        assert (found.text, found.state) == (text, state)
+
+
+@pytest.mark.parametrize(
+    ("content", "why", "text", "is_thinking"),
+    [
+        ("<think>A latte, so</think>\n\nWhich size?", "stop", "Which size?", False),
+        ("so ask</think>Which size?", "stop", "Which size?", False),
+        ("<think>A latte, so", "length", "", True),
+        ("Which si", "length", "Which si", False),
+        ("I think <so>", "stop", "I think <so>", False),
+    ],
+)
+def test_thoughts_that_are_left_in_an_answer_are_no_part_of_it(content, why, text, is_thinking):
+    reply = {"choices": [{"message": {"content": content}, "finish_reason": why}]}
+    found = read_reply(json.dumps(reply).encode())
+    assert (found.text, found.is_thinking) == (text, is_thinking)
+
+
+@pytest.mark.parametrize(
+    ("status", "state"), [(502, "failed"), (503, "failed"), (504, "unknown"), (524, "unknown")]
+)
+def test_what_a_gateway_gave_up_waiting_for_may_be_paid_for(status, state):
+    outcome = read_status(status, {}, b"")
+    assert (outcome.state, outcome.is_final) == (state, False)
+
+
 def test_deep_nesting_is_no_reply():
     assert read_reply(b"[" * 100_000).state == "unusable"
 
@@ -55,6 +92,7 @@ def test_deep_nesting_is_no_reply():
         ({"prompt_tokens": 5, "completion_tokens": 3}, Usage(5, 3)),
         ({"prompt_tokens": 5, "completion_tokens": 3, "total_tokens": 20}, Usage(5, 15)),
         ({"prompt_tokens": 5}, None),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, None),
         ({"prompt_tokens": -5, "completion_tokens": 3}, None),
         ({"prompt_tokens": True, "completion_tokens": 3}, None),
         ({"prompt_tokens": 10**30, "completion_tokens": 3}, None),
@@ -84,6 +122,7 @@ def test_no_more_of_the_prompt_is_cached_than_there_is():
         ({"retry-after": "soon"}, None),
         ({"retry-after": "-3"}, None),
         ({"retry-after": "nan"}, None),
+        ({"retry-after": "Mon, 05 Jan 2026 00:00:00 +99999999999999999"}, None),
         ({}, None),
     ],
 )
@@ -131,3 +170,10 @@ def test_what_is_said_is_one_line_of_bounded_length():
     trouble = read_status(400, {}, said).trouble
     assert trouble.isprintable()
     assert len(trouble) < 260
+
+
+def test_what_is_said_is_cut_between_words_so_that_no_half_of_a_key_is_left():
+    said = json.dumps({"error": {"message": f"{'no ' * 64}canary-key-1234567 is bad"}}).encode()
+    assert "canary" not in read_status(400, {}, said).trouble
+    said = json.dumps({"error": {"message": "canary-key-" * 50}}).encode()
+    assert "canary" not in read_status(400, {}, said).trouble

@@ -67,6 +67,9 @@ def test_without_a_price_no_cap_can_be_kept(provider, monkeypatch, capsys):
     monkeypatch.delenv("WORKBENCH_PRICES")
     given = ["run", str(COFFEE), "--size", "smoke", "--dry-run", "-p", "conversations", "4"]
     given += ["-p", "teacher", "api/toy"]
+    # a server on this machine needs none
+    assert main(given) == 0
+    monkeypatch.setenv("WORKBENCH_API_URL", "https://models.example/v1")
     assert main(given) == 1
     assert "nothing can be capped, as no price is known for toy" in capsys.readouterr().err
     assert main([*given, "-p", "cap_usd", "0"]) == 0

@@ -1,18 +1,22 @@
 """The pipeline of judging, with scripted judges: rates, blindness, resuming, and what is kept."""
 
 import json
+import random
 import re
 from dataclasses import dataclass, field
 
 import pytest
+from provider import Provider
 
-from workbench.conversation import Label, seeded
+from workbench.api.breaker import Patience
+from workbench.api.spending import tally_calls
+from workbench.conversation import Label, hash_text, seeded
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate.conditions import Walker
 from workbench.evaluate.defects import DEFECTS, EDITS
 from workbench.evaluate.judge import FILE, Answer, Judged, JudgeError, find_family, open_judges
 from workbench.evaluate.judging import Scope, draw_sample, judge_run, judge_with
-from workbench.evaluate.rubric import CRITERIA, ChallengedVerdict, Rubric
+from workbench.evaluate.rubric import CRITERIA, ChallengedVerdict, Rubric, Verdict
 from workbench.evaluate.simulation import limit_replies, list_customers, simulate
 from workbench.evaluate.stage import score_all
 from workbench.run import open_run
@@ -389,3 +393,37 @@ def test_the_real_client_is_asked_as_a_judge_is(run, travel, talks, scenarios, m
     assert found["unscored"] == 1
     assert len(seen) == found["asked"]
     assert {request.repeat for _, request, *_ in seen} == {0, 1, 2}
+
+
+def answer_as_a_judge(body):
+    """A verdict that fits what is asked for; to one question in nine none at all."""
+    asked = body["messages"][1]["content"]
+    if int(hash_text(asked), 16) % 9 == 0:
+        return "I would say it went quite well."
+    schema = ChallengedVerdict if "ChallengedVerdict" in asked else Verdict
+    return f"Sure:\n```json\n{give(schema, {}).model_dump_json()}\n```"
+
+
+def test_a_judge_at_a_provider_that_misbehaves_is_heard_whole_and_asked_once(
+    run, travel, monkeypatch
+):
+    dice = random.Random(5)
+    trouble = ["busy_wait", "500", "503", "torn", "no_choices", "not_json", "prose"]
+    provider = Provider(lambda n, body: dice.choice(trouble) if dice.random() < 0.2 else "good")
+    provider.answer = answer_as_a_judge
+    monkeypatch.setenv("WORKBENCH_API_URL", provider.url)
+    patience = Patience(first_delay_s=0.01, longest_delay_s=0.05)
+    monkeypatch.setattr("workbench.api.model.Patience", lambda **given: patience)
+    scope, asked = Scope(4, 1, 2, 2), (run, travel, {"schema": 2}, "api/toy", 5.0)
+    found = judge_run(*asked, scope, progress=False)["judge"]
+    assert 0 < found["unscored"] < found["asked"] / 2
+    assert "gave twice what does not fit" in next(iter(found["failures_to_score"]))
+    assert all(s["task_success"]["mean"] == 5 for s in found["scores"].values())
+    (tally,) = tally_calls(run)
+    # who gave no verdict was asked once more
+    assert tally.states["answered"] == found["asked"] + found["unscored"]
+    assert tally.prompt_tokens == provider.replied["prompt"]
+    n_requests = provider.n_requests
+    assert judge_run(*asked, scope, progress=False)["judge"] == found
+    assert provider.n_requests == n_requests
+    provider.close()

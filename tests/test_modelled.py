@@ -1,10 +1,14 @@
 """Conversations in which models speak: checked turn by turn, kept, resumed, and paid for once."""
 
 import random
+import traceback
 from collections import Counter
+from pathlib import Path
 
+import nbformat
 import pytest
 from actors import Actors
+from conftest import COFFEE
 from provider import PASSING, Provider
 
 from workbench.api.breaker import Patience, StoppedError
@@ -25,6 +29,8 @@ from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.speakers import read_cast
 from workbench.synthesize.writing import plan_scenarios, write_conversations
 
+NOTEBOOK = Path(__file__).parents[1] / "notebooks" / "2_synthesize.ipynb"
+KEY = "canary-key-1234567"
 QUICK = Patience(timeout_s=20, outage_s=0.4, first_delay_s=0.01, longest_delay_s=0.05)
 MODELS = read_cast("api/toy", "api/toy")
 FITTED = {}
@@ -55,7 +61,7 @@ def serve(monkeypatch, coffee_domain):
         provider.answer = Actors(domain, spoil) if spoil else Actors(domain)
         started.append(provider)
         monkeypatch.setenv("WORKBENCH_API_URL", provider.url)
-        monkeypatch.setattr("workbench.api.model.Patience", lambda: QUICK)
+        monkeypatch.setattr("workbench.api.model.Patience", lambda **given: QUICK)
         return provider
 
     yield serve
@@ -227,7 +233,7 @@ def test_with_a_fifth_of_calls_failing_all_300_complete_and_every_reply_is_on_re
 
     provider = serve(behave)
     patience = Patience(timeout_s=4, first_delay_s=0.01, longest_delay_s=0.05)
-    monkeypatch.setattr("workbench.api.model.Patience", lambda: patience)
+    monkeypatch.setattr("workbench.api.model.Patience", lambda **given: patience)
     price(provider)
     cast = read_cast("api/toy", "api/toy", cap_usd=1500)
     run = plan(300, cast, domain=domain)
@@ -299,6 +305,8 @@ def test_what_the_cast_or_the_price_has_begun_no_other_goes_on_with(
     ):
         with pytest.raises(RunError, match="was begun with other inputs"):
             plan(12, cast)
+    with pytest.raises(RunError, match="seed was 7, now 8"):
+        plan_scenarios(run, coffee_domain, 12, 3, 8, "", MODELS)
     price(provider, usd=2000)
     with pytest.raises(LedgerError, match="put the old price back"):
         write(run, coffee_domain)
@@ -318,6 +326,44 @@ def test_a_run_of_the_phrase_book_has_the_inputs_that_it_always_had(plan):
     assert {*inputs} == {
         *("flowchart", "data", "conversations", "test_scenarios", "seed", "shares")
     }
+
+
+def test_notebook_2_writes_with_a_model_on_this_machine_by_parameters_alone(
+    serve, tmp_path, monkeypatch, coffee_domain, capsys
+):
+    provider = serve()
+    monkeypatch.setenv("WORKBENCH_RUNS", str(tmp_path / "runs"))
+    plan_paths(open_run("coffee", "notebook", tmp_path / "runs"), coffee_domain, 7)
+    notebook = nbformat.read(NOTEBOOK, 4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    names = {}
+    exec(cells[1], names)
+    names |= {"domain": str(COFFEE), "run": "notebook", "conversations": 4, "test_scenarios": 2}
+    names |= {"teacher": "api/toy", "customer": "api/toy"}
+    for cell in cells[2:]:
+        exec(cell, names)
+    talks = talks_of(open_run("coffee", "notebook", tmp_path / "runs"))
+    assert {(talk.teacher, talk.customer) for talk in talks.values()} == {("api/toy", "api/toy")}
+    assert provider.n_requests > 4 * 4
+    # whose price no table knows, though there is a cap
+    assert "taken to cost nothing" in capsys.readouterr().out
+
+
+def test_no_key_is_printed_or_left_in_a_run(serve, plan, coffee_domain, monkeypatch, capfd):
+    def behave(n, body):
+        return "bad_key" if n >= 30 else {1: "echo_key", 2: "bad_request"}.get(n % 5, "good")
+
+    serve(behave)
+    monkeypatch.setenv("WORKBENCH_API_KEY", KEY)
+    run = plan(12)
+    with pytest.raises(StoppedError, match="refused the key") as stop:
+        write(run, coffee_domain)
+    shown = traceback.TracebackException.from_exception(stop.value, capture_locals=True)
+    files = [file for file in run.folder.rglob("*") if file.is_file()]
+    left = b"".join(file.read_bytes() for file in files).decode(errors="replace")
+    assert "your key is [secret]" in left
+    assert "context length exceeded by [secret]" in left
+    assert KEY not in left + str(capfd.readouterr()) + "".join(shown.format())
 
 
 def test_a_mixed_cast_shares_the_conversations_out(serve, plan, coffee_domain):

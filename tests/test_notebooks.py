@@ -4,6 +4,7 @@ import ast
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -123,6 +124,19 @@ def test_rows_are_estimated_and_trained_at_the_length_that_is_asked_for(train_ce
 def test_rows_that_training_cut_are_shown_if_there_are_any(train_cells):
     assert "rows_cut" not in train_cells(rows_cut=0)["shown"]
     assert "rows_cut" in train_cells(rows_cut=3)["shown"]
+
+
+def test_baselines_and_judges_are_named_by_parameters():
+    cells = [cell.source for cell in read_code(FILES[4])]
+    named = {"baseline": "api/one", "baseline_usd": 3.0, "judge": "api/two", "judge_usd": 4.0}
+    seen, names = {}, {"results": "run", "book": "domain", "settings": "size"}
+    exec(cells[1], names)
+    names |= named | {"pricing": SimpleNamespace(read_terms=lambda **given: None)}
+    names["evaluate"] = lambda *given, **more: seen.update(more) or "result"
+    names["judging"] = SimpleNamespace(judge_run=lambda *given: seen.update(judged=given))
+    exec(next(cell for cell in cells if "judge_run(" in cell), names)
+    assert (seen["baseline"], seen["baseline_usd"]) == ("api/one", 3.0)
+    assert seen["judged"] == ("run", "domain", "result", "api/two", 4.0)
 
 
 @pytest.mark.slow

@@ -81,6 +81,17 @@ def test_a_broken_line_in_the_middle_is_an_error_with_its_number(run):
         run.read("p.jsonl")
 
 
+def test_records_are_read_one_after_the_other(run):
+    run.file("p.jsonl").write_text('{"a": 1}\n\n{"a": 2}\n{"a": \n{"a": 4}')
+    records = run.iterate("p.jsonl")
+    assert [next(records), next(records)] == [{"a": 1}, {"a": 2}]
+    with pytest.raises(RunError, match="line 4"):
+        next(records)
+    with pytest.raises(RunError, match="does not exist yet"):
+        next(run.iterate("q.jsonl"))
+    assert [*run.iterate("q.jsonl", missing_ok=True)] == []
+
+
 def test_a_record_that_does_not_fit_the_model_names_line_and_field(run):
     run.file("m.jsonl").write_text('{"role": "agent", "content": "hi"}\n')
     with pytest.raises(RunError, match=r"m\.jsonl, line 1: role: "):

@@ -7,12 +7,13 @@ import pytest
 from remote import BookReader, plan_customers
 from test_serve import make_run, serving
 
+from workbench.api.spending import tally_calls
 from workbench.domain import read_domain
 from workbench.evaluate.baselines import open_baseline
-from workbench.evaluate.conditions import ModelAgent
-from workbench.evaluate.judge import FILE
+from workbench.evaluate.conditions import ModelAgent, Walker
+from workbench.evaluate.judge import FILE, Judged
 from workbench.evaluate.judging import Scope, judge_run
-from workbench.evaluate.simulation import limit_replies
+from workbench.evaluate.simulation import file_of, limit_replies
 from workbench.evaluate.stage import Condition, fit_recognizers, score_all, simulate_condition
 from workbench.run import find_run
 from workbench.sizes import size_of
@@ -104,7 +105,7 @@ def test_the_served_model_of_a_real_run_scores_as_in_process(port, reach, tmp_pa
 
 @pytest.mark.exhaustive
 def test_a_real_base_model_is_a_baseline_of_a_few_talks(tmp_path, port, reach, coffee_domain):
-    """Too small to do it well, or to judge: talks come to an end, and all it took is counted."""
+    """Too small to do it well: its talks come to an end, and all that it took is counted."""
     run = copy_model("smollm2", tmp_path / "runs")
     reach(port)
     scenarios, reader = plan_customers(coffee_domain, 1)[:2], BookReader(coffee_domain)
@@ -118,10 +119,38 @@ def test_a_real_base_model_is_a_baseline_of_a_few_talks(tmp_path, port, reach, c
             assert all(len(talk.usage) == talk.replies > 0 for talk in talks)
             scores = score_all(talks, scenarios, coffee_domain)
             assert all(score.measures["ending_correct"] is not None for score in scores)
-        run.write("scores.jsonl", scores)
-        run.write("scenarios.jsonl", scenarios)
-        scope = Scope(per_condition=2, pairs=1, repeated=1, times=2)
-        found = judge_run(run, coffee_domain, {"schema": 2}, "api/model", 0.0, scope, False)
-    judged = found["judge"]
-    assert 0 < judged["unscored"] <= judged["asked"] == len(run.file(FILE).read_text().splitlines())
     assert set(run.manifest["evaluate"]["baselines"]) == {"in_context/model", "orchestrated/model"}
+
+
+@pytest.mark.exhaustive
+def test_a_real_base_model_as_judge_ends_with_what_it_could_not_score_counted(
+    tmp_path, port, reach, coffee_domain, monkeypatch
+):
+    """Too small to give a verdict: whatever it says is on record, and nothing of it is a score."""
+    run = copy_model("smollm2", tmp_path / "runs")
+    reach(port, "JUDGE_")
+    # its verdicts would end nowhere
+    monkeypatch.setattr("workbench.evaluate.judge.MAX_TOKENS", 100)
+    scenarios, reader = plan_customers(coffee_domain, 1)[:2], BookReader(coffee_domain)
+    walker = Walker(coffee_domain, "walker/true_labels", has_true_ears=True)
+    talks = meet(run, coffee_domain, walker, scenarios, reader)
+    run.write(file_of("compiled"), [rename(talk) for talk in talks])
+    every = [*talks, *map(rename, talks)]
+    run.write("scores.jsonl", score_all(every, scenarios, coffee_domain))
+    run.write("scenarios.jsonl", scenarios)
+    asked = (run, coffee_domain, {}, "api/model", 5.0, Scope(2, 1, 1, 2))
+    with serving(run, port, seconds=600):
+        found = judge_run(*asked, progress=False)["judge"]
+    records = {record.judged_id: record for record in run.read(FILE, Judged)}
+    assert len(records) == found["asked"] >= 5
+    assert found["unscored"] == sum(record.scores is None for record in records.values())
+    assert sum(found["failures_to_score"].values()) == found["unscored"]
+    (tally,) = tally_calls(run)
+    assert (tally.role, tally.output_tokens > 0) == ("judge", True)
+
+
+def rename(talk):
+    """A scripted agent's talk under the name of the compiled model, read as it was meant."""
+    labelled = talk.conversation.model_copy(update={"labels": talk.true_labels})
+    own = {"condition": "compiled", "conversation_id": f"compiled-{talk.conversation_id}"}
+    return talk.model_copy(update=own | {"true_labels": None, "conversation": labelled})

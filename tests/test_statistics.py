@@ -199,19 +199,31 @@ SHAPES = [(16, 6), (40, 5)]
 """Paths, and conversations on each."""
 
 
-def draw_pairs(generator, paths, each, rates, alike=0.2):
-    """Yes or no of two conditions; half of what paths share is shared by the conditions too."""
+def draw_levels(generator, paths, each, alike=0.2):
+    """How well two conditions do; half of what paths share is shared by the conditions too."""
     path = generator.normal(size=(paths, 1, 2)) + generator.normal(size=(paths, 1, 1))
     customer = generator.normal(size=(paths, each, 1)) + generator.normal(size=(paths, each, 2))
     mixed = np.sqrt(alike / 2) * path + np.sqrt((1 - alike) / 2) * customer
-    return (mixed < stats.norm.ppf(rates)).astype(float).reshape(-1, 2).T
+    return mixed.reshape(-1, 2).T
 
 
-def repeat(shape, rates):
+def draw_pairs(generator, paths, each, rates):
+    """Yes or no of two conditions."""
+    levels = draw_levels(generator, paths, each)
+    return (levels < stats.norm.ppf(rates)[:, None]).astype(float)
+
+
+def draw_points(generator, paths, each, shifts):
+    """A judge's scores of two conditions, 1 to 5, as shares of the span."""
+    levels = draw_levels(generator, paths, each) + np.array(shifts)[:, None]
+    return (levels[:, :, None] > np.array([-1.8, -1.1, -0.4, 0.3])).sum(2) / 4
+
+
+def repeat(shape, given, draw=draw_pairs):
     """What `compare` finds in 400 draws, and the paths' names."""
     generator, (paths, each) = np.random.default_rng(11), shape
     names = [f"p{i // each}" for i in range(paths * each)]
-    return [compare(*draw_pairs(generator, *shape, rates), names) for _ in range(DRAWS)]
+    return [compare(*draw(generator, *shape, given), names) for _ in range(DRAWS)]
 
 
 def at_most(rate):
@@ -253,6 +265,23 @@ def test_a_planted_difference_is_found_at_the_power_it_should_have():
     # pairs that share something show a little more, the exact test a little less
     assert 0.7 < np.mean([one.p < 0.05 for one in found]) < 0.92
     assert np.mean([one.low > 0 for one in found]) > 0.7
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_scores_of_a_judge_that_do_not_differ_are_found_to_no_more_often_than_stated(shape):
+    found = repeat(shape, (0.0, 0.0), draw_points)
+    assert sum(one.p < 0.05 for one in found) <= at_most(0.05)
+    assert sum(one.low <= 0 <= one.high for one in found) >= at_least(0.95)
+
+
+def test_scores_of_a_judge_that_differ_are_found_at_the_power_they_should_have():
+    shape, shifts = (40, 5), (0.25, 0.0)
+    first, second = draw_points(np.random.default_rng(19), 4000, 50, shifts)
+    found = repeat(shape, shifts, draw_points)
+    errors = np.array([(one.high - one.low) / 2 / stats.t.ppf(0.975, 39) for one in found])
+    power = stats.norm.cdf((first - second).mean() / errors - stats.norm.ppf(0.975)).mean()
+    assert 0.5 < power < 0.95
+    assert np.mean([one.p < 0.05 for one in found]) == pytest.approx(power, abs=0.08)
 
 
 def test_what_an_interval_says_can_be_found_is_found():

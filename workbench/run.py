@@ -98,12 +98,17 @@ class Run:
         Raises:
             RunError: a line is not a record, or there is no such file (with `missing_ok`: []).
         """
+        return list(self.iterate(name, model, missing_ok))
+
+    def iterate(
+        self, name: str, model: type[BaseModel] | None = None, missing_ok: bool = False
+    ) -> Iterator:
+        """The same, one after the other: so many conversations may be more than memory takes."""
         file = self.file(name)
-        if not file.exists():
-            if missing_ok:
-                return []
+        if file.exists():
+            yield from iterate_jsonl(file, model)
+        elif not missing_ok:
             raise RunError(f"{file} does not exist yet; {_writer_of(name)}")
-        return read_jsonl(file, model)
 
     @property
     def is_gated(self) -> bool:
@@ -318,14 +323,16 @@ def read_jsonl(file: Path, model: type[BaseModel] | None = None) -> list:
     Raises:
         RunError: a line is not a record; the message gives its number.
     """
-    *lines, last = file.read_bytes().split(b"\n")
-    if _is_record(last):
-        lines.append(last)
-    return [
-        _parse(line, model, f"{file}, line {number}")
-        for number, line in enumerate(lines, start=1)
-        if line.strip()
-    ]
+    return list(iterate_jsonl(file, model))
+
+
+def iterate_jsonl(file: Path, model: type[BaseModel] | None = None) -> Iterator:
+    """The same, one after the other."""
+    with file.open("rb") as lines:
+        for number, line in enumerate(lines, start=1):
+            is_whole = line.endswith(b"\n") or _is_record(line)
+            if is_whole and line.strip():
+                yield _parse(line.rstrip(b"\n"), model, f"{file}, line {number}")
 
 
 def append_jsonl(file: Path, records: Iterable[Any]) -> None:

@@ -3,7 +3,8 @@
 Run it with `python tests/bench/bench_api.py`. The provider is a process of its own on this machine
 that answers after 200 ms. Both ways of asking take turns, 64 calls in flight. Whole talks of an
 evaluation take part too, with simulated customers of the toy domain who know the phrase book by
-heart: what a recognizer takes to read a message comes on top of that.
+heart: what a recognizer takes to read a message comes on top of that. It fails where calls are
+slower, or take more memory the more there are, than they may be.
 """
 
 import argparse
@@ -15,6 +16,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import psutil
@@ -22,6 +24,12 @@ import psutil
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 AT_ONCE = 64
+
+LEAST_SHARE = 0.9
+"""Of the bare client's rate."""
+
+MOST_GROWTH = 1.1
+"""Of memory, from the tenth part of all calls or talks to all."""
 
 
 def question(number: int) -> list[dict[str, str]]:
@@ -62,8 +70,8 @@ async def ask_barely(url: str, numbers: range) -> None:
         await asyncio.gather(*map(ask, numbers))
 
 
-def measure_rates(n_calls: int, n_rounds: int) -> None:
-    """Print calls a second of both ways, in turns."""
+def measure_rates(n_calls: int, n_rounds: int) -> bool:
+    """Print calls a second of both ways, in turns; whether ours are as many as they should be."""
     from workbench.api.model import ask_all
 
     process, url = start_provider(0.2)
@@ -86,6 +94,7 @@ def measure_rates(n_calls: int, n_rounds: int) -> None:
         ours / bare for bare, ours in zip(rates["bare client"], rates["workbench"], strict=True)
     )
     print(f"{share:.0%} of the bare client's rate, by turns; 200 ms allow {AT_ONCE / 0.2:.0f}")
+    return share >= LEAST_SHARE
 
 
 def hold_talks(run, n_talks: int, seed: int):
@@ -135,29 +144,34 @@ def measure_talks(n_calls: int, n_rounds: int) -> None:
     print(f"{statistics.median(shares):.0%} of the bare client's rate, begin and end included")
 
 
-def measure_talks_memory(n_talks: int) -> None:
-    """Print memory after 100 talks, after the tenth part of all, and after all."""
+def measure_talks_memory(n_talks: int) -> bool:
+    """Whether memory stays while so many talks are held."""
     process, url = start_provider(0.0)
-    run, marks = open_toy(url).line.spending.ledger.run, {100, n_talks // 10, n_talks}
-    for number, _ in enumerate(hold_talks(run, n_talks, 0), start=1):
-        if number in marks:
-            megabytes = psutil.Process().memory_info().rss / 2**20
-            print(f"{number:>6} talks{megabytes:8.1f} MB")
+    run = open_toy(url).line.spending.ledger.run
+    stays = watch_memory(hold_talks(run, n_talks, 0), n_talks, "talks")
     process.kill()
+    return stays
 
 
-def measure_memory(n_calls: int) -> None:
-    """Print memory after 100 calls, after the tenth part of all, and after all."""
+def measure_memory(n_calls: int) -> bool:
+    """Whether memory stays while so many calls are made."""
     from workbench.api.model import ask_all
 
     process, url = start_provider(0.0)
-    marks = {100, n_calls // 10, n_calls}
     answers = ask_all(open_toy(url), map(question, range(n_calls)), progress=False)
-    for number, _ in enumerate(answers, start=1):
-        if number in marks:
-            megabytes = psutil.Process().memory_info().rss / 2**20
-            print(f"{number:>6} calls{megabytes:8.1f} MB")
+    stays = watch_memory(answers, n_calls, "calls")
     process.kill()
+    return stays
+
+
+def watch_memory(things: Iterable, n: int, what: str) -> bool:
+    """Print memory after 100, after the tenth part of all, and after all; whether it stays."""
+    found = {}
+    for number, _ in enumerate(things, start=1):
+        if number in {100, n // 10, n}:
+            found[number] = psutil.Process().memory_info().rss / 2**20
+            print(f"{number:>6} {what}{found[number]:8.1f} MB")
+    return found[n] <= found[n // 10] * MOST_GROWTH
 
 
 def open_toy(url: str):
@@ -169,21 +183,22 @@ def open_toy(url: str):
     return open_model("api/toy", run, role="teacher", at_once=AT_ONCE)
 
 
-def main() -> None:
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--calls", type=int, default=640, help="in each turn (640)")
     parser.add_argument("--rounds", type=int, default=5, help="turns of each way (5)")
     parser.add_argument("--memory", type=int, default=10_000, help="calls for memory (10000)")
     parser.add_argument("--talks", type=int, default=10_000, help="talks for memory (10000)")
-    given = parser.parse_args()
+    given, are_good = parser.parse_args(), []
     if given.calls:
-        measure_rates(given.calls, given.rounds)
+        are_good.append(measure_rates(given.calls, given.rounds))
         measure_talks(given.calls, given.rounds)
     if given.memory:
-        measure_memory(given.memory)
+        are_good.append(measure_memory(given.memory))
     if given.talks:
-        measure_talks_memory(given.talks)
+        are_good.append(measure_talks_memory(given.talks))
+    return 0 if all(are_good) else 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

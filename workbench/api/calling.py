@@ -4,10 +4,11 @@ import asyncio
 import random
 import re
 import weakref
+from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from workbench.api.breaker import Breaker, Patience
+from workbench.api.breaker import Breaker, Patience, StoppedError
 from workbench.api.call import Call, CallError
 from workbench.api.endpoint import Endpoint
 from workbench.api.ledger import Caller, Entry
@@ -22,6 +23,10 @@ USELESS_ATTEMPTS = 4
 LIMITED_ATTEMPTS = 30
 """Times that a call may be one of too many before it is given up."""
 
+ROOM_TO_THINK = 8
+"""Times its room that an answer gets where thoughts have used that up: nobody can tell beforehand
+how long a model thinks. What is merely long gets twice its room."""
+
 _UNKNOWN = re.compile("unsupported|not supported|un(?:known|recognized|expected)|extra", re.I)
 _FORMAT = re.compile("response_format|json_schema|invalid schema", re.I)
 _LEFT_OUT = re.compile(r"\b(?:temperature|top_p|seed)\b")
@@ -30,6 +35,7 @@ _WAYS_OUT = {
     "key": "refused the key; put a valid one into {key}",
     "money": "says that the account is out of money; top it up or use another account",
     "model": "does not know the model, or is no such endpoint; mend its name or the address",
+    "client": "cannot be called from here; mend the proxy or certificates in the environment",
     "": "cannot be used for now: {why}; see whether it is up",
 }
 
@@ -61,6 +67,8 @@ class Line:
         self._has_formats, self._has_swapped = True, False
         self.turned_down: set[str] = set()
         """Parameters that the model would not take, and is asked without."""
+        self.is_thinker = False
+        """Whether its thoughts have used the room up once: it has more from the start then."""
 
     async def complete(self, call: Call) -> tuple[Entry, bool]:
         """The call's answer, and whether it was in the ledger already.
@@ -81,7 +89,7 @@ class Line:
     async def _try(self, call: Call) -> Entry:
         begun_in = self.breaker.round
         n_failed = n_useless = n_limited = n_silent = 0
-        max_tokens = call.max_tokens
+        max_tokens = call.max_tokens * (ROOM_TO_THINK if self.is_thinker else 1)
         while True:
             way = self._way()
             takes_silence = call.as_it_comes and n_silent > 0
@@ -93,9 +101,11 @@ class Line:
             if self._adapts(outcome, way):
                 continue
             n_silent += outcome.is_silent or outcome.is_cut
-            if outcome.is_cut and max_tokens == call.max_tokens:
-                # the same room would be too small again
-                max_tokens *= 2
+            self.is_thinker |= outcome.is_cut and outcome.is_thinking
+            more = call.max_tokens * (ROOM_TO_THINK if outcome.is_thinking else 2)
+            # silence must be met twice, though there may be no more room to give
+            if outcome.is_cut and (max_tokens < more or (call.as_it_comes and n_silent == 1)):
+                max_tokens = max(max_tokens, more)
                 continue
             n_useless += outcome.state == "unusable"
             n_limited += outcome.is_limited
@@ -116,6 +126,8 @@ class Line:
         self, call: Call, max_tokens: int, begun_in: int, way: tuple, takes_silence: bool
     ) -> Outcome:
         """One attempt, once there is a place, the provider is well and there is money for it."""
+        # before anything is set aside for it
+        client, body = self._connect(), self._body(call, max_tokens, way)
         await self._places.acquire()
         is_sent = False
         try:
@@ -130,7 +142,7 @@ class Line:
                 if is_late:
                     self.spending.settle(call.id, attempt, "failed", reason="was not sent")
                     self.breaker.check(begun_in)
-                sending = self._send(call, attempt, max_tokens, most, way, takes_silence)
+                sending = self._send(call, attempt, client, body, most, way, takes_silence)
                 task = start_attempt(sending)
                 is_sent = True
             finally:
@@ -145,7 +157,8 @@ class Line:
         self,
         call: Call,
         attempt: int,
-        max_tokens: int,
+        client: Any,
+        body: dict[str, Any],
         most_usd: float | None,
         way: tuple,
         takes_silence: bool,
@@ -153,9 +166,7 @@ class Line:
         settle = self.spending.settle
         with self.spending.ledger.use():
             try:
-                outcome = await send(
-                    self._connect(), self._body(call, max_tokens, way), self.patience.timeout_s
-                )
+                outcome = await send(client, body, self.patience.timeout_s)
             except asyncio.CancelledError:
                 settle(call.id, attempt, "unknown", reason="was broken off")
                 self.breaker.release()
@@ -175,13 +186,14 @@ class Line:
                     cost_usd=cost,
                     seconds=outcome.seconds,
                     answer=scrub(outcome.text) or None,
-                    answered_by=outcome.answered_by,
+                    answered_by=scrub(outcome.answered_by or "") or None,
                     reason=scrub(outcome.trouble) or None,
                 )
             finally:
                 self._report(outcome, way)
             if cost and most_usd is not None and cost > most_usd * (1 + 1e-9):
-                self.breaker.stop(f"it wrote more than the {max_tokens} tokens it was asked for")
+                n_most = body[way[0]]
+                self.breaker.stop(f"it wrote more than the {n_most} tokens it was asked for")
             return outcome
 
     def most_usd(self, call: Call, max_tokens: int) -> float | None:
@@ -200,12 +212,16 @@ class Line:
             from openai import AsyncOpenAI
 
             # retries are ours: one that is made out of sight may be paid for out of sight
-            self._client = AsyncOpenAI(
-                api_key=self.endpoint.key,
-                base_url=self.endpoint.base,
-                default_query=self.endpoint.query,
-                max_retries=0,
-            )
+            with suppress(Exception):
+                self._client = AsyncOpenAI(
+                    api_key=self.endpoint.key,
+                    base_url=self.endpoint.base,
+                    default_query=self.endpoint.query,
+                    max_retries=0,
+                )
+            # what is wrong would quote a proxy's address, with its password
+            if self._client is None:
+                raise StoppedError(self._explain("client"))
             self.endpoint.keep_out_of_logs()
             # its connections go when nobody has the line any more
             weakref.finalize(self, hang_up, self._client).atexit = False

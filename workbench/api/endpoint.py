@@ -6,7 +6,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit, urlunsplit
 
 from workbench.conversation import hash_text
 
@@ -46,13 +46,24 @@ class Endpoint:
         return urlsplit(self.url).netloc.lower()
 
     @property
+    def is_near(self) -> bool:
+        """Whether it is on this machine."""
+        name = urlsplit(self.url).hostname or ""
+        is_loopback = re.fullmatch(r"127(\.\d+){3}", name)
+        return bool(is_loopback) or name in ("localhost", "::1", "0.0.0.0")
+
+    @property
     def id(self) -> str:
         """A hash of the address without its query."""
         return hash_text(self.host, urlsplit(self.url).path)
 
     def scrub(self, text: str) -> str:
         """The text without the key and without what is secret in the address."""
-        for secret in {self.key, *self.query.values()} - {NO_KEY}:
+        # a version is no secret, and one that is called "preview" would be found in what is said
+        asked = [value for name, value in self.query.items() if "version" not in name.lower()]
+        # a log has an address as it is sent
+        sent = [write(value, safe="") for value in asked for write in (quote, quote_plus)]
+        for secret in sorted({self.key, *asked, *sent} - {NO_KEY}, key=len, reverse=True):
             # a value of a letter or two is no secret, and would be found in every word
             text = text.replace(secret, "[secret]") if len(secret) > 3 else text
         return text

@@ -30,6 +30,12 @@ _OURS = {"model", "messages", "n", "stream", "stream_options", "response_format"
 _OURS |= {"max_completion_tokens", "api_key", "base_url", "extra_headers", "extra_body"}
 """Parameters that nobody else may set; keys and addresses come from the environment alone."""
 
+SLOW_S = 900
+"""For one attempt at a server on this machine, which may take calls one after the other."""
+
+FREE = "if it passes calls on to one who charges, put the price into prices.yaml to have a cap"
+"""What is said of a server on this machine that no price table knows."""
+
 
 @dataclass(frozen=True)
 class Estimate:
@@ -78,6 +84,8 @@ class ApiModel:
         """Who answers, at which price, under which cap: for the reader of a notebook."""
         caller, price, cap_usd = self.line.caller, self.line.price, self.line.cap_usd
         terms = "no price is known, so nothing caps what it costs"
+        if self.line.endpoint.is_near:
+            terms = f"on this machine, taken to cost nothing ({FREE})"
         if price:
             terms = f"{price.terms()}, dollars a million tokens ({price.source})"
             terms += f"; the run may cost {dollars(cap_usd)}" if cap_usd is not None else "; no cap"
@@ -215,10 +223,11 @@ def open_model(
     """A model over the API, such as "api/gpt-6-sol", for one role in a run.
 
     Where it is and the key it wants are in the environment: `find_endpoint`. `cap_usd` is what the
-    run may cost in all, every role and earlier sessions included; it needs a known price, and
-    counts no models that have none.
-    `max_tokens` is the room for an answer, and what a cap has to reckon with. Further parameters,
-    such as temperature=0.7 or seed=7, go to the provider as they are.
+    run may cost in all, every role and earlier sessions included; it needs a known price, unless
+    the server is on this machine, and counts no models that have none.
+    Such a server has more time, too, unless `patience` says how much. `max_tokens` is the room for
+    an answer, and what a cap has to reckon with. Further parameters, such as temperature=0.7 or
+    seed=7, go to the provider as they are.
 
     Example: open_model("api/gpt-6-sol", run, role="teacher", cap_usd=5).describe()
 
@@ -232,15 +241,18 @@ def open_model(
     endpoint = find_endpoint(role)
     caller = Caller(role, name.removeprefix("api/"), endpoint.host)
     price = find_price(caller.model, caller.host)
-    if cap_usd is not None and price is None:
+    if cap_usd is not None and price is None and endpoint.is_near:
+        # a machine of one's own takes nothing for a token
+        cap_usd = None
+    elif cap_usd is not None and price is None:
         raise CapError(
             f"nothing can be capped, as no price is known for {caller.model} at {caller.host}; put"
             " one into prices.yaml in the folder you work in, as its model, host, input, output,"
-            " date and source, or leave cap_usd out"
+            " date and source, or have no cap, which is 0 in a notebook"
         )
     spending = open_spending(run)
     _check_prices(spending.ledger, caller, price)
-    patience = patience or Patience()
+    patience = patience or (Patience(timeout_s=SLOW_S) if endpoint.is_near else Patience())
     line = Line(endpoint, caller, price, spending, cap_usd, at_once, patience)
     return ApiModel(line, max_tokens, at_once, parameters)
 

@@ -7,7 +7,7 @@ from datetime import date
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from workbench.reading import Number, ReadingError, fit_items, read_yaml
 from workbench.run import project_folder
@@ -31,7 +31,17 @@ class Usage:
     """Of the output's those that nobody sees."""
 
 
-Dollars = Annotated[Number, Field(ge=0)]
+LEAST_USD = 0.001
+"""A price of a million tokens that is less is hardly one: it may be that of a single token."""
+
+
+def _check_unit(usd: float) -> float:
+    if 0 < usd < LEAST_USD:
+        raise ValueError("a price is for a million tokens; multiply that of one by 1,000,000")
+    return usd
+
+
+Dollars = Annotated[Number, Field(ge=0), AfterValidator(_check_unit)]
 Day = Annotated[date, BeforeValidator(lambda text: date.fromisoformat(str(text)))]
 
 
@@ -112,6 +122,11 @@ def read_prices(file: Path) -> list[Price]:
     """
     located = read_yaml(file)
     prices, problems = fit_items(located, list, Price)
+    known: dict[tuple[str, str], int] = {}
+    for place, price in prices.items():
+        if known.setdefault(who := (price.model, price.host), place) != place:
+            text = f"{who[0]} at {who[1]} has two prices; leave the one that is right"
+            problems.append(located.problem((place,), "two_prices", text))
     if found := [*located.problems, *problems]:
         raise ReadingError(found)
     return list(prices.values())

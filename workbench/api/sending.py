@@ -14,6 +14,9 @@ from workbench.api.prices import Usage
 BUSY = {408, 409, 425, 429}
 """Status codes that say: later. So do those from 500 on."""
 
+WAITED = {504, 524}
+"""Status codes of a gateway that passed the call on and gave up waiting: it may be paid for."""
+
 _BROKE = re.compile(r"insufficient[ _](?:quota|credits?|balance|funds)|credit balance", re.I)
 _NOT_SENT = {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError"}
 _MOST_TOKENS = 10**9
@@ -94,7 +97,8 @@ def read_reply(content: bytes) -> Outcome:
         if error := reply.get("error"):
             trouble += f" ({_shorten(_message_of(error))})"
         return Outcome("unusable", usage=usage, trouble=trouble)
-    refusal, text = map(_mend, (message.get("refusal"), message.get("content")))
+    refusal, text = _mend(message.get("refusal")), _mend(_join_parts(message.get("content")))
+    text, has_thoughts = _drop_thoughts(text)
     why, name = choice.get("finish_reason"), _shorten(_mend(reply.get("model"))) or None
     if refusal or why == "content_filter":
         return Outcome(
@@ -103,7 +107,7 @@ def read_reply(content: bytes) -> Outcome:
     if why == "length":
         trouble = "had a reply that was cut off at the limit of tokens"
         thought = message.get("reasoning_content") or message.get("reasoning")
-        is_thinking = bool(thought or (usage and usage.reasoning))
+        is_thinking = bool(has_thoughts or thought or (usage and usage.reasoning))
         return Outcome(
             "unusable",
             text,
@@ -124,7 +128,8 @@ def read_usage(usage: Any) -> Usage | None:
     if not isinstance(usage, dict):
         return None
     prompt, output = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    if not _is_count(prompt) or not _is_count(output):
+    # some count nothing, and say 0: no prompt has no tokens
+    if not _is_count(prompt) or not _is_count(output) or not prompt:
         return None
     if _is_count(total := usage.get("total_tokens")):
         # some leave reasoning out of the completion, and charge for it all the same
@@ -157,7 +162,7 @@ def read_status(status: int, headers: Mapping[str, str], content: bytes) -> Outc
     # what is said of a key may quote it
     said = "" if stop == "key" else _shorten(said)
     return Outcome(
-        "failed",
+        "unknown" if status in WAITED else "failed",
         trouble=f"was turned away ({status}{': ' if said else ''}{said})",
         is_final=not is_busy,
         stop=stop,
@@ -172,10 +177,11 @@ def read_wait(headers: Mapping[str, str]) -> float | None:
         if re.fullmatch(r"\s*\d{1,9}(\.\d+)?\s*", value := headers.get(name) or ""):
             return float(value) / unit
     try:
-        moment = email.utils.parsedate_to_datetime(headers.get("retry-after") or "")
-    except ValueError:
+        moment = email.utils.parsedate_to_datetime(headers.get("retry-after") or "").timestamp()
+    # a zone may be off by more than there are seconds
+    except (ValueError, OverflowError):
         return None
-    return max(0.0, moment.timestamp() - time.time())
+    return max(0.0, moment - time.time())
 
 
 def read_fault(error: Exception) -> Outcome:
@@ -193,6 +199,25 @@ def _message_of(error: Any) -> str:
     return message if isinstance(message, str) else ""
 
 
+def _join_parts(content: Any) -> Any:
+    """What is said; some give it in parts, with what the model thought as parts of another type."""
+    if not isinstance(content, list):
+        return content
+    said = [p for p in content if isinstance(p, dict) and p.get("type") == "text"]
+    return "".join(part["text"] for part in said if isinstance(part.get("text"), str))
+
+
+def _drop_thoughts(text: str) -> tuple[str, bool]:
+    """What is said without the thoughts that some servers leave before it; whether there were any.
+
+    Example: "<think>A latte, so</think>Which size?" -> ("Which size?", True)
+    """
+    _, end, said = text.rpartition("</think>")
+    if end or text.lstrip().startswith("<think>"):
+        return said.lstrip() if end else "", True
+    return text, False
+
+
 def _mend(text: Any) -> str:
     """A text without half letters (lone surrogates), which no file takes; "" for what is none."""
     return text.encode(errors="replace").decode() if isinstance(text, str) else ""
@@ -200,7 +225,8 @@ def _mend(text: Any) -> str:
 
 def _shorten(text: str, most: int = 200) -> str:
     text = "".join(letter if letter.isprintable() else " " for letter in text).strip()
-    return text if len(text) <= most else f"{text[:most]}..."
+    # between words: of a key that is quoted in it, half would be known to nobody as a key
+    return text if len(text) <= most else f"{text[: most + 1].rpartition(' ')[0]}..."
 
 
 def _is_count(number: Any) -> bool:

@@ -120,6 +120,8 @@ class ApiJudge:
         from workbench.api.call import Request
         from workbench.api.model import ask_all
 
+        if self.progress:
+            print(self.model.describe())
         requests = [Request(q.messages, q.schema, q.repeat, name=q.name) for q in questions]
         for found in ask_all(self.model, requests, in_order=False, progress=self.progress):
             verdict = None if found.failure else found.parsed

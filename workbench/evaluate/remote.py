@@ -5,12 +5,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
-from urllib.parse import urlsplit
 
 from workbench.api.breaker import Patience
 from workbench.api.call import Answer, Request
 from workbench.api.endpoint import find_endpoint
-from workbench.api.prices import find_price
 from workbench.api.spending import raise_cap
 from workbench.chat_format import JOINING
 from workbench.conversation import Message
@@ -60,27 +58,21 @@ class RemoteModel:
     @property
     def is_near(self) -> bool:
         """Whether it is asked on this machine."""
-        name = urlsplit(f"//{find_endpoint(self.role).host}").hostname or ""
-        return name in ("localhost", "::1") or name.startswith("127.")
+        return find_endpoint(self.role).is_near
 
     @cached_property
     def model(self) -> Any:
         """The open model: see `open_model` for what is raised."""
         from workbench.api.model import open_model
 
-        cap = raise_cap(self.run, ROLES, self.usd)
-        if self.is_near and find_price(self.name, find_endpoint(self.role).host) is None:
-            # a machine of one's own takes nothing for a token
-            cap = None
         return open_model(
             f"api/{self.name}",
             self.run,
             self.role,
-            cap,
+            raise_cap(self.run, ROLES, self.usd),
             self.max_tokens,
             self.places,
-            # a machine of one's own is slow
-            self.patience or Patience(timeout_s=900 if self.is_near else 120),
+            self.patience,
             temperature=0,
         )
 

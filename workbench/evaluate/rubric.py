@@ -16,6 +16,8 @@ from workbench.conversation import Act, Message, hash_text
 from workbench.domain import Domain, DomainError, fill_prompt
 from workbench.evaluate.procedure_prompt import describe_procedure
 from workbench.synthesize.behaviours import ADVERSARIAL, DIFFICULT, SPOKEN
+from workbench.synthesize.briefing import MOST_PERSONA
+from workbench.synthesize.fencing import shorten
 from workbench.synthesize.scenarios import CHANGES, Scenario
 
 CRITERIA = (
@@ -185,7 +187,8 @@ def read_remarks(domain: Domain) -> str:
 def describe_scenario(scenario: Scenario, domain: Domain) -> str:
     """The hidden truth in lines: who the customer is, what it does where, which endings may be."""
     persona = next((p for p in domain.personas if p.id == scenario.persona), None)
-    lines = [f"- customer: {persona.description or persona.manner}"] if persona else []
+    who = shorten(persona.description or persona.manner, MOST_PERSONA) if persona else ""
+    lines = [f"- customer: {who}"] if who else []
     lines += [
         f"- at step {hub}, time {number}, the customer does: {', '.join(acts) or 'nothing'}"
         for hub, visits in scenario.plan.items()

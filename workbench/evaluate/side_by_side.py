@@ -114,6 +114,8 @@ def hold_side_by_side(
 
     line, at_once = agent.model.model.line, agent.model.places
     total, n_failed = len(customers), 0
+    if progress:
+        print(agent.model.model.describe())
     try:
         with tqdm(total=total, desc=agent.name, disable=not progress, unit="talk") as bar:
             for talk in run_all(hold, customers, at_once, in_order=False):

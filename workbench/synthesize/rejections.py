@@ -57,7 +57,7 @@ def read_rejections(run: Run) -> list[Rejection]:
 
 def list_done(run: Run) -> set[str]:
     """Ids of the scenarios that have their conversation, or were given up."""
-    talks = run.read("conversations.jsonl", Conversation, missing_ok=True)
+    talks = run.iterate("conversations.jsonl", Conversation, missing_ok=True)
     lost = (r.scenario_id for r in read_rejections(run) if r.reason == GIVEN_UP)
     return {talk.scenario_id for talk in talks} | {*lost}
 
@@ -68,7 +68,7 @@ def count_written(run: Run, n_asked: int) -> dict[str, Any]:
     whole = [line for line in rejected if not line.is_mended]
     counts = {
         "asked": n_asked,
-        "kept": len(run.read("conversations.jsonl", Conversation, missing_ok=True)),
+        "kept": sum(1 for _ in run.iterate("conversations.jsonl", Conversation, missing_ok=True)),
         "rejected": len({r.conversation_id for r in whole if r.conversation_id}),
         "given_up": sum(r.reason == GIVEN_UP for r in whole),
         "rejected_by_step": dict(Counter(r.step for r in whole if r.step).most_common()),
