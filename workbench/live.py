@@ -19,6 +19,7 @@ from workbench.run import Run
 from workbench.show import Panel, draw_conversation, draw_flowchart
 from workbench.show.escape import escape
 from workbench.show.pairs import Side, draw_pair
+from workbench.show.palette import NEVER, write_in
 from workbench.show.widgets import refer_to
 from workbench.sizes import Size
 from workbench.synthesize.scenarios import Scenario
@@ -318,5 +319,5 @@ def _list_seen(seen: Seen, notice: str) -> str:
     said = "".join(
         f"<div><b>{name}</b> {escape(text)}</div>" for name, text in lines.items() if text
     )
-    warned = f'<div style="color:#C8102E">{escape(notice)}</div>' if notice else ""
+    warned = f'<div style="{write_in(NEVER)}">{escape(notice)}</div>' if notice else ""
     return f'<div style="font-size:13px;line-height:1.5">{warned}{said}</div>'

@@ -11,6 +11,7 @@ from workbench.inspect.screening import Dropped
 from workbench.run import Run
 from workbench.show.escape import escape
 from workbench.show.flow import draw_flowchart
+from workbench.show.palette import NEVER, write_in
 from workbench.show.picture import Panel
 from workbench.show.talk import draw_conversation
 from workbench.show.tokens import draw_tokens
@@ -207,7 +208,7 @@ class Browser:
             row = encode_row(talk.messages, self.tokenizer)
             panel = draw_tokens(row.ids, row.mask, self.tokenizer)
         reason = self.entries[self.place].reason if talk else ""
-        why = f'<div style="color:#C8102E">dropped: {escape(reason)}</div>' if reason else ""
+        why = f'<div style="{write_in(NEVER)}">dropped: {escape(reason)}</div>' if reason else ""
         self._widgets[
             "talk"
         ].value = f'<div style="height:430px;overflow:auto">{why}{panel.html}</div>'

@@ -9,8 +9,12 @@ from workbench.reading import Problem, read_yaml
 from workbench.run import replace_file
 from workbench.show.escape import escape
 from workbench.show.flow import draw_flowchart
+from workbench.show.palette import NEVER, SUCCESS, write_in
 from workbench.show.picture import Picture
 from workbench.show.widgets import refer_to
+
+WARNED = "#8A4B1F"
+"""What is no error, but should be looked at."""
 
 MOST_NODES = 200
 """A larger chart is drawn when it is saved, not at every letter."""
@@ -153,9 +157,9 @@ class FlowchartEditor:
 
 def _list_problems(problems: list[Problem]) -> str:
     if not problems:
-        return '<p style="color:#0B7A5B">Nothing is wrong with it.</p>'
+        return f'<p style="{write_in(SUCCESS)}">Nothing is wrong with it.</p>'
     rows = "".join(
-        f'<li style="color:{"#C8102E" if problem.level == "error" else "#8A4B1F"}">'
+        f'<li style="{write_in(NEVER if problem.level == "error" else WARNED)}">'
         f"line {problem.line}, column {problem.column}: {escape(problem.text)}</li>"
         for problem in problems
     )
