@@ -460,6 +460,8 @@ def test_a_page_holds_all_its_parts_and_fetches_nothing(coffee):
     html = page("Report", [*parts, draw_flowchart(coffee)])
     assert all(tag in html for tag in ("<h2>Results</h2>", "<li>two</li>", "<svg", "<table"))
     assert not re.search(r"<script|<link|@import|(src|href)=", html)
+    assert html.count('<svg role="img" aria-label="') == 2
+    assert '<svg role="img" aria-label="Letters"' in html
 
 
 def test_a_page_escapes_title_and_paragraphs():

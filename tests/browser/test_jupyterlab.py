@@ -246,6 +246,10 @@ def test_a_flowchart_is_clicked_through_in_a_page_without_a_kernel(page, travel,
     page.get_by_role("button", name="fit").click()
     after = page.locator("svg").get_attribute("viewBox")
     assert [*map(float, after.split())] == [*map(float, before.split())]
+    page.locator("g.node").first.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.locator("svg").get_attribute("viewBox") != after
+    assert "14 nodes" in page.locator("[data-explore] svg").get_attribute("aria-label")
     keep_picture(page, "explore")
     assert complaints == []
 
