@@ -15,7 +15,7 @@ from workbench.show.palette import NEVER, write_in
 from workbench.show.picture import Panel
 from workbench.show.talk import draw_conversation
 from workbench.show.tokens import draw_tokens
-from workbench.show.widgets import refer_to
+from workbench.show.widgets import WRAPPED, make_column, refer_to
 from workbench.synthesize.scenarios import Scenario
 
 if TYPE_CHECKING:
@@ -125,10 +125,12 @@ class Browser:
             "chart": widgets.HTML(),
             "message": widgets.IntSlider(min=0, max=1, description="message", layout=wide),
             "view": widgets.ToggleButtons(options=["talk", "trained tokens"]),
-            "reason": widgets.Text(placeholder="why", layout=wide),
+            "reason": widgets.Text(placeholder="why", layout=wide | {"flex": "1 1 160px"}),
             "accept": widgets.Button(description="Accept"),
             "reject": widgets.Button(description="Reject"),
-            "text": widgets.Textarea(layout={"width": "auto", "height": "70px"}),
+            "text": widgets.Textarea(
+                placeholder="the words of this message", layout={"width": "auto", "height": "70px"}
+            ),
             "fix": widgets.Button(description="Save these words", layout=wide),
             "said": widgets.HTML(),
         }
@@ -141,9 +143,9 @@ class Browser:
         made["reject"].on_click(lambda _: self._judge("reject"))
         made["fix"].on_click(lambda _: self._fix())
         judging = [
-            widgets.HBox([made["accept"], made["reject"], made["reason"]]),
+            widgets.HBox([made["accept"], made["reject"], made["reason"]], layout=WRAPPED),
             made["text"],
-            widgets.HBox([made["fix"], made["said"]]),
+            widgets.HBox([made["fix"], made["said"]], layout=WRAPPED),
         ]
         if self.tokenizer is None:
             made["view"].layout.display = "none"
@@ -151,10 +153,11 @@ class Browser:
         middle = [made["view"], made["talk"], made["message"], *judging]
         made["box"] = widgets.HBox(
             [
-                widgets.VBox(left, layout={"width": "25%"}),
-                widgets.VBox(middle, layout={"width": "43%", "padding": "0 10px"}),
-                widgets.VBox([made["chart"]], layout={"width": "32%"}),
-            ]
+                widgets.VBox(left, layout=make_column("24%", "220px")),
+                widgets.VBox(middle, layout=make_column("42%", "380px", padding="0 10px")),
+                widgets.VBox([made["chart"]], layout=make_column("30%", "320px")),
+            ],
+            layout=WRAPPED,
         )
         self._list_found()
         return made["box"]
@@ -209,9 +212,10 @@ class Browser:
             panel = draw_tokens(row.ids, row.mask, self.tokenizer)
         reason = self.entries[self.place].reason if talk else ""
         why = f'<div style="{write_in(NEVER)}">dropped: {escape(reason)}</div>' if reason else ""
-        self._widgets[
-            "talk"
-        ].value = f'<div style="height:430px;overflow:auto">{why}{panel.html}</div>'
+        self._widgets["talk"].value = (
+            '<div tabindex="0" role="region" aria-label="the conversation" '
+            f'style="height:430px;overflow:auto">{why}{panel.html}</div>'
+        )
         self._widgets["text"].value = talk.messages[upto].content if talk else ""
         self._widgets["chart"].value = _draw_chart(self.flowchart, talk, upto) if talk else ""
 

@@ -11,7 +11,7 @@ from workbench.show.escape import clip, escape
 from workbench.show.flow import draw_flowchart
 from workbench.show.palette import NEVER, SUCCESS, write_in
 from workbench.show.picture import Picture
-from workbench.show.widgets import refer_to
+from workbench.show.widgets import WRAPPED, make_column, refer_to
 
 WARNED = "#8A4B1F"
 """What is no error, but should be looked at."""
@@ -124,12 +124,11 @@ class FlowchartEditor:
         made["text"].observe(lambda change: self._take(change.new), "value")
         made["save"].on_click(lambda _: self._save())
         made["again"].on_click(lambda _: self._read_again())
-        buttons = widgets.HBox([made["save"], made["again"], made["said"]])
-        left = widgets.VBox([style, made["text"], buttons], layout={"width": "50%"})
-        right = widgets.VBox(
-            [made["problems"], made["chart"]], layout={"width": "50%", "padding": "0 0 0 12px"}
-        )
-        made["box"] = widgets.HBox([left, right])
+        buttons = widgets.HBox([made["save"], made["again"], made["said"]], layout=WRAPPED)
+        left = widgets.VBox([style, made["text"], buttons], layout=make_column("48%", "420px"))
+        layout = make_column("48%", "380px", padding="0 0 0 12px")
+        right = widgets.VBox([made["problems"], made["chart"]], layout=layout)
+        made["box"] = widgets.HBox([left, right], layout=WRAPPED)
         self._show("")
         return made["box"]
 

@@ -9,7 +9,7 @@ from workbench.flowchart import Flowchart
 from workbench.show.escape import escape
 from workbench.show.flow import draw_flowchart
 from workbench.show.picture import Picture
-from workbench.show.widgets import refer_to
+from workbench.show.widgets import WRAPPED, refer_to
 
 ANY = "any"
 
@@ -109,7 +109,8 @@ class Walks:
         for name in ("of", "outcome", "by"):
             made[name].observe(lambda _: self._search(), "value")
         made["place"].observe(lambda _: self._step(), "value")
-        filters = widgets.HBox([made[name] for name in ("of", "outcome", "by", "place")])
+        chosen = [made[name] for name in ("of", "outcome", "by", "place")]
+        filters = widgets.HBox(chosen, layout=WRAPPED)
         made["box"] = widgets.VBox([filters, made["said"], made["chart"]])
         self._show()
         return made["box"]
