@@ -13,7 +13,7 @@ from workbench.evaluate.pairs import pick_pairs
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
 from workbench.run import Run
-from workbench.show import Panel, Picture, draw_conversation, draw_flowchart, page
+from workbench.show import Panel, Picture, draw_conversation, draw_flowchart, page, table
 from workbench.show.beside import (
     plot_differences,
     plot_quality,
@@ -131,6 +131,13 @@ def find_worst(
 def show_scored(talk: Simulated, score: Score, domain: Domain) -> Panel:
     """One simulated conversation with what is wrong marked at its messages."""
     return draw_conversation(talk.conversation, domain.flowchart, score.wrong)
+
+
+def explain_words() -> Panel:
+    """The sorts of customers and the measures, each with what it means, to unfold."""
+    words = table([{"word": name, "means": said} for name, said in (STRATA | MEASURES).items()])
+    head = "What the words mean: sorts of customers, then measures"
+    return Panel(fold(head, words.html), words.text, words.markdown)
 
 
 def compare_conditions(run: Run, domain: Domain) -> Comparison:
