@@ -5,7 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import Conversation
 from workbench.flowchart import Flowchart
-from workbench.inspect.reviews import FILE, ReviewError, apply_fix, read_reviews, review
+from workbench.inspect.reviews import (
+    FILE,
+    VERDICTS,
+    ReviewError,
+    apply_fix,
+    read_reviews,
+    review,
+)
 from workbench.inspect.rows import encode_row
 from workbench.inspect.screening import Dropped
 from workbench.run import Run
@@ -44,7 +51,7 @@ class Browser:
     not drawn, the first conversation that is found stands there.
     """
 
-    facets = ("split", "outcome", "customer", "behaviour", "route", "fate")
+    facets = ("split", "outcome", "customer", "behaviour", "route", "fate", "verdict")
     """What conversations are filtered by, besides their words."""
 
     def __init__(
@@ -93,7 +100,9 @@ class Browser:
         """
         if self.place < 0:
             raise ReviewError("no conversation is shown; find one first")
-        review(self.run, self.entries[self.place].talk, verdict, reason, contents)
+        entry = self.entries[self.place]
+        review(self.run, entry.talk, verdict, reason, contents)
+        entry.facets["verdict"] = verdict
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none the first conversation that was found."""
@@ -164,6 +173,8 @@ class Browser:
 
     def _build_filter(self, widgets: Any, facet: str) -> Any:
         values = {v for entry in self.entries for v in entry.facets[facet].split(", ")} - {""}
+        # there may be none before somebody judges
+        values |= {*VERDICTS} if facet == "verdict" else set()
         made = widgets.Dropdown(
             options=[ANY, *sorted(values)], description=facet, layout={"width": "auto"}
         )
@@ -187,7 +198,7 @@ class Browser:
 
     def _name(self, n: int) -> str:
         facets = self.entries[n].facets
-        parts = [facets["outcome"], facets["customer"], facets["behaviour"]]
+        parts = [facets[name] for name in ("outcome", "customer", "behaviour", "verdict")]
         return f"{self.entries[n].talk.conversation_id[:6]} {' · '.join(filter(None, parts))}"
 
     def _choose(self) -> None:
@@ -239,7 +250,7 @@ def _list_entries(run: Run, flowchart: Flowchart) -> list[_Entry]:
     talks = run.read("conversations.jsonl", Conversation)
     scenarios = {s.scenario_id: s for s in run.read("scenarios.jsonl", Scenario)}
     why = {one.conversation_id: one for one in run.read("dropped.jsonl", Dropped, missing_ok=True)}
-    entries = []
+    reviews, entries = read_reviews(run), []
     for talk in talks:
         scenario = scenarios.get(talk.scenario_id)
         steps = [step for label in talk.labels for step in label.steps]
@@ -252,6 +263,7 @@ def _list_entries(run: Run, flowchart: Flowchart) -> list[_Entry]:
             "behaviour": ", ".join(scenario.behaviours) if scenario else "",
             "route": ", ".join(dict.fromkeys(steps)),
             "fate": "dropped" if dropped else "kept",
+            "verdict": made.verdict if (made := reviews.get(talk.conversation_id)) else "",
         }
         words = "\n".join(message.content for message in talk.messages).casefold()
         entries.append(_Entry(talk, words, facets, dropped.reason if dropped else ""))
