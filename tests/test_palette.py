@@ -34,7 +34,7 @@ def test_coloured_writing_has_enough_contrast_in_both_themes(color, ground, ink)
     assert (high + 0.05) / (low + 0.05) > 4.5
 
 
-@pytest.mark.parametrize("file", [*SHOW.glob("*.py"), SHOW.parent / "live.py"], ids=lambda f: f.stem)
+@pytest.mark.parametrize("file", [*SHOW.glob("*.py"), SHOW.parent / "live.py"])
 def test_a_colour_of_writing_comes_with_its_ground(file):
     fixed = re.compile(r"(?<![\w-])color: ?(#|\{[\"'])")
     lines = [line for line in file.read_text("utf-8").splitlines() if fixed.search(line)]

@@ -18,7 +18,6 @@ from workbench.evaluate.faults import FAULTS, HARMLESS
 from workbench.evaluate.metrics import MEASURES, PERFECT, Score
 from workbench.evaluate.pricing import Terms, choose_price, count_dollars
 from workbench.evaluate.report import (
-    STRATA,
     explain_words,
     find_worst,
     pick_worst,
