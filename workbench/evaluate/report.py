@@ -13,7 +13,7 @@ from workbench.evaluate.pairs import pick_pairs
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
 from workbench.run import Run
-from workbench.show import Panel, Picture, draw_conversation, draw_flowchart, page, table
+from workbench.show import Panel, Picture, draw_conversation, draw_flowchart, page
 from workbench.show.beside import (
     plot_differences,
     plot_quality,
@@ -54,6 +54,7 @@ from workbench.show.judged import (
 )
 from workbench.show.learning import draw_curve, tabulate_curve
 from workbench.show.pairs import Side, draw_pair
+from workbench.show.table import table
 from workbench.show.talk import fold
 from workbench.synthesize.scenarios import Scenario
 
