@@ -144,6 +144,8 @@ def test_one_talks_with_a_model_and_sees_where_the_talk_stands(page, lab, tmp_pa
     assert output.get_by_text("I want a latte. <b>Now</b>").count() == 1
     output.locator("img[alt*='take_order.missing']").wait_for()
     output.get_by_text("drink: latte").wait_for()
+    # one writes on without a click
+    page.wait_for_function("document.activeElement.placeholder?.startsWith('Say something')")
     keep_picture(page, "talk")
     output.get_by_role("button", name="Take back").click()
     output.get_by_text("Could you tell me the size?").wait_for(state="detached")
