@@ -94,6 +94,14 @@ def test_a_verdict_is_kept_and_one_without_a_reason_is_refused_on_screen(browser
     assert read_reviews(browser.run)[browser.talk.conversation_id].reason == "too short"
 
 
+def test_conversations_are_found_by_their_verdict_now_and_later(browser, run, coffee):
+    judged = browser.talk
+    browser.judge("accept")
+    assert browser.find(verdict="accept") == [judged]
+    assert browser.find(verdict="reject") == []
+    assert Browser(run, coffee).find(verdict="accept") == [judged]
+
+
 def test_a_fix_is_shown_in_its_new_words(browser):
     browser._build()
     browser._widgets["message"].value = 1

@@ -77,6 +77,7 @@ def test_the_widgets_follow_what_is_typed(editor):
     made["text"].value = editor.text.replace("to: pay", "to: <b>", 1)
     assert made["save"].disabled
     assert "<b>" not in made["problems"].value
+    assert ">to: &lt;b&gt;</div>" in made["problems"].value
     made["text"].value = editor._saved.replace("title: Coffee order", "title: Tea order")
     assert not made["save"].disabled
     assert made["said"].value == "not saved"

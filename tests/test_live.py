@@ -193,6 +193,16 @@ def test_widgets_follow_the_talk_and_are_locked_while_it_is_written(readers, sce
     assert live._build() is box
 
 
+@pytest.mark.parametrize("text", ["", "  "])
+def test_an_empty_field_sends_nothing(readers, text):
+    live = LiveTalk(Parrot("Hello. Ready to order?"), readers, OPENING)
+    live._build()
+    live._widgets["text"].value = text
+    live._widgets["send"].click()
+    assert contents(live)[1:] == ["Hello. Ready to order?"]
+    assert "Nothing was said" in live._widgets["facts"].value
+
+
 def test_a_customer_is_chosen_by_the_list(readers, scenarios):
     live = LiveTalk(Parrot(), readers, OPENING, scenarios)
     live._build()

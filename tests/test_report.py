@@ -17,7 +17,13 @@ from workbench.evaluate.defects import EDITS
 from workbench.evaluate.faults import FAULTS, HARMLESS
 from workbench.evaluate.metrics import MEASURES, PERFECT, Score
 from workbench.evaluate.pricing import Terms, choose_price, count_dollars
-from workbench.evaluate.report import find_worst, pick_worst, read_sweep, write_report
+from workbench.evaluate.report import (
+    explain_words,
+    find_worst,
+    pick_worst,
+    read_sweep,
+    write_report,
+)
 from workbench.evaluate.result import plain
 from workbench.evaluate.rubric import CRITERIA
 from workbench.evaluate.sight import Pair, tabulate_drops, validate
@@ -452,6 +458,12 @@ def test_parts_that_a_result_lacks_are_left_out(run, result, coffee_domain):
     assert "Hub by hub" not in text
     assert "The customers" not in text
     assert "a loss of 5 points" in text
+
+
+def test_every_sort_of_customers_and_every_measure_is_explained():
+    words = explain_words()
+    assert all(f">{name}</td>" in words.html for name in (*STRATA, *MEASURES))
+    assert words.html.startswith("<details")
 
 
 def test_a_report_names_the_kinds_of_customers_that_training_never_shows(

@@ -34,6 +34,7 @@ from workbench.show.trail import HERE, PALE
 SCRIPT = "<script>alert(1)</script>"
 EVIL = SCRIPT + '"]; evil [label=" \\" & &lt; \u202etxt\u2066 \x07 \ud800'
 WAYS = ["dot", "wasi", "plain"]
+SHAPES = {"path", "polygon", "ellipse", "rect"}
 
 
 def read_titles(svg: str, kind: str) -> Counter:
@@ -118,6 +119,16 @@ def test_every_node_and_route_is_drawn(coffee, way):
 def test_route_names_stand_on_the_edges(coffee, way):
     words = " ".join(ElementTree.fromstring(draw_flowchart(coffee).svg).itertext())
     assert all(name in words for hub in coffee.hubs for name in hub.routes)
+
+
+def test_ends_have_a_shape_that_no_other_node_has(coffee, way):
+    svg, shapes = ElementTree.fromstring(draw_flowchart(coffee).svg), {}
+    for group in svg.iter("{http://www.w3.org/2000/svg}g"):
+        if group.get("class") == "node":
+            tags = [part.tag.rpartition("}")[2] for part in group.iter()]
+            shapes[group[0].text] = next(tag for tag in tags if tag in SHAPES)
+    ends = {end.id for end in coffee.ends}
+    assert {shapes.pop(end) for end in ends}.isdisjoint(shapes.values())
 
 
 def test_evil_words_in_a_flowchart_stay_words(coffee, way):
@@ -449,6 +460,8 @@ def test_a_page_holds_all_its_parts_and_fetches_nothing(coffee):
     html = page("Report", [*parts, draw_flowchart(coffee)])
     assert all(tag in html for tag in ("<h2>Results</h2>", "<li>two</li>", "<svg", "<table"))
     assert not re.search(r"<script|<link|@import|(src|href)=", html)
+    assert html.count('<svg role="img" aria-label="') == 2
+    assert '<svg role="img" aria-label="Letters"' in html
 
 
 def test_a_page_escapes_title_and_paragraphs():

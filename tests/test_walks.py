@@ -28,6 +28,10 @@ def test_the_fewest_are_a_set_of_their_own(walks, coffee):
     assert walks.find(of="fewest") == cover_routes(coffee)
 
 
+def test_the_count_says_how_often_a_node_may_be_visited(walks):
+    assert "paths that visit no node more than 2 times" in walks._repr_mimebundle_()["text/plain"]
+
+
 @pytest.mark.parametrize("asked", [{"outcome": "refund"}, {"by": "nowhere"}, {"of": "the longest"}])
 def test_what_there_is_not_is_said_with_what_there_is(walks, asked):
     with pytest.raises(ValueError, match=r"there are .*(served|opening|all paths)"):

@@ -19,7 +19,8 @@ from workbench.run import Run
 from workbench.show import Panel, draw_conversation, draw_flowchart
 from workbench.show.escape import escape
 from workbench.show.pairs import Side, draw_pair
-from workbench.show.widgets import refer_to
+from workbench.show.palette import NEVER, write_in
+from workbench.show.widgets import WRAPPED, make_column, refer_to
 from workbench.sizes import Size
 from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.talk import Talk, open_talk
@@ -189,7 +190,9 @@ class LiveTalk:
             "chart": widgets.HTML(),
             "facts": widgets.HTML(),
             "text": widgets.Text(placeholder="Say something, and press Enter"),
-            "who": widgets.Dropdown(options=[(name, n - 1) for n, name in enumerate(names)]),
+            "who": widgets.Dropdown(
+                options=[(name, n - 1) for n, name in enumerate(names)], description="customer"
+            ),
             "beside": widgets.Dropdown(options=[NOBODY, *self.baselines], description="beside"),
             "send": widgets.Button(description="Send", button_style="primary"),
             "back": widgets.Button(description="Take back"),
@@ -203,7 +206,7 @@ class LiveTalk:
         made["send"].on_click(lambda _: self._send())
         made["back"].on_click(lambda _: self.take_back())
         made["anew"].on_click(lambda _: self._choose())
-        made["next"].on_click(lambda _: self.let_customer_speak())
+        made["next"].on_click(lambda _: self._go_on())
         made["who"].observe(lambda _: self._choose(), "value")
         made["beside"].observe(lambda change: self.compare_with(change.new), "value")
         wide = {"text": "auto", "who": "auto", "talk": "auto"}
@@ -217,18 +220,28 @@ class LiveTalk:
                 widgets.HBox(above),
                 made["talk"],
                 widgets.HBox([made["text"], made["send"]]),
-                widgets.HBox([made["back"], made["anew"], *below]),
+                widgets.HBox([made["back"], made["anew"], *below], layout=WRAPPED),
             ],
-            layout={"width": "52%", "padding": "0 12px 0 0"},
+            layout=make_column("52%", "380px", padding="0 12px 0 0"),
         )
-        right = widgets.VBox([made["chart"], made["facts"]], layout={"width": "48%"})
-        made["box"] = widgets.HBox([left, right])
+        right = widgets.VBox([made["chart"], made["facts"]], layout=make_column("44%", "340px"))
+        made["box"] = widgets.HBox([left, right], layout=WRAPPED)
         self._show()
         return made["box"]
 
     def _send(self) -> None:
-        text, self._widgets["text"].value = self._widgets["text"].value, ""
-        self.say(text)
+        field = self._widgets["text"]
+        text, field.value = field.value, ""
+        if text.strip():
+            self.say(text)
+        else:
+            self.notice = "Nothing was said; write something first."
+            self._show()
+        self._focus("text")
+
+    def _go_on(self) -> None:
+        self.let_customer_speak()
+        self._focus("next")
 
     def _choose(self) -> None:
         place = self._widgets["who"].value
@@ -238,6 +251,12 @@ class LiveTalk:
         for name in ("text", "who", "send", "back", "anew", "next", "beside"):
             if name in self._widgets:
                 self._widgets[name].disabled = is_busy
+
+    def _focus(self, name: str) -> None:
+        """Give a widget the keys again that it lost when it was locked."""
+        # ipywidgets 7 cannot
+        if hasattr(self._widgets[name], "focus"):
+            self._widgets[name].focus()
 
     def _show(self) -> None:
         if self._widgets:
@@ -298,7 +317,8 @@ def _scroll(panel: Panel) -> str:
     """The talk, scrolled to its end."""
     # what is laid out upwards stays at its end as it grows
     return (
-        '<div style="display:flex;flex-direction:column-reverse;height:460px;overflow-y:auto;'
+        '<div tabindex="0" role="region" aria-label="the talk" '
+        'style="display:flex;flex-direction:column-reverse;height:460px;overflow-y:auto;'
         f'border:1px solid #D5DAE0;border-radius:6px;padding:4px">{panel.html}</div>'
     )
 
@@ -318,5 +338,5 @@ def _list_seen(seen: Seen, notice: str) -> str:
     said = "".join(
         f"<div><b>{name}</b> {escape(text)}</div>" for name, text in lines.items() if text
     )
-    warned = f'<div style="color:#C8102E">{escape(notice)}</div>' if notice else ""
+    warned = f'<div style="{write_in(NEVER)}">{escape(notice)}</div>' if notice else ""
     return f'<div style="font-size:13px;line-height:1.5">{warned}{said}</div>'

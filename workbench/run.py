@@ -392,8 +392,8 @@ def _flock(file: Path, is_patient: bool = False) -> Iterator[None]:
         except BlockingIOError as error:
             pid = os.pread(descriptor, 20, 0).decode().strip() or "unknown"
             raise RunError(
-                f"{file.parent} is being written by process {pid}; wait for it, stop it, "
-                f"or use another run name"
+                f"{file.parent} is being written by process {pid}, another notebook or command; "
+                "wait for it, stop it, or use another run name"
             ) from error
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, str(os.getpid()).encode(), 0)

@@ -144,6 +144,8 @@ def test_one_talks_with_a_model_and_sees_where_the_talk_stands(page, lab, tmp_pa
     assert output.get_by_text("I want a latte. <b>Now</b>").count() == 1
     output.locator("img[alt*='take_order.missing']").wait_for()
     output.get_by_text("drink: latte").wait_for()
+    # one writes on without a click
+    page.wait_for_function("document.activeElement.placeholder?.startsWith('Say something')")
     keep_picture(page, "talk")
     output.get_by_role("button", name="Take back").click()
     output.get_by_text("Could you tell me the size?").wait_for(state="detached")
@@ -246,6 +248,10 @@ def test_a_flowchart_is_clicked_through_in_a_page_without_a_kernel(page, travel,
     page.get_by_role("button", name="fit").click()
     after = page.locator("svg").get_attribute("viewBox")
     assert [*map(float, after.split())] == [*map(float, before.split())]
+    page.locator("g.node").first.focus()
+    page.keyboard.press("ArrowDown")
+    assert page.locator("svg").get_attribute("viewBox") != after
+    assert "14 nodes" in page.locator("[data-explore] svg").get_attribute("aria-label")
     keep_picture(page, "explore")
     assert complaints == []
 

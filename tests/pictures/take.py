@@ -55,7 +55,10 @@ def choose_hub(page: Any) -> None:
 SHOTS = {
     "flowchart": Shot("notebooks/1_design.ipynb", "[data-explore]", choose_hub),
     "coverage": Shot("notebooks/3_inspect.ipynb", "[data-switch]"),
-    "sides": Shot("notebooks/5_evaluate.ipynb", cell("evaluate-08")),
+    # the cell's first output is another table
+    "sides": Shot(
+        "notebooks/5_evaluate.ipynb", cell("evaluate-08", "table[style*='table-layout:fixed']")
+    ),
     "conversation": Shot(
         "notebooks/5_evaluate.ipynb", cell("evaluate-15", "div[style*=max-width]")
     ),

@@ -54,6 +54,7 @@ from workbench.show.judged import (
 )
 from workbench.show.learning import draw_curve, tabulate_curve
 from workbench.show.pairs import Side, draw_pair
+from workbench.show.table import table
 from workbench.show.talk import fold
 from workbench.synthesize.scenarios import Scenario
 
@@ -131,6 +132,13 @@ def find_worst(
 def show_scored(talk: Simulated, score: Score, domain: Domain) -> Panel:
     """One simulated conversation with what is wrong marked at its messages."""
     return draw_conversation(talk.conversation, domain.flowchart, score.wrong)
+
+
+def explain_words() -> Panel:
+    """The sorts of customers and the measures, each with what it means, to unfold."""
+    words = table([{"word": name, "means": said} for name, said in (STRATA | MEASURES).items()])
+    head = "What the words mean: sorts of customers, then measures"
+    return Panel(fold(head, words.html), words.text, words.markdown)
 
 
 def compare_conditions(run: Run, domain: Domain) -> Comparison:

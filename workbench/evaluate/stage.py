@@ -178,7 +178,7 @@ def evaluate(
     with run.lock():
         trained = run.manifest.get("train", {})
         if "result" not in trained:
-            raise RunError(f"{run.folder} is not trained to the end; run its stage 4 first")
+            raise RunError(f"{run.folder} is not trained to the end; run notebook 4_train first")
         asked = Asked(conditions, name_baselines(baseline), baseline_usd, before)
         run.claim(
             "evaluate",

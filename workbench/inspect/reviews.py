@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Literal
+from typing import Literal, get_args
 
 from pydantic import BaseModel
 
@@ -10,6 +10,9 @@ from workbench.conversation import Conversation, Message
 from workbench.run import Run
 
 FILE = "reviews.jsonl"
+
+Verdict = Literal["accept", "reject", "fix"]
+VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 
 class ReviewError(ValueError):
@@ -20,7 +23,7 @@ class Review(BaseModel):
     """One verdict on one conversation: a line of `reviews.jsonl`. The last one counts."""
 
     conversation_id: str
-    verdict: Literal["accept", "reject", "fix"]
+    verdict: Verdict
     """accept: it may stay; reject: it becomes no row; fix: it becomes one in other words."""
 
     reason: str = ""

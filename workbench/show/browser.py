@@ -5,16 +5,24 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import Conversation
 from workbench.flowchart import Flowchart
-from workbench.inspect.reviews import FILE, ReviewError, apply_fix, read_reviews, review
+from workbench.inspect.reviews import (
+    FILE,
+    VERDICTS,
+    ReviewError,
+    apply_fix,
+    read_reviews,
+    review,
+)
 from workbench.inspect.rows import encode_row
 from workbench.inspect.screening import Dropped
 from workbench.run import Run
 from workbench.show.escape import escape
 from workbench.show.flow import draw_flowchart
+from workbench.show.palette import NEVER, write_in
 from workbench.show.picture import Panel
 from workbench.show.talk import draw_conversation
 from workbench.show.tokens import draw_tokens
-from workbench.show.widgets import refer_to
+from workbench.show.widgets import WRAPPED, make_column, refer_to
 from workbench.synthesize.scenarios import Scenario
 
 if TYPE_CHECKING:
@@ -43,7 +51,7 @@ class Browser:
     not drawn, the first conversation that is found stands there.
     """
 
-    facets = ("split", "outcome", "customer", "behaviour", "route", "fate")
+    facets = ("split", "outcome", "customer", "behaviour", "route", "fate", "verdict")
     """What conversations are filtered by, besides their words."""
 
     def __init__(
@@ -92,7 +100,9 @@ class Browser:
         """
         if self.place < 0:
             raise ReviewError("no conversation is shown; find one first")
-        review(self.run, self.entries[self.place].talk, verdict, reason, contents)
+        entry = self.entries[self.place]
+        review(self.run, entry.talk, verdict, reason, contents)
+        entry.facets["verdict"] = verdict
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none the first conversation that was found."""
@@ -124,10 +134,12 @@ class Browser:
             "chart": widgets.HTML(),
             "message": widgets.IntSlider(min=0, max=1, description="message", layout=wide),
             "view": widgets.ToggleButtons(options=["talk", "trained tokens"]),
-            "reason": widgets.Text(placeholder="why", layout=wide),
+            "reason": widgets.Text(placeholder="why", layout=wide | {"flex": "1 1 160px"}),
             "accept": widgets.Button(description="Accept"),
             "reject": widgets.Button(description="Reject"),
-            "text": widgets.Textarea(layout={"width": "auto", "height": "70px"}),
+            "text": widgets.Textarea(
+                placeholder="the words of this message", layout={"width": "auto", "height": "70px"}
+            ),
             "fix": widgets.Button(description="Save these words", layout=wide),
             "said": widgets.HTML(),
         }
@@ -140,9 +152,9 @@ class Browser:
         made["reject"].on_click(lambda _: self._judge("reject"))
         made["fix"].on_click(lambda _: self._fix())
         judging = [
-            widgets.HBox([made["accept"], made["reject"], made["reason"]]),
+            widgets.HBox([made["accept"], made["reject"], made["reason"]], layout=WRAPPED),
             made["text"],
-            widgets.HBox([made["fix"], made["said"]]),
+            widgets.HBox([made["fix"], made["said"]], layout=WRAPPED),
         ]
         if self.tokenizer is None:
             made["view"].layout.display = "none"
@@ -150,16 +162,19 @@ class Browser:
         middle = [made["view"], made["talk"], made["message"], *judging]
         made["box"] = widgets.HBox(
             [
-                widgets.VBox(left, layout={"width": "25%"}),
-                widgets.VBox(middle, layout={"width": "43%", "padding": "0 10px"}),
-                widgets.VBox([made["chart"]], layout={"width": "32%"}),
-            ]
+                widgets.VBox(left, layout=make_column("24%", "220px")),
+                widgets.VBox(middle, layout=make_column("42%", "380px", padding="0 10px")),
+                widgets.VBox([made["chart"]], layout=make_column("30%", "320px")),
+            ],
+            layout=WRAPPED,
         )
         self._list_found()
         return made["box"]
 
     def _build_filter(self, widgets: Any, facet: str) -> Any:
         values = {v for entry in self.entries for v in entry.facets[facet].split(", ")} - {""}
+        # there may be none before somebody judges
+        values |= {*VERDICTS} if facet == "verdict" else set()
         made = widgets.Dropdown(
             options=[ANY, *sorted(values)], description=facet, layout={"width": "auto"}
         )
@@ -183,7 +198,7 @@ class Browser:
 
     def _name(self, n: int) -> str:
         facets = self.entries[n].facets
-        parts = [facets["outcome"], facets["customer"], facets["behaviour"]]
+        parts = [facets[name] for name in ("outcome", "customer", "behaviour", "verdict")]
         return f"{self.entries[n].talk.conversation_id[:6]} {' · '.join(filter(None, parts))}"
 
     def _choose(self) -> None:
@@ -207,10 +222,11 @@ class Browser:
             row = encode_row(talk.messages, self.tokenizer)
             panel = draw_tokens(row.ids, row.mask, self.tokenizer)
         reason = self.entries[self.place].reason if talk else ""
-        why = f'<div style="color:#C8102E">dropped: {escape(reason)}</div>' if reason else ""
-        self._widgets[
-            "talk"
-        ].value = f'<div style="height:430px;overflow:auto">{why}{panel.html}</div>'
+        why = f'<div style="{write_in(NEVER)}">dropped: {escape(reason)}</div>' if reason else ""
+        self._widgets["talk"].value = (
+            '<div tabindex="0" role="region" aria-label="the conversation" '
+            f'style="height:430px;overflow:auto">{why}{panel.html}</div>'
+        )
         self._widgets["text"].value = talk.messages[upto].content if talk else ""
         self._widgets["chart"].value = _draw_chart(self.flowchart, talk, upto) if talk else ""
 
@@ -234,7 +250,7 @@ def _list_entries(run: Run, flowchart: Flowchart) -> list[_Entry]:
     talks = run.read("conversations.jsonl", Conversation)
     scenarios = {s.scenario_id: s for s in run.read("scenarios.jsonl", Scenario)}
     why = {one.conversation_id: one for one in run.read("dropped.jsonl", Dropped, missing_ok=True)}
-    entries = []
+    reviews, entries = read_reviews(run), []
     for talk in talks:
         scenario = scenarios.get(talk.scenario_id)
         steps = [step for label in talk.labels for step in label.steps]
@@ -247,6 +263,7 @@ def _list_entries(run: Run, flowchart: Flowchart) -> list[_Entry]:
             "behaviour": ", ".join(scenario.behaviours) if scenario else "",
             "route": ", ".join(dict.fromkeys(steps)),
             "fate": "dropped" if dropped else "kept",
+            "verdict": made.verdict if (made := reviews.get(talk.conversation_id)) else "",
         }
         words = "\n".join(message.content for message in talk.messages).casefold()
         entries.append(_Entry(talk, words, facets, dropped.reason if dropped else ""))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from workbench.flowchart import Flowchart, Node
 from workbench.show.dot import DotMissingError, DotSlowError, render_svg, write_dot
 from workbench.show.escape import clip
+from workbench.show.flow import choose_shape
 from workbench.show.palette import INK, NEVER
 from workbench.show.picture import Panel, Picture
 from workbench.show.plain import PLAINLY, Arrow, Box, draw_plain
@@ -112,7 +113,7 @@ def _make_box(node: Node, mark: tuple[str, str] | None) -> Box:
         (fill, stroke, word), ink, border = LOOKS[kind], INK, 3.0
         lines.append(clip(note or word, 40))
     tip = clip(f"{node.id} ({node.role}): {node.say or node.outcome}", 300)
-    shape = "ellipse" if node.role == "user" else "box"
+    shape = choose_shape(node)
     return Box(node.id, tuple(lines), shape, fill, stroke, ink, tip, node.phase, border)
 
 

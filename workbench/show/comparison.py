@@ -14,7 +14,7 @@ from workbench.show.escape import escape
 from workbench.show.pairs import Side, draw_pair
 from workbench.show.picture import Panel, Picture
 from workbench.show.talk import draw_conversation
-from workbench.show.widgets import refer_to
+from workbench.show.widgets import WRAPPED, make_column, refer_to
 from workbench.synthesize.scenarios import Scenario
 
 GROUPINGS = ("customers", "behaviour", "ending", "hub")
@@ -193,10 +193,12 @@ class Comparison:
         made["bars"].observe(lambda change: self._choose(change.new), "chosen")
         made["list"].observe(lambda change: self._read(change.new), "value")
         made["beside"].observe(lambda change: self._read(made["list"].value, change.new), "value")
-        head = widgets.VBox([widgets.HBox([made["measure"], made["by"]]), made["hint"]])
-        left = widgets.VBox([made["beside"], made["list"]], layout={"width": "32%"})
-        right = widgets.VBox([made["talks"]], layout={"width": "68%", "padding": "0 0 0 10px"})
-        made["box"] = widgets.VBox([head, made["bars"], widgets.HBox([left, right])])
+        chosen = widgets.HBox([made["measure"], made["by"]], layout=WRAPPED)
+        left = widgets.VBox([made["beside"], made["list"]], layout=make_column("30%", "240px"))
+        layout = make_column("66%", "420px", padding="0 0 0 10px")
+        right = widgets.VBox([made["talks"]], layout=layout)
+        below = widgets.HBox([left, right], layout=WRAPPED)
+        made["box"] = widgets.VBox([chosen, made["hint"], made["bars"], below])
         self._measure()
         return made["box"]
 
@@ -233,5 +235,7 @@ class Comparison:
                 others.options = names
             others.value = self.beside or None
         panel = self.draw_talks()
-        style = "max-height:640px;overflow:auto"
-        self._widgets["talks"].value = f'<div style="{style}">{panel.html}</div>'
+        self._widgets["talks"].value = (
+            '<div tabindex="0" role="region" aria-label="the conversations" '
+            f'style="max-height:640px;overflow:auto">{panel.html}</div>'
+        )

@@ -78,7 +78,7 @@ def write_dot(boxes: list[Box], arrows: list[Arrow], title: str, *notes: str) ->
         f"edge [{font} fontsize=12 arrowsize=0.75]",
     ]
     for box in boxes:
-        style = "filled" if box.shape == "ellipse" else "rounded,filled"
+        style = "rounded,filled" if box.shape == "box" else "filled"
         lines.append(
             f'{_quote(box.id)} [shape={box.shape} style="{style}" fillcolor="{box.fill}" '
             f'color="{box.stroke}" fontcolor="{box.ink}" penwidth={box.border:.1f} '

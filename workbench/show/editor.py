@@ -7,10 +7,14 @@ from workbench.draft import read_draft
 from workbench.flowchart import Flowchart, draft_flowchart
 from workbench.reading import Problem, read_yaml
 from workbench.run import replace_file
-from workbench.show.escape import escape
+from workbench.show.escape import clip, escape
 from workbench.show.flow import draw_flowchart
+from workbench.show.palette import NEVER, SUCCESS, write_in
 from workbench.show.picture import Picture
-from workbench.show.widgets import refer_to
+from workbench.show.widgets import WRAPPED, make_column, refer_to
+
+WARNED = "#8A4B1F"
+"""What is no error, but should be looked at."""
 
 MOST_NODES = 200
 """A larger chart is drawn when it is saved, not at every letter."""
@@ -82,7 +86,7 @@ class FlowchartEditor:
         """The widgets, and where there are none what is wrong and the picture."""
         bundle = refer_to(self._build())
         return bundle | {
-            "text/html": _list_problems(self.problems) + self._draw_image(),
+            "text/html": _list_problems(self.problems, self.text) + self._draw_image(),
             "text/plain": "\n".join([*map(str, self.problems), str(self._picture or "")]),
         }
 
@@ -100,7 +104,10 @@ class FlowchartEditor:
             return self._widgets["box"]
         made = self._widgets = {
             "text": widgets.Textarea(
-                value=self.text, layout={"width": "auto", "height": "520px"}, continuous_update=True
+                value=self.text,
+                placeholder="the text of flowchart.yaml",
+                layout={"width": "auto", "height": "520px"},
+                continuous_update=True,
             ),
             "problems": widgets.HTML(),
             "said": widgets.HTML(),
@@ -117,12 +124,11 @@ class FlowchartEditor:
         made["text"].observe(lambda change: self._take(change.new), "value")
         made["save"].on_click(lambda _: self._save())
         made["again"].on_click(lambda _: self._read_again())
-        buttons = widgets.HBox([made["save"], made["again"], made["said"]])
-        left = widgets.VBox([style, made["text"], buttons], layout={"width": "50%"})
-        right = widgets.VBox(
-            [made["problems"], made["chart"]], layout={"width": "50%", "padding": "0 0 0 12px"}
-        )
-        made["box"] = widgets.HBox([left, right])
+        buttons = widgets.HBox([made["save"], made["again"], made["said"]], layout=WRAPPED)
+        left = widgets.VBox([style, made["text"], buttons], layout=make_column("48%", "420px"))
+        layout = make_column("48%", "380px", padding="0 0 0 12px")
+        right = widgets.VBox([made["problems"], made["chart"]], layout=layout)
+        made["box"] = widgets.HBox([left, right], layout=WRAPPED)
         self._show("")
         return made["box"]
 
@@ -145,18 +151,27 @@ class FlowchartEditor:
         self._show("read again")
 
     def _show(self, said: str) -> None:
-        self._widgets["problems"].value = _list_problems(self.problems)
+        self._widgets["problems"].value = _list_problems(self.problems, self.text)
         self._widgets["chart"].value = self._draw_image()
         self._widgets["save"].disabled = self.has_errors or self.is_saved
         self._widgets["said"].value = escape(said)
 
 
-def _list_problems(problems: list[Problem]) -> str:
+def _list_problems(problems: list[Problem], text: str) -> str:
+    """Each with its place, and with the line itself: the field has no numbers beside its lines."""
     if not problems:
-        return '<p style="color:#0B7A5B">Nothing is wrong with it.</p>'
+        return f'<p style="{write_in(SUCCESS)}">Nothing is wrong with it.</p>'
+    lines = text.split("\n")
     rows = "".join(
-        f'<li style="color:{"#C8102E" if problem.level == "error" else "#8A4B1F"}">'
-        f"line {problem.line}, column {problem.column}: {escape(problem.text)}</li>"
+        f'<li style="{write_in(NEVER if problem.level == "error" else WARNED)}">'
+        f"line {problem.line}, column {problem.column}: {escape(problem.text)}"
+        f"{_quote(lines, problem.line)}</li>"
         for problem in problems
     )
     return f'<ul style="font:13px/1.5 Helvetica,Arial,sans-serif;padding-left:18px">{rows}</ul>'
+
+
+def _quote(lines: list[str], number: int) -> str:
+    line = clip(lines[number - 1], 120) if 0 < number <= len(lines) else ""
+    style = "font-family:monospace;overflow-wrap:anywhere"
+    return f'<div style="{style}">{escape(line)}</div>' if line else ""

@@ -13,8 +13,15 @@
     return made;
   }
 
+  // not every browser draws an outline around a part of a drawing
+  const FOCUS = "[data-explore] g.node:focus-visible { outline: 2px solid " + CHOSEN
+    + "; outline-offset: 3px } [data-explore] g.node:focus-visible "
+    + ":is(path, polygon, ellipse, rect) { stroke-dasharray: 5 3 }";
+  const WAYS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
+
   function explore(root) {
     const image = root.querySelector("img");
+    const alt = image.alt;
     const bytes = Uint8Array.from(atob(image.src.split(",")[1]), (c) => c.charCodeAt(0));
     const drawn = new DOMParser().parseFromString(
       new TextDecoder().decode(bytes), "image/svg+xml").documentElement;
@@ -51,12 +58,15 @@
       + "border:1px solid #D5DAE0;border-radius:6px;cursor:grab;touch-action:none");
     const side = make("div", "flex:2 1 0;min-width:240px;overflow:auto;max-height:600px");
     const hint = make("p", "margin:4px 0;opacity:0.75", "Click a node, or walk there with the "
-      + "tab key. Drag moves the picture, Ctrl and the wheel zoom.");
+      + "tab key and press Enter. Drag or arrow keys move the picture, Ctrl and the wheel or + "
+      + "and \u2212 zoom, Fit shows all of it.");
     side.append(hint, ...cards.values());
     svg.style.cssText = "display:block;width:100%;height:600px";
+    svg.setAttribute("role", "group");
+    svg.setAttribute("aria-label", alt);
     svg.removeAttribute("width");
     svg.removeAttribute("height");
-    frame.append(svg);
+    frame.append(make("style", "", FOCUS), svg);
     const both = make("div", "display:flex;gap:12px;align-items:stretch;flex-wrap:wrap");
     both.append(frame, side);
     image.remove();
@@ -118,6 +128,10 @@
       node.setAttribute("aria-label", cards.get(id).querySelector("summary").textContent);
       node.style.cursor = "pointer";
       node.addEventListener("click", () => { if (!moved) choose(id); });
+      // who walks by keys sees where they lead; who clicks looks there already
+      node.addEventListener("focus", () => {
+        if (node.matches(":focus-visible")) reach(node);
+      });
       node.addEventListener("keydown", (event) => {
         if (event.key === "Enter" || event.key === " ") {
           event.preventDefault();
@@ -167,6 +181,16 @@
       look();
     });
     window.addEventListener("pointerup", () => { grip = null; });
+    frame.addEventListener("keydown", (event) => {
+      const way = WAYS[event.key];
+      if (!way) return;
+      // a notebook takes arrows to go from cell to cell
+      event.preventDefault();
+      event.stopPropagation();
+      view[0] += way[0] * view[2] / 8;
+      view[1] += way[1] * view[3] / 8;
+      look();
+    });
     frame.addEventListener("wheel", (event) => {
       if (!event.ctrlKey && !event.metaKey) return;
       event.preventDefault();

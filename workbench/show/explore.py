@@ -7,6 +7,7 @@ from workbench.domain import Domain
 from workbench.flowchart import Flowchart, Node
 from workbench.show.escape import escape
 from workbench.show.flow import draw_flowchart
+from workbench.show.palette import AGENT, SUCCESS, write_in
 from workbench.show.picture import Panel
 
 SCRIPT = Path(__file__).with_name("explore.js")
@@ -70,11 +71,11 @@ def _fold(id_: str, title: str, rows: list[str]) -> str:
 
 def _write_facts(cites: tuple[str, ...], domain: Domain) -> list[str]:
     texts = [domain.facts[cite].text if cite in domain.facts else f"its {cite}" for cite in cites]
-    return [f'<div style="color:#0B7A5B">states: {escape(text)}</div>' for text in texts]
+    return [f'<div style="{write_in(SUCCESS)}">states: {escape(text)}</div>' for text in texts]
 
 
 def _link(node_id: str) -> str:
-    style = "font:inherit;border:0;background:none;padding:0;color:#2C6AA6;cursor:pointer"
+    style = f"font:inherit;border:0;background:none;padding:0;{write_in(AGENT[1])};cursor:pointer"
     return f'<button data-to="{escape(node_id)}" style="{style}">{escape(node_id)}</button>'
 
 

@@ -91,7 +91,7 @@ def _head(flowchart: Flowchart) -> str:
 
 
 def _explain(coverage, faults) -> list[str]:
-    legend = "light box: agent · dark box: hub · ellipse: customer · bright box: end"
+    legend = "light box: agent · dark box: hub · ellipse: customer · octagon: end"
     counted = []
     if coverage:
         counted.append("thicker and darker: taken more often")
@@ -119,7 +119,7 @@ def _make_box(flowchart: Flowchart, node: Node, coverage, faults) -> Box:
     return Box(
         node.id,
         tuple(lines),
-        "ellipse" if node.role == "user" else "box",
+        choose_shape(node),
         fill,
         stroke,
         ink,
@@ -127,6 +127,11 @@ def _make_box(flowchart: Flowchart, node: Node, coverage, faults) -> Box:
         node.phase,
         border,
     )
+
+
+def choose_shape(node: Node) -> str:
+    """The shape that tells a node's kind where colours do not; see `plain.Box`."""
+    return {"user": "ellipse", "end": "octagon"}.get(node.role, "box")
 
 
 def _color_node(flowchart: Flowchart, node: Node) -> tuple[str, str, str]:

@@ -12,3 +12,9 @@ HEAT = ("#F9C9A3", "#F09A66", "#D6604D", "#9E1B32")
 OFTEN = ("#B4BDC8", "#8494A6", "#4A7BAA", "#1F5A94", "#0B2E52")
 """From never to most often."""
 INK, QUIET, NEVER, FRAME = "#1F2933", "#66717E", "#C8102E", "#C9D1D9"
+
+
+def write_in(color: str) -> str:
+    """CSS for writing in a colour on the page's own ground, which may be light or dark."""
+    # the page's own writing makes it darker or lighter; who cannot mix colours takes the first
+    return f"color:{color};color:color-mix(in srgb,{color} 65%,currentColor)"

@@ -19,6 +19,7 @@ _IMAGE = Template(
     "new TextDecoder().decode(bytes), 'image/svg+xml').documentElement;"
     "if (drawn.nodeName !== 'svg') return;"
     "drawn.style.maxWidth = '100%'; drawn.style.height = 'auto';"
+    "drawn.setAttribute('role', 'img'); drawn.setAttribute('aria-label', image.alt);"
     "image.replaceWith(document.importNode(drawn, true))})</script>"
 )
 

@@ -20,7 +20,7 @@ class Box:
     lines: tuple[str, ...]
     """The name, then what is counted."""
     shape: str
-    """box or ellipse"""
+    """box, ellipse or octagon"""
     fill: str
     stroke: str
     ink: str
@@ -109,13 +109,24 @@ def _draw_box(box: Box, x: int, y: int) -> str:
         f"{escape(clip(line, 24))}</tspan>"
         for row, line in enumerate(box.lines)
     )
-    radius = HIGH // 2 if box.shape == "ellipse" else 8
+    look = f'fill="{box.fill}" stroke="{box.stroke}" stroke-width="{box.border:.1f}"/>'
     return (
-        f'<g class="node"><title>{escape(box.id)}</title><rect x="{x - WIDE // 2}" '
-        f'y="{y - HIGH // 2}" width="{WIDE}" height="{HIGH}" rx="{radius}" fill="{box.fill}" '
-        f'stroke="{box.stroke}" stroke-width="{box.border:.1f}"/>'
+        f'<g class="node"><title>{escape(box.id)}</title>{_outline(box.shape, x, y)} {look}'
         f'<text y="{y}" fill="{box.ink}">{lines}</text></g>'
     )
+
+
+def _outline(shape: str, x: int, y: int) -> str:
+    """The beginning of the SVG element around a middle."""
+    left, top = x - WIDE // 2, y - HIGH // 2
+    if shape == "octagon":
+        cut, wide, high = HIGH // 4, WIDE - HIGH // 2, HIGH // 2
+        return (
+            f'<path d="M{left + cut} {top}h{wide}l{cut} {cut}v{high}l-{cut} {cut}h-{wide}'
+            f'l-{cut} -{cut}v-{high}z"'
+        )
+    radius = HIGH // 2 if shape == "ellipse" else 8
+    return f'<rect x="{left}" y="{top}" width="{WIDE}" height="{HIGH}" rx="{radius}"'
 
 
 def _draw_arrow(

@@ -21,6 +21,8 @@ function render({ model, el }) {
     if (drawn.nodeName !== "svg") return;
     const svg = document.importNode(drawn, true);
     svg.style.cssText = "display:block;max-width:100%;height:auto";
+    svg.setAttribute("role", "group");
+    svg.setAttribute("aria-label", svg.querySelector("title").textContent);
     svg.querySelectorAll("[data-row]").forEach((row) => {
       row.setAttribute("tabindex", "0");
       row.setAttribute("role", "button");

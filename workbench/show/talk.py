@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from workbench.conversation import Conversation, Label, Message
 from workbench.flowchart import Flowchart
 from workbench.show.escape import escape
+from workbench.show.palette import NEVER, QUIET, write_in
 from workbench.show.picture import Panel
 
 # a message of many pages scrolls in its bubble
@@ -18,7 +19,7 @@ _LOOK = {
 }
 _WRONG = "border:2px solid #C8102E;"
 _MARKED = "box-shadow:inset 4px 0 0 #E8590C;padding-left:8px;"
-_SMALL = "font-size:11px;color:#767D87;margin:2px 6px 0 6px;"
+_SMALL = f"font-size:12px;{write_in(QUIET)};margin:2px 6px 0 6px;"
 NAMES = {"assistant": "agent", "user": "customer", "system": "system"}
 
 
@@ -99,7 +100,7 @@ def draw_message(
     below = [_draw_step(step, flowchart) for step in label.steps] + [*map(escape, label.acts)]
     if index in wrong:
         look += _WRONG
-        below.insert(0, f'<b style="color:#C8102E">✗ {escape(wrong[index])}</b>')
+        below.insert(0, f'<b style="{write_in(NEVER)}">✗ {escape(wrong[index])}</b>')
     return (
         f'<div style="text-align:{side};margin:8px 0"><div style="{_BUBBLE}{look}'
         f'max-width:{widest}%" dir="auto">{content}</div>'

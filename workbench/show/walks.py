@@ -1,5 +1,6 @@
 """Paths to step through: which go by a route or end in an outcome, each drawn on the flowchart."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -8,7 +9,7 @@ from workbench.flowchart import Flowchart
 from workbench.show.escape import escape
 from workbench.show.flow import draw_flowchart
 from workbench.show.picture import Picture
-from workbench.show.widgets import refer_to
+from workbench.show.widgets import WRAPPED, refer_to
 
 ANY = "any"
 
@@ -21,13 +22,16 @@ class Walks:
     """
 
     def __init__(self, flowchart: Flowchart, **sets: Sequence[FlowPath]):
-        """`sets` are paths by a name, e.g. all, and the fewest that take every route."""
+        """`sets` are paths by a name, e.g. planned, and the fewest that take every route."""
         self.flowchart = flowchart
         self.sets = {name.replace("_", " "): list(paths) for name, paths in sets.items()}
         self.of = next(iter(self.sets))
         self.found: list[FlowPath] = []
         self.place = 0
         self._widgets: dict[str, Any] = {}
+        every = (path for paths in self.sets.values() for path in paths)
+        self.most_visits = max((max(Counter(p.nodes).values()) for p in every), default=0)
+        """How often a path visits the same node at most: the bound by which these were found."""
         self.find()
 
     def find(self, outcome: str = "", by: str = "", of: str = "") -> list[FlowPath]:
@@ -72,6 +76,8 @@ class Walks:
 
     def _say(self) -> str:
         count = f"{len(self.found):,} of {len(self.sets[self.of]):,} paths"
+        if self.most_visits:
+            count += f" that visit no node more than {self.most_visits:,} times"
         if not self.found:
             return f"{count}: none is like that."
         path = self.found[self.place]
@@ -91,7 +97,7 @@ class Walks:
         if self._widgets:
             return self._widgets["box"]
         made = self._widgets = {
-            "of": widgets.Dropdown(options=[*self.sets], value=self.of),
+            "of": widgets.Dropdown(options=[*self.sets], value=self.of, description="of"),
             "outcome": widgets.Dropdown(
                 options=[ANY, *self.flowchart.outcomes], description="outcome"
             ),
@@ -103,7 +109,8 @@ class Walks:
         for name in ("of", "outcome", "by"):
             made[name].observe(lambda _: self._search(), "value")
         made["place"].observe(lambda _: self._step(), "value")
-        filters = widgets.HBox([made[name] for name in ("of", "outcome", "by", "place")])
+        chosen = [made[name] for name in ("of", "outcome", "by", "place")]
+        filters = widgets.HBox(chosen, layout=WRAPPED)
         made["box"] = widgets.VBox([filters, made["said"], made["chart"]])
         self._show()
         return made["box"]

@@ -1,6 +1,19 @@
-"""What widgets leave in a notebook's output."""
+"""How widgets stand beside each other, and what they leave in a notebook's output."""
 
 from typing import Any
+
+WRAPPED = {"flex_flow": "row wrap"}
+"""Layout of a row whose parts go below each other where there is no room for them."""
+
+
+def make_column(share: str, least: str, **more: str) -> dict[str, str]:
+    """The layout of a part of a wrapped row: its share of the width, and the least it can do with.
+
+    Shares together leave a little, which is divided among them.
+
+    Example: make_column("52%", "380px")
+    """
+    return {"flex": f"1 1 {share}", "min_width": least, **more}
 
 
 def refer_to(box: Any) -> dict[str, Any]:
