@@ -33,7 +33,7 @@ demo: $(VENV)/.installed
 	$(BIN)/python -m workbench run $(DOMAIN) --size $(SIZE)
 
 lab: $(VENV)/.installed-lab
-	$(BIN)/jupyter lab notebooks
+	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/1_design.ipynb
 
 test: $(VENV)/.installed
 	$(BIN)/python -m pytest -m "not exhaustive" $(PYTEST_ARGS)
