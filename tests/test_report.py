@@ -376,7 +376,7 @@ def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domai
         "The customers",
         "People by the same measure",
         "How much training it takes",
-        "Where compiled conversations went wrong",
+        "Where conversations went wrong",
         "The worst 1 conversations of the compiled model",
         "Judge",
     ]
@@ -470,7 +470,7 @@ def test_the_reading_error_stands_in_every_part_that_rests_on_it(run, result, co
     error = "reads 98.2 % (97.0-99.0) of"
     # no step is read in these: bars and costs are taken from the parts that say it
     others = ("What was wished", "What compiling saves", "Cost", "People by", "Judge")
-    shown = ("How much training", "Where compiled", "The worst", "no heading")
+    shown = ("How much training", "Where conversations went", "The worst", "no heading")
     without = [section for section in sections if error not in section]
     assert [section for section in without if not section.startswith((*others, *shown))] == []
     assert any(section.startswith("The same customers again") for section in sections)
