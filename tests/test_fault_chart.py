@@ -1,18 +1,21 @@
-"""Where conversations went wrong: counted by place, drawn by condition, and listed behind a node."""
+"""Where conversations went wrong: counted by place, drawn by condition, listed behind a node."""
 
 import re
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from conftest import DOMAINS
 from test_pairs import ASK, GREET, LEAVE, SIZE, talk
 from test_report import make_score
 from test_show import EVIL, SCRIPT
 
 from workbench.conversation import Conversation
-from workbench.domain import list_domains, read_domain
+from workbench.evaluate import metrics, reader
 from workbench.evaluate.metrics import MEASURES
 from workbench.evaluate.places import KINDS, locate_faults, name_faults
 from workbench.evaluate.simulation import Simulated
+from workbench.flowchart import read_flowchart
 from workbench.show.fault_chart import FaultChart, describe, name_places
 from workbench.show.flow import Faults, draw_flowchart
 from workbench.show.nodes import SCRIPT as NODES_JS
@@ -154,7 +157,9 @@ def test_the_widgets_follow_a_click_a_place_and_what_is_chosen(chart):
     made["list"].value = 1
     assert "customer s1, ends in nothing: wrong facts at pay" in made["talk"].value
     made["place"].value = "take_order.missing"
-    assert (made["chart"].chosen, chart.place) == ("take_order", "take_order.missing")
+    assert (made["chart"].chosen, chart.place) == ("", "take_order.missing")
+    made["chart"].chosen = "take_order"
+    assert chart.place == "take_order"
     made["place"].value = "anywhere"
     assert (made["chart"].chosen, chart.place) == ("", "anywhere")
     made["condition"].value = "floor/base"
@@ -200,15 +205,16 @@ def test_nothing_evaluated_is_not_measured(coffee):
 
 
 def test_every_agent_node_of_the_largest_chart_can_be_chosen():
-    large = max((read_domain(name) for name in list_domains()), key=lambda own: len(own.flowchart.nodes))
-    steps = [step for step in large.flowchart.steps if not step.startswith("anywhere.")]
+    charts = map(read_flowchart, DOMAINS.glob("*/flowchart.yaml"))
+    large = max(charts, key=lambda flowchart: len(flowchart.nodes))
+    steps = [step for step in large.steps if not step.startswith("anywhere.")]
     score = make_score("a", 0).model_copy(update={"faults": [f"missing: {s}" for s in steps]})
-    chart = FaultChart(large.flowchart, [score], {"a": hold(score, talk(GREET))})
+    chart = FaultChart(large, [score], {"a": hold(score, talk(GREET))})
     chart._build()
-    nodes = {node.id for node in large.flowchart.nodes.values() if node.role == "agent"}
+    nodes = {node.id for node in large.nodes.values() if node.role == "agent"}
     assert {*chart._widgets["chart"].names} == nodes
     assert f"and {len(chart.located.by_place) - 12} places more." in chart.still.text
-    assert chart._widgets["chart"].svg.count('class="node"') == len(large.flowchart.nodes) > 50
+    assert chart._widgets["chart"].svg.count('class="node"') == len(large.nodes) > 50
 
 
 def test_evil_words_stay_words(coffee):
@@ -226,5 +232,7 @@ def test_the_script_fetches_nothing_and_writes_no_markup():
     assert not [word for word in ("http", "fetch", "innerHTML", "eval(") if word in script]
 
 
-def test_every_kind_that_the_scoring_knows_has_a_name(travel):
-    assert {"branch", "ending", "premature", "facts", "reasked", "missing", "extra"} <= {*KINDS}
+def test_every_kind_of_fault_that_the_scoring_notes_has_a_name():
+    code = "".join(Path(module.__file__).read_text("utf-8") for module in (reader, metrics))
+    noted = {*re.findall(r'\.note\([^"]*, "(\w+)"', code)}
+    assert noted | {"extra", "missing"} == {*KINDS}

@@ -78,6 +78,18 @@ from workbench.domain import read_domain
 comparison = compare_some(read_domain(COFFEE))
 comparison
 """
+WRONG = f"""
+import sys
+
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from conftest import COFFEE
+from test_fault_chart import chart_some
+
+from workbench.domain import read_domain
+
+chart = chart_some(read_domain(COFFEE))
+chart
+"""
 ASK = """async (code) => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
     const asked = kernel.requestExecute({ code: "", user_expressions: { answer: code } });
@@ -179,6 +191,30 @@ def test_bars_are_clicked_or_walked_to_and_the_kernel_knows(page, lab, tmp_path)
     output.get_by_label("by", exact=True).select_option("hub")
     output.locator("[data-row] title", has_text="take_order").first.wait_for(state="attached")
     assert page.evaluate(ASK, "comparison.name") == "'branch_correct'"
+    assert complaints == []
+
+
+def test_a_node_is_clicked_or_walked_to_and_what_went_wrong_there_is_listed(page, lab, tmp_path):
+    complaints = listen(page)
+    write_notebook(tmp_path / "notebooks" / "wrong.ipynb", WRONG)
+    run_cells(page, lab, "wrong")
+    output = page.locator(".jp-OutputArea-output").last
+    output.get_by_role("button", name="pay: 2 went wrong").click()
+    output.locator("option", has_text="seen s1: wrong facts").wait_for(state="attached")
+    assert page.evaluate(ASK, "chart.place") == "'pay'"
+    hub = output.get_by_role("button", name="take_order: 2 went wrong")
+    hub.focus()
+    page.keyboard.press("Enter")
+    output.locator("option", has_text="seen s0: wrong branch").wait_for(state="attached")
+    assert hub.get_attribute("aria-pressed") == "true"
+    keep_picture(page, "wrong")
+    drawn = output.locator("svg[role=group]")
+    before = drawn.bounding_box()["width"]
+    output.get_by_role("button", name="larger").click()
+    assert drawn.bounding_box()["width"] > before
+    output.get_by_label("condition", exact=True).select_option("floor/base")
+    output.get_by_text("floor/base, all customers: something wrong in 1 of 1").wait_for()
+    assert output.get_by_role("button", name="went wrong").count() == 2
     assert complaints == []
 
 

@@ -172,14 +172,13 @@ class FaultChart:
         self._list("")
 
     def _click(self, node: str) -> None:
-        # a route is chosen in the list of places, and its hub is marked
-        if node and node != self.place.partition(".")[0]:
+        if node:
             self._widgets["place"].value = node
 
     def _list(self, place: str | None) -> None:
         found, made = self.find(place or "")[:LISTED], self._widgets
-        node = self.place.partition(".")[0]
-        made["chart"].chosen = node if node in made["chart"].names else ""
+        # a node that is marked cannot be clicked, so a route does not mark its hub
+        made["chart"].chosen = self.place if self.place in made["chart"].names else ""
         made["list"].options = [(self._name(score), n) for n, score in enumerate(found)]
         made["list"].value = 0 if found else None
         self._read(0)
