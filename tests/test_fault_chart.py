@@ -59,6 +59,17 @@ def chart_some(domain) -> FaultChart:
     return FaultChart(domain.flowchart, scores, talks)
 
 
+def chart_large() -> FaultChart:
+    """The largest chart there is, each of its steps left out once."""
+    charts = map(read_flowchart, DOMAINS.glob("*/flowchart.yaml"))
+    large = max(charts, key=lambda flowchart: len(flowchart.nodes))
+    faults = [f"missing: {step}" for step in large.steps if not step.startswith("anywhere.")]
+    score = make_score("a", 0).model_copy(update={"faults": faults})
+    chart = FaultChart(large, [score], {"a": hold(score, talk(GREET))})
+    chart._build()
+    return chart
+
+
 @pytest.fixture
 def chart(coffee_domain):
     return chart_some(coffee_domain)
@@ -205,16 +216,11 @@ def test_nothing_evaluated_is_not_measured(coffee):
 
 
 def test_every_agent_node_of_the_largest_chart_can_be_chosen():
-    charts = map(read_flowchart, DOMAINS.glob("*/flowchart.yaml"))
-    large = max(charts, key=lambda flowchart: len(flowchart.nodes))
-    steps = [step for step in large.steps if not step.startswith("anywhere.")]
-    score = make_score("a", 0).model_copy(update={"faults": [f"missing: {s}" for s in steps]})
-    chart = FaultChart(large, [score], {"a": hold(score, talk(GREET))})
-    chart._build()
-    nodes = {node.id for node in large.nodes.values() if node.role == "agent"}
-    assert {*chart._widgets["chart"].names} == nodes
+    chart = chart_large()
+    nodes, drawn = chart.flowchart.nodes, chart._widgets["chart"]
+    assert {*drawn.names} == {node.id for node in nodes.values() if node.role == "agent"}
+    assert drawn.svg.count('class="node"') == len(nodes) > 50
     assert f"and {len(chart.located.by_place) - 12} places more." in chart.still.text
-    assert chart._widgets["chart"].svg.count('class="node"') == len(large.nodes) > 50
 
 
 def test_evil_words_stay_words(coffee):

@@ -12,9 +12,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from test_fault_chart import chart_large
 
 from workbench.domain import read_domain
 from workbench.show import explore_flowchart
+from workbench.show.nodes import SCRIPT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -305,6 +307,35 @@ def test_of_a_large_chart_a_chosen_node_can_be_read(page, tmp_path):
         assert frame["y"] <= shown["y"] <= frame["y"] + frame["height"] - shown["height"]
     page.get_by_role("button", name="fit").click()
     assert page.evaluate(scale) < 0.5
+
+
+def test_nodes_of_a_large_chart_are_walked_to_and_their_letters_can_be_read(page, tmp_path):
+    drawn = chart_large()._widgets["chart"]
+    state = {name: getattr(drawn, name) for name in ("svg", "alt", "names", "chosen")}
+    script = SCRIPT.read_text("utf-8").replace("export default { render };", "")
+    (tmp_path / "nodes.html").write_text(
+        f"<!DOCTYPE html><meta charset=utf-8><div id=here></div><script>{script}"
+        f"const state = {json.dumps(state)}; const told = {{}};"
+        "const model = { get: (name) => state[name], save_changes: () => told.chosen?.(),"
+        "set: (name, value) => { state[name] = value; },"
+        "on: (name, tell) => { told[name.split(':')[1]] = tell; } };"
+        "render({ model, el: document.getElementById('here') });</script>",
+        "utf-8",
+    )
+    page.goto((tmp_path / "nodes.html").as_uri())
+    assert page.evaluate("document.querySelector('svg').getScreenCTM().a") >= 0.6
+    nodes = page.locator("g[role=button]")
+    assert nodes.count() == len(drawn.names)
+    for name in ("larger", "larger"):
+        page.get_by_role("button", name=name).click()
+    nodes.last.focus()
+    page.keyboard.press("Enter")
+    assert nodes.last.get_attribute("aria-pressed") == "true"
+    assert page.evaluate("state.chosen") in drawn.names
+    frame = page.locator("#here > div").last.bounding_box()
+    shown = nodes.last.bounding_box()
+    assert frame["y"] <= shown["y"] <= frame["y"] + frame["height"] - shown["height"]
+    keep_picture(page, "nodes")
 
 
 def keep_picture(page, name: str) -> None:
