@@ -117,7 +117,7 @@ def _explain(coverage, faults) -> list[str]:
     if faults:
         shares = ", ".join(f"{100 * share:.0f}" for share in HEAT_FROM)
         of = "those that came there" if coverage else f"{faults.n_talks:,} conversations"
-        counted.append(f"orange to red and thick: any, {shares} % of {of} went wrong there")
+        counted.append(f"orange to red and thicker: any, {shares} % of {of} went wrong there")
     # a small chart is no wider than it need be
     return [legend, " · ".join(counted)]
 
