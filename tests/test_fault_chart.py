@@ -151,8 +151,7 @@ def test_a_colour_is_a_share_of_all_conversations_whatever_else_went_wrong(coffe
     svg = draw_flowchart(coffee, faults=Faults({"pay": n}, 100)).svg.upper()
     assert [colour in svg for colour in HEAT] == [n == level for n in range(len(HEAT))]
     # thicker with each colour, so that they are told apart without any
-    width = f'STROKE-WIDTH="{3 + level}"' if level else 'STROKE-WIDTH="3"'
-    assert width in svg
+    assert f'STROKE-WIDTH="{2 + level}"' in svg
 
 
 def test_the_widgets_follow_a_click_a_place_and_what_is_chosen(chart):

@@ -131,7 +131,7 @@ def _make_box(flowchart: Flowchart, node: Node, coverage, faults) -> Box:
     if faults and faults[node.id]:
         lines.append(_say_wrong(node.id, coverage, faults))
         level = _weigh_faults(node.id, coverage, faults)
-        border = max(border, 3 + level)
+        border = max(border, 2 + level)
         if node.is_hub:
             # its faults are its routes': it stays dark, as hubs are
             stroke = LINE_HEAT[level]

@@ -40,7 +40,7 @@ function render({ model, el }) {
       const isChosen = id === model.get("chosen");
       node.querySelectorAll("path, polygon, ellipse, rect").forEach((shape) => {
         shape.style.stroke = isChosen ? CHOSEN : "";
-        shape.style.strokeWidth = isChosen ? "6" : "";
+        shape.style.strokeWidth = isChosen ? "5" : "";
       });
       node.setAttribute("aria-pressed", isChosen);
       if (isChosen) reach(node);
