@@ -17,7 +17,13 @@ from workbench.evaluate.defects import EDITS
 from workbench.evaluate.faults import FAULTS, HARMLESS
 from workbench.evaluate.metrics import MEASURES, PERFECT, Score
 from workbench.evaluate.pricing import Terms, choose_price, count_dollars
-from workbench.evaluate.report import find_worst, pick_worst, read_sweep, write_report
+from workbench.evaluate.report import (
+    chart_faults,
+    find_worst,
+    pick_worst,
+    read_sweep,
+    write_report,
+)
 from workbench.evaluate.result import plain
 from workbench.evaluate.rubric import CRITERIA
 from workbench.evaluate.sight import Pair, tabulate_drops, validate
@@ -380,6 +386,14 @@ def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domai
         "The worst 1 conversations of the compiled model",
         "Judge",
     ]
+
+
+def test_what_went_wrong_is_drawn_of_a_run_and_in_its_report(run, result, coffee_domain):
+    chart = chart_faults(run, coffee_domain)
+    assert [score.conversation_id for score in chart.find("greet")] == ["evil"]
+    write_report(run, coffee_domain, result)
+    text = run.file("report.md").read_text()
+    assert "compiled, all customers: something wrong in 1 of 1 conversations" in text
 
 
 def test_two_answers_to_one_customer_stand_folded_side_by_side(run, result, coffee_domain):
