@@ -114,6 +114,8 @@ def test_a_wrong_branch_is_caught_though_the_flowchart_has_it(score):
         label.steps[:] = ["handle_response.answered_question"]
 
     assert "branch_correct" in moved(score(branch))
+    # the hub is to blame, whatever the reply goes on to say
+    assert "branch: handle_response.answered_question" in score(branch).faults
     assert not moved(score(branch)) & {"ending_correct", "reasked", "overrun", "premature_ending"}
 
 
@@ -146,6 +148,8 @@ def test_an_end_before_the_customer_s_closing_act_is_premature(score):
         at(labels, "present_options").steps.append("final_routing.confirmed")
 
     assert {"premature_ending", "invalid_moves"} <= moved(score(stop))
+    assert "premature: final_routing.confirmed" in score(stop).faults
+    assert "ends the talk before the customer does" in " ".join(score(stop).wrong.values())
     assert not moved(score(stop)) & {"ending_correct", "reasked", "overrun"}
 
 

@@ -18,6 +18,7 @@ from workbench.evaluate.faults import FAULTS, HARMLESS
 from workbench.evaluate.metrics import MEASURES, PERFECT, Score
 from workbench.evaluate.pricing import Terms, choose_price, count_dollars
 from workbench.evaluate.report import (
+    chart_faults,
     explain_words,
     find_worst,
     pick_worst,
@@ -382,10 +383,18 @@ def test_a_report_has_its_parts_in_order_and_no_script(run, result, coffee_domai
         "The customers",
         "People by the same measure",
         "How much training it takes",
-        "Where compiled conversations went wrong",
+        "Where conversations went wrong",
         "The worst 1 conversations of the compiled model",
         "Judge",
     ]
+
+
+def test_what_went_wrong_is_drawn_of_a_run_and_in_its_report(run, result, coffee_domain):
+    chart = chart_faults(run, coffee_domain)
+    assert [score.conversation_id for score in chart.find("greet")] == ["evil"]
+    write_report(run, coffee_domain, result)
+    text = run.file("report.md").read_text()
+    assert "compiled, all customers: something wrong in 1 of 1 conversations" in text
 
 
 def test_two_answers_to_one_customer_stand_folded_side_by_side(run, result, coffee_domain):
@@ -482,7 +491,7 @@ def test_the_reading_error_stands_in_every_part_that_rests_on_it(run, result, co
     error = "reads 98.2 % (97.0-99.0) of"
     # no step is read in these: bars and costs are taken from the parts that say it
     others = ("What was wished", "What compiling saves", "Cost", "People by", "Judge")
-    shown = ("How much training", "Where compiled", "The worst", "no heading")
+    shown = ("How much training", "Where conversations went", "The worst", "no heading")
     without = [section for section in sections if error not in section]
     assert [section for section in without if not section.startswith((*others, *shown))] == []
     assert any(section.startswith("The same customers again") for section in sections)

@@ -23,7 +23,7 @@ from workbench.show.charts import Interval, bars, histogram, intervals, line
 from workbench.show.curves import CurvePoint, curves
 from workbench.show.dot import DotMissingError, render_svg
 from workbench.show.escape import escape, reveal
-from workbench.show.flow import draw_flowchart
+from workbench.show.flow import Faults, draw_flowchart
 from workbench.show.page import page
 from workbench.show.picture import Picture
 from workbench.show.table import table
@@ -157,7 +157,7 @@ def test_a_chart_that_nobody_walked_is_drawn(coffee, way):
 def test_faults_are_said_with_what_they_are_a_share_of(coffee, way):
     coverage = measure_coverage(cover_routes(coffee), coffee)
     step = next(f"{hub.id}.{name}" for hub in coffee.hubs for name in hub.routes)
-    picture = draw_flowchart(coffee, coverage, Counter({step: 1, "anywhere.question": 2}))
+    picture = draw_flowchart(coffee, coverage, Faults({step: 1, "anywhere.question": 2}))
     words = " ".join(ElementTree.fromstring(picture.svg).itertext())
     assert f"1 of {coverage.routes[step]} wrong" in words
     assert "anywhere.question: 2 wrong" in picture.text
@@ -264,7 +264,7 @@ def test_a_chart_that_fits_is_drawn_whole_with_its_phases_framed(coffee, way):
 
 def test_phases_say_what_was_taken_and_what_went_wrong(large):
     walks = cover_routes(large)
-    coverage, faults = measure_coverage(walks[:5], large), Counter({walks[0].hub_routes[0]: 2})
+    coverage, faults = measure_coverage(walks[:5], large), Faults({walks[0].hub_routes[0]: 2})
     whole = draw_flowchart(large, measure_coverage(walks, large)).text
     some = draw_flowchart(large, coverage, faults)
     assert ", 0 of " not in whole

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from test_comparison import compare_some
+from test_fault_chart import chart_some
 from test_jupyterlab import keep_picture, lab, listen, open_notebook, page  # noqa: F401 (fixtures)
 
 from workbench.design.coverage import measure_coverage
@@ -15,7 +16,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 @pytest.fixture
 def shown(coffee_domain):
-    """A notebook whose cells have run: a chart, one to click, coverage by stage, conditions."""
+    """A notebook whose cells have run: a chart, one to click, coverage by stage, conditions side by
+    side, what went wrong by condition."""
     chart = coffee_domain.flowchart
     stages = {
         name: measure_coverage(cover_routes(chart)[:n], chart)
@@ -26,6 +28,7 @@ def shown(coffee_domain):
         explore_flowchart(coffee_domain),
         draw_coverage(stages, chart),
         compare_some(coffee_domain),
+        chart_some(coffee_domain),
     ]
     cells = [
         {
@@ -62,9 +65,12 @@ def test_an_exported_notebook_is_whole_without_a_network(page, shown, tmp_path):
     page.goto(file.as_uri(), wait_until="domcontentloaded")
     page.locator("g.node", has_text="take_order").nth(1).click()
     assert page.locator("[data-explore]").get_attribute("data-chosen") == "take_order"
-    page.get_by_role("radio", name="planned").click()
-    assert page.locator("[data-switch]").get_attribute("data-chosen") == "planned"
-    assert page.locator("[data-switch] svg:visible").count() == 1
+    for place, (first, name) in enumerate((("kept", "planned"), ("compiled", "floor/base"))):
+        views = page.locator("[data-switch]").nth(place)
+        assert views.get_attribute("data-chosen") == first
+        views.get_by_role("radio", name=name).click()
+        assert views.get_attribute("data-chosen") == name
+        assert views.locator("svg:visible").count() == 1
     assert page.get_by_text("here they part").count() == 1
     keep_picture(page, "export")
     # what is fetched for formulas and widgets is not there, and nothing here needs it

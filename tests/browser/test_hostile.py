@@ -21,6 +21,7 @@ from workbench.show import (
 )
 from workbench.show import page as write_page
 from workbench.show.comparison import Comparison
+from workbench.show.fault_chart import FaultChart
 from workbench.show.pairs import Side, draw_pair
 from workbench.show.picture import Panel, Picture
 from workbench.synthesize.scenarios import plan_scenario
@@ -103,6 +104,8 @@ def test_charts_tables_and_views_show_hostile_text_as_text(look, coffee_domain, 
 def test_a_report_shows_hostile_text_as_text(look, tmp_path, evil_chart):
     parts = [EVIL, f"## {EVIL}", f"- {EVIL}", draw_flowchart(evil_chart), table([{EVIL: LONG}])]
     parts += [draw_conversation(evil_talk()), Picture("<svg/>", EVIL), Panel("<p></p>", EVIL)]
+    score = make_score(EVIL, 0, 2, EVIL, EVIL).model_copy(update={"faults": [f"{EVIL}: {EVIL}"]})
+    parts.append(FaultChart(evil_chart, [score], {}).still)
     shown = look(write_page(EVIL, parts))
     assert shown.locator("script, a, img").count() == 0
     assert shown.title().startswith("<script>")

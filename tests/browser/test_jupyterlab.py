@@ -12,9 +12,11 @@ import urllib.request
 from pathlib import Path
 
 import pytest
+from test_fault_chart import chart_large
 
 from workbench.domain import read_domain
 from workbench.show import explore_flowchart
+from workbench.show.nodes import SCRIPT
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -77,6 +79,18 @@ from workbench.domain import read_domain
 
 comparison = compare_some(read_domain(COFFEE))
 comparison
+"""
+WRONG = f"""
+import sys
+
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from conftest import COFFEE
+from test_fault_chart import chart_some
+
+from workbench.domain import read_domain
+
+chart = chart_some(read_domain(COFFEE))
+chart
 """
 ASK = """async (code) => {
     const kernel = window.jupyterapp.shell.currentWidget.sessionContext.session.kernel;
@@ -184,6 +198,30 @@ def test_bars_are_clicked_or_walked_to_and_the_kernel_knows(page, lab, tmp_path)
     assert complaints == []
 
 
+def test_a_node_is_clicked_or_walked_to_and_what_went_wrong_there_is_listed(page, lab, tmp_path):
+    complaints = listen(page)
+    write_notebook(tmp_path / "notebooks" / "wrong.ipynb", WRONG)
+    run_cells(page, lab, "wrong")
+    output = page.locator(".jp-OutputArea-output").last
+    output.get_by_role("button", name="pay: 2 went wrong").click()
+    output.locator("option", has_text="seen s1: wrong facts").wait_for(state="attached")
+    assert page.evaluate(ASK, "chart.place") == "'pay'"
+    hub = output.get_by_role("button", name="take_order: 2 went wrong")
+    hub.focus()
+    page.keyboard.press("Enter")
+    output.locator("option", has_text="seen s0: wrong branch").wait_for(state="attached")
+    assert hub.get_attribute("aria-pressed") == "true"
+    keep_picture(page, "wrong")
+    drawn = output.locator("svg[role=group]")
+    before = drawn.bounding_box()["width"]
+    output.get_by_role("button", name="larger").click()
+    assert drawn.bounding_box()["width"] > before
+    output.get_by_label("condition", exact=True).select_option("floor/base")
+    output.get_by_text("floor/base, all customers: something wrong in 1 of 1").wait_for()
+    assert output.get_by_role("button", name="went wrong").count() == 2
+    assert complaints == []
+
+
 def listen(page) -> list[str]:
     """What the page complains about from now on."""
     complaints: list[str] = []
@@ -275,6 +313,35 @@ def test_of_a_large_chart_a_chosen_node_can_be_read(page, tmp_path):
         assert frame["y"] <= shown["y"] <= frame["y"] + frame["height"] - shown["height"]
     page.get_by_role("button", name="fit").click()
     assert page.evaluate(scale) < 0.5
+
+
+def test_nodes_of_a_large_chart_are_walked_to_and_their_letters_can_be_read(page, tmp_path):
+    drawn = chart_large()._widgets["chart"]
+    state = {name: getattr(drawn, name) for name in ("svg", "alt", "names", "chosen")}
+    script = SCRIPT.read_text("utf-8").replace("export default { render };", "")
+    (tmp_path / "nodes.html").write_text(
+        f"<!DOCTYPE html><meta charset=utf-8><div id=here></div><script>{script}"
+        f"const state = {json.dumps(state)}; const told = {{}};"
+        "const model = { get: (name) => state[name], save_changes: () => told.chosen?.(),"
+        "set: (name, value) => { state[name] = value; },"
+        "on: (name, tell) => { told[name.split(':')[1]] = tell; } };"
+        "render({ model, el: document.getElementById('here') });</script>",
+        "utf-8",
+    )
+    page.goto((tmp_path / "nodes.html").as_uri())
+    assert page.evaluate("document.querySelector('svg').getScreenCTM().a") >= 0.6
+    nodes = page.locator("g[role=button]")
+    assert nodes.count() == len(drawn.names)
+    for name in ("larger", "larger"):
+        page.get_by_role("button", name=name).click()
+    nodes.last.focus()
+    page.keyboard.press("Enter")
+    assert nodes.last.get_attribute("aria-pressed") == "true"
+    assert page.evaluate("state.chosen") in drawn.names
+    frame = page.locator("#here > div").last.bounding_box()
+    shown = nodes.last.bounding_box()
+    assert frame["y"] <= shown["y"] <= frame["y"] + frame["height"] - shown["height"]
+    keep_picture(page, "nodes")
 
 
 def keep_picture(page, name: str) -> None:

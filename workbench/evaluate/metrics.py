@@ -146,6 +146,7 @@ def score_transcript(
         is_right = 0.0
         if reader.places:
             reader.note(reader.places[reader.closing], "ending", "the customer lost patience")
+    is_premature = _judge_premature(reader)
     left_out = _list_left_out(alignment)
     withheld = reader.find_withheld(left_out)
     return Score(
@@ -156,7 +157,7 @@ def score_transcript(
         stratum=stratum,
         measures={
             "ending_correct": is_right,
-            "premature_ending": float(any(reader.endings[: max(0, reader.closing)])),
+            "premature_ending": is_premature,
             "overrun": None if is_overrun is None else float(is_overrun),
             "invalid_moves": invalid / moves if moves else None,
             "fitness": alignment.fitness if said else 0.0,
@@ -211,6 +212,15 @@ def _judge_ending(reader: Reader, acceptable: set[str] | None) -> tuple[float | 
             reader.places[reader.closing], "ending", "this reply should have ended the talk"
         )
     return float(is_right), ending
+
+
+def _judge_premature(reader: Reader) -> float:
+    """Whether a reply before the closing one ends the talk; each that does is marked."""
+    early = [n for n in range(max(0, reader.closing)) if reader.endings[n]]
+    for n in early:
+        text = "this reply ends the talk before the customer does"
+        reader.note(reader.places[n], "premature", text)
+    return float(bool(early))
 
 
 def average_scores(scores: Iterable[Score]) -> dict[str, dict[str, dict[str, Metric]]]:

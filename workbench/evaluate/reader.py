@@ -8,6 +8,9 @@ from workbench.domain import Domain
 from workbench.evaluate.off_procedure import judge_turn
 from workbench.facts import FactCheck, find_stated, offers_named
 
+NOWHERE = "nothing recognized"
+"""Stands where a step does: the message takes none."""
+
 
 class Reader:
     """Reads a conversation and keeps the record, as the customer's acts fill it."""
@@ -51,10 +54,10 @@ class Reader:
                 self._hear(i, message.content, label)
         self.given.append(self.record.settled)
 
-    def note(self, i: int, fault: str, text: str) -> None:
-        """Put on record what is wrong with message `i`."""
-        steps = self.steps[self.places.index(i)]
-        self.faults.append(f"{fault}: {steps[-1] if steps else 'nothing recognized'}")
+    def note(self, i: int, fault: str, text: str, step: str = "") -> None:
+        """Put on record what is wrong with message `i`, at one of its steps; "": the last."""
+        steps = self.steps[self.places.index(i)] or [NOWHERE]
+        self.faults.append(f"{fault}: {step or steps[-1]}")
         self.wrong[i] = f"{self.wrong[i]}; {text}" if i in self.wrong else text
 
     @property
@@ -137,7 +140,8 @@ class Reader:
             count[0] += rights[hub]
             count[1] += 1
             if not rights[hub]:
-                self.note(i, "branch", f"takes {labels}, which the customer's acts do not allow")
+                text = f"takes {labels}, which the customer's acts do not allow"
+                self.note(i, "branch", text, labels)
 
     def _check_facts(self, i: int, text: str, steps: list[str]) -> None:
         due = self._due(text, steps, self._acts)

@@ -1,7 +1,6 @@
 """The report of a run, in Markdown and as one page of HTML: a figure, then what it means."""
 
 import re
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -13,7 +12,7 @@ from workbench.evaluate.pairs import pick_pairs
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import resolve, smallest_difference
 from workbench.run import Run
-from workbench.show import Panel, Picture, draw_conversation, draw_flowchart, page
+from workbench.show import Panel, Picture, draw_conversation, page
 from workbench.show.beside import (
     plot_differences,
     plot_quality,
@@ -34,6 +33,7 @@ from workbench.show.details import (
     tabulate_pass_k,
     tabulate_reading,
 )
+from workbench.show.fault_chart import FaultChart
 from workbench.show.figures import (
     plot_endings,
     tabulate,
@@ -109,18 +109,6 @@ def read_sweep(run: Run) -> list[Point]:
     return read_curve([*swept, run.folder]) if read_curve(swept) else []
 
 
-def draw_faults(domain: Domain, scores: list[Score]) -> Picture:
-    """The flowchart coloured by how many compiled conversations went wrong at each step."""
-    # a step left out is wrong too, so the times it was taken are nothing to take a share of
-    faults = Counter(
-        step
-        for score in scores
-        if score.condition == "compiled"
-        for step in {s for fault in score.faults for s in fault.split(": ")[1].split("|")}
-    )
-    return draw_flowchart(domain.flowchart, faults=faults)
-
-
 def find_worst(
     scores: Iterable[Score], condition: str = "compiled", most: int | None = WORST
 ) -> list[Score]:
@@ -145,6 +133,11 @@ def compare_conditions(run: Run, domain: Domain) -> Comparison:
     """Bars of an evaluated run to choose from, and the talks behind them, two at a time."""
     scenarios = run.read("scenarios.jsonl", Scenario)
     return Comparison(domain, run.read("scores.jsonl", Score), read_simulated(run), scenarios)
+
+
+def chart_faults(run: Run, domain: Domain) -> FaultChart:
+    """The flowchart of an evaluated run with what went wrong on it, condition by condition."""
+    return FaultChart(domain.flowchart, run.read("scores.jsonl", Score), read_simulated(run))
 
 
 def pick_worst(scores: Iterable[Score], condition: str = "compiled") -> list[Score]:
@@ -350,8 +343,15 @@ def _show_curve(curve: Sequence[Point]) -> Iterable[Part]:
 def _show_faults(
     domain: Domain, scores: list[Score], talks: dict[str, Simulated]
 ) -> Iterable[Part]:
-    yield "## Where compiled conversations went wrong"
-    yield draw_faults(domain, scores)
+    yield "## Where conversations went wrong"
+    yield FaultChart(domain.flowchart, scores, talks).still
+    yield (
+        "Conversations in which something was wrong at a node or on a route: taken against what the"
+        " customer said, out of place, left out, said wrongly, or ended there as it may not. One"
+        " stands at each place where something went wrong in it, so that places do not add up. A"
+        " message that may be read as several steps is wrong at each, and a step left out has no"
+        " message: a place is as good as the reading."
+    )
     worst = pick_worst(scores)
     yield (
         f"## The worst {len(worst)} conversations of the compiled model"

@@ -1,8 +1,9 @@
 """The flowchart as a picture: as it is, as it was covered, and where it goes wrong."""
 
 import math
+from bisect import bisect
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.flowchart import Flowchart, Node
@@ -29,11 +30,26 @@ from workbench.show.trail import PALE, Trail, find_trail, mark_arrow, mark_box
 if TYPE_CHECKING:
     from workbench.design.coverage import Coverage
 
+HEAT_FROM = (0.05, 0.2, 0.5)
+"""Shares from which on a fault has the second, third and fourth colour."""
+
+# the palest is hardly seen as a line
+LINE_HEAT = (HEAT[1], *HEAT[1:])
+
+
+class Faults(Counter):
+    """How many conversations went wrong at each step and, by its id, at each hub."""
+
+    def __init__(self, counts: Mapping[str, int] | None = None, n_talks: int = 0):
+        """`n_talks` are all that might have; they are what colours go by without a coverage."""
+        super().__init__(counts or {})
+        self.n_talks = n_talks
+
 
 def draw_flowchart(
     flowchart: Flowchart,
     coverage: "Coverage | None" = None,
-    faults: Counter | None = None,
+    faults: Faults | None = None,
     part: str = "",
     walk: Sequence[str] | None = None,
 ) -> Picture:
@@ -41,8 +57,9 @@ def draw_flowchart(
 
     `coverage` adds how often nodes and routes were taken, the more the thicker and darker; a route
     never taken is red and dashed, unless the coverage `is_part` of the conversations.
-    `faults` counts what went wrong at each step ("hub.route" or "node") and colours by the share of
-    the times `coverage` says the step was taken, or of the largest count where there is none.
+    `faults` counts what went wrong at each step ("hub.route" or "node") and at hubs, whose frame is
+    coloured; colours go by the share of the times that `coverage` says the step was taken, or of
+    all conversations where there is none.
     `walk` are the steps of one talk in their order: where it has been stands out, and where it is
     most of all. `part` draws one phase, or the nodes around one node. A sentence says what is left
     out; where Graphviz is too slow, less is drawn.
@@ -98,8 +115,9 @@ def _explain(coverage, faults) -> list[str]:
     if coverage and not coverage.is_part:
         counted.append("red dashes: never taken")
     if faults:
-        what = "share" if coverage else "number"
-        counted.append(f"orange to red: {what} that went wrong")
+        shares = ", ".join(f"{100 * share:.0f}" for share in HEAT_FROM)
+        of = "those that came there" if coverage else f"{faults.n_talks:,} conversations"
+        counted.append(f"orange to red and thicker: any, {shares} % of {of} went wrong there")
     # a small chart is no wider than it need be
     return [legend, " · ".join(counted)]
 
@@ -110,10 +128,15 @@ def _make_box(flowchart: Flowchart, node: Node, coverage, faults) -> Box:
     if coverage:
         lines.append(f"{count:,} ×")
         border += 3.6 * _weigh(count, coverage.nodes)
-    # a hub's faults are its routes', so only a node with one way on is a step by itself
-    if faults and node.role == "agent" and not node.is_hub and faults[node.id]:
-        lines[-1:] = [*lines[-1:], _say_wrong(node.id, coverage, faults)]
-        fill, ink = _heat(node.id, coverage, faults)
+    if faults and faults[node.id]:
+        lines.append(_say_wrong(node.id, coverage, faults))
+        level = _weigh_faults(node.id, coverage, faults)
+        border = max(border, 2 + level)
+        if node.is_hub:
+            # its faults are its routes': it stays dark, as hubs are
+            stroke = LINE_HEAT[level]
+        else:
+            fill, ink = HEAT[level], "#FFFFFF" if level >= 2 else INK
     elif coverage and not count:
         fill, stroke, ink = ("#FFFFFF", NEVER, NEVER) if not coverage.is_part else PALE
     return Box(
@@ -154,7 +177,8 @@ def _make_arrow(node: Node, name: str, coverage, faults) -> Arrow:
         width, color = width + 3 * weight, OFTEN[math.ceil(weight * (len(OFTEN) - 1))]
     # a step that is a node of its own is coloured there
     if faults and name and faults[step]:
-        color, ink, width = _heat(step, coverage, faults)[0], HEAT[-1], max(width, 3)
+        level = _weigh_faults(step, coverage, faults)
+        color, ink, width = LINE_HEAT[level], HEAT[-1], max(width, 3 + level)
         lines[1:] = [_say_wrong(step, coverage, faults)]
     is_never = coverage is not None and not coverage.is_part and not coverage.routes[step]
     if is_never:
@@ -172,14 +196,14 @@ def _weigh(count: int, counts: Counter) -> float:
 
 
 def _say_wrong(step: str, coverage, faults) -> str:
-    of = f" of {coverage.routes[step]:,}" if coverage else ""
+    of = f" of {coverage.routes[step]:,}" if coverage and coverage.routes[step] else ""
     return f"{faults[step]:,}{of} wrong"
 
 
-def _heat(step: str, coverage, faults) -> tuple[str, str]:
-    of = coverage.routes[step] if coverage else max(faults.values())
-    level = min(len(HEAT) - 1, int(faults[step] / max(of, 1) * len(HEAT)))
-    return HEAT[level], "#FFFFFF" if level >= 2 else INK
+def _weigh_faults(step: str, coverage, faults) -> int:
+    """The place of its colour in `HEAT`."""
+    of = coverage.routes[step] if coverage else faults.n_talks
+    return bisect(HEAT_FROM, faults[step] / max(of, 1))
 
 
 def _write_outline(flowchart: Flowchart, excerpt: Excerpt, coverage, faults) -> str:
@@ -188,7 +212,8 @@ def _write_outline(flowchart: Flowchart, excerpt: Excerpt, coverage, faults) -> 
     for node in (flowchart.nodes[id_] for id_ in excerpt.nodes):
         kind = "hub" if node.is_hub else node.outcome or node.role
         count = f", {coverage.nodes[node.id]:,} times" if coverage else ""
-        lines.append(f"{node.id} ({kind}{count})")
+        wrong = f", {_say_wrong(node.id, coverage, faults)}" if faults and faults[node.id] else ""
+        lines.append(f"{node.id} ({kind}{count}{wrong if node.is_hub else ''})")
         for name, route in node.routes.items():
             step = f"{node.id}.{name}" if name else node.id
             notes = [] if not coverage else [f"{coverage.routes[step]:,} times"]
@@ -196,7 +221,7 @@ def _write_outline(flowchart: Flowchart, excerpt: Excerpt, coverage, faults) -> 
                 notes.append(_say_wrong(step, coverage, faults))
             way = f"{name} -> {route.to}" if name else f"-> {route.to}"
             lines.append(f"  {way}" + (f" ({', '.join(notes)})" if notes else ""))
-    for step, wrong in (faults or {}).items():
-        if step.startswith("anywhere."):
-            lines.append(f"{step}: {wrong:,} wrong")
+    for step, n_wrong in (faults or {}).items():
+        if step.partition(".")[0] not in flowchart.nodes:
+            lines.append(f"{step}: {n_wrong:,} wrong")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ GROUP = ("#EEF1F4", "#66717E", "#1F2933")
 
 ENDS = ("#6B7280", "#7A4B9E", "#8A4B1F", "#44546A")
 SUCCESS = "#0B7A5B"
-HEAT = ("#F9C9A3", "#F09A66", "#D6604D", "#9E1B32")
+HEAT = ("#F9C9A3", "#F09A66", "#C44E36", "#9E1B32")
 OFTEN = ("#B4BDC8", "#8494A6", "#4A7BAA", "#1F5A94", "#0B2E52")
 """From never to most often."""
 INK, QUIET, NEVER, FRAME = "#1F2933", "#66717E", "#C8102E", "#C9D1D9"

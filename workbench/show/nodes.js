@@ -1,0 +1,100 @@
+// A flowchart whose nodes can be chosen, by a click or by keys; the kernel is told which.
+function render({ model, el }) {
+  const CHOSEN = "#1F2933";
+  // of the drawing's own size: smaller letters cannot be read
+  const LEAST = 0.6;
+  const nodes = new Map();
+  let size = 1;
+
+  const frame = document.createElement("div");
+  frame.style.cssText = "max-height:600px;overflow:auto;background:#FFFFFF;"
+    + "border:1px solid #D5DAE0;border-radius:6px";
+  const bar = document.createElement("div");
+  bar.style.cssText = "display:flex;gap:6px;margin:0 0 6px";
+  [["+", "larger", 1.25], ["\u2212", "smaller", 0.8], ["Fit", "fit", 0]].forEach((one) => {
+    const [sign, name, factor] = one;
+    const button = document.createElement("button");
+    button.style.cssText = "padding:3px 10px;font:13px Helvetica,Arial,sans-serif;cursor:pointer";
+    button.textContent = sign;
+    button.setAttribute("aria-label", name);
+    button.addEventListener("click", () => { size = factor ? size * factor : 1; fit(); });
+    bar.append(button);
+  });
+  el.replaceChildren(bar, frame);
+
+  function fit() {
+    const svg = frame.firstElementChild;
+    if (!svg) return;
+    const own = Number(svg.getAttribute("width"));
+    svg.style.cssText = `display:block;height:auto;width:${100 * size}%;`
+      + `min-width:${own * size * LEAST}px;max-width:${own * size}px`;
+  }
+
+  function choose(id) {
+    model.set("chosen", id);
+    model.save_changes();
+  }
+
+  function mark() {
+    nodes.forEach((node, id) => {
+      const isChosen = id === model.get("chosen");
+      node.querySelectorAll("path, polygon, ellipse, rect").forEach((shape) => {
+        shape.style.stroke = isChosen ? CHOSEN : "";
+        shape.style.strokeWidth = isChosen ? "5" : "";
+      });
+      node.setAttribute("aria-pressed", isChosen);
+      if (isChosen) reach(node);
+    });
+  }
+
+  // within the frame alone: the notebook stays where it is
+  function reach(node) {
+    const box = node.getBoundingClientRect();
+    const room = frame.getBoundingClientRect();
+    if (box.top < room.top || box.bottom > room.bottom) {
+      frame.scrollTop += box.top - room.top - (room.height - box.height) / 2;
+    }
+    if (box.left < room.left || box.right > room.right) {
+      frame.scrollLeft += box.left - room.left - (room.width - box.width) / 2;
+    }
+  }
+
+  function draw() {
+    const drawn = new DOMParser().parseFromString(
+      model.get("svg"), "image/svg+xml").documentElement;
+    if (drawn.nodeName !== "svg") return;
+    const svg = document.importNode(drawn, true);
+    svg.setAttribute("role", "group");
+    svg.setAttribute("aria-label", model.get("alt"));
+    frame.replaceChildren(svg);
+    fit();
+    nodes.clear();
+    const names = model.get("names");
+    svg.querySelectorAll("g.node").forEach((node) => {
+      const id = node.querySelector("title").textContent;
+      if (!Object.hasOwn(names, id)) return;
+      nodes.set(id, node);
+      node.setAttribute("tabindex", "0");
+      node.setAttribute("role", "button");
+      node.setAttribute("aria-label", names[id]);
+      node.style.cursor = "pointer";
+      node.addEventListener("click", () => choose(id));
+      node.addEventListener("keydown", (event) => {
+        if (event.key !== "Enter" && event.key !== " ") return;
+        // a notebook takes single keys for commands, and Enter to edit the cell
+        event.preventDefault();
+        event.stopPropagation();
+        choose(id);
+      });
+    });
+    mark();
+  }
+
+  // two conditions may look the same and yet be called otherwise
+  model.on("change:svg", draw);
+  model.on("change:alt", draw);
+  model.on("change:chosen", mark);
+  draw();
+}
+
+export default { render };
