@@ -16,7 +16,7 @@ from workbench.inspect.rows import read_system
 from workbench.models import MAX_NEW_TOKENS, LocalModel
 from workbench.phrases import Voice
 from workbench.run import Run
-from workbench.show import Panel, draw_conversation, draw_flowchart
+from workbench.show import Panel, draw_conversation
 from workbench.show.escape import escape
 from workbench.show.pairs import Side, draw_pair
 from workbench.show.palette import NEVER, write_in
@@ -182,12 +182,14 @@ class LiveTalk:
         """The widgets; ipywidgets 7.7, which Colab has, and 8 both do."""
         import ipywidgets as widgets
 
+        from workbench.show.nodes import Nodes
+
         if self._widgets:
             return self._widgets["box"]
         names = [MYSELF, *(_name_customer(*customer) for customer in self.customers)]
         made = self._widgets = {
             "talk": widgets.HTML(),
-            "chart": widgets.HTML(),
+            "chart": Nodes(),
             "facts": widgets.HTML(),
             "text": widgets.Text(placeholder="Say something, and press Enter"),
             "who": widgets.Dropdown(
@@ -261,7 +263,7 @@ class LiveTalk:
     def _show(self) -> None:
         if self._widgets:
             self._show_words()
-            self._widgets["chart"].value = _draw_chart(self.domain, self.seen)
+            self._widgets["chart"].show_walk(self.domain.flowchart, self.seen.walk)
             self._widgets["facts"].value = _list_seen(self.seen, self.notice)
 
     def _show_words(self, *unfinished: Message) -> None:
@@ -321,11 +323,6 @@ def _scroll(panel: Panel) -> str:
         'style="display:flex;flex-direction:column-reverse;height:460px;overflow-y:auto;'
         f'border:1px solid #D5DAE0;border-radius:6px;padding:4px">{panel.html}</div>'
     )
-
-
-def _draw_chart(domain: Domain, seen: Seen) -> str:
-    alt = f"The flowchart; the talk went by {', '.join(seen.walk)}"
-    return draw_flowchart(domain.flowchart, walk=seen.walk).as_image(alt)
 
 
 def _list_seen(seen: Seen, notice: str) -> str:

@@ -17,7 +17,6 @@ from workbench.inspect.rows import encode_row
 from workbench.inspect.screening import Dropped
 from workbench.run import Run
 from workbench.show.escape import escape
-from workbench.show.flow import draw_flowchart
 from workbench.show.palette import NEVER, write_in
 from workbench.show.picture import Panel
 from workbench.show.talk import draw_conversation
@@ -123,6 +122,8 @@ class Browser:
     def _build(self) -> Any:
         import ipywidgets as widgets
 
+        from workbench.show.nodes import Nodes
+
         if self._widgets:
             return self._widgets["box"]
         wide = {"width": "auto"}
@@ -131,7 +132,7 @@ class Browser:
             "list": widgets.Select(rows=18, layout=wide),
             "count": widgets.HTML(),
             "talk": widgets.HTML(),
-            "chart": widgets.HTML(),
+            "chart": Nodes(),
             "message": widgets.IntSlider(min=0, max=1, description="message", layout=wide),
             "view": widgets.ToggleButtons(options=["talk", "trained tokens"]),
             "reason": widgets.Text(placeholder="why", layout=wide | {"flex": "1 1 160px"}),
@@ -228,7 +229,8 @@ class Browser:
             f'style="height:430px;overflow:auto">{why}{panel.html}</div>'
         )
         self._widgets["text"].value = talk.messages[upto].content if talk else ""
-        self._widgets["chart"].value = _draw_chart(self.flowchart, talk, upto) if talk else ""
+        walk = [step for label in talk.labels[: upto + 1] for step in label.steps] if talk else []
+        self._widgets["chart"].show_walk(self.flowchart, walk)
 
     def _judge(self, verdict: str, contents: list[str] | None = None) -> None:
         try:
@@ -268,9 +270,3 @@ def _list_entries(run: Run, flowchart: Flowchart) -> list[_Entry]:
         words = "\n".join(message.content for message in talk.messages).casefold()
         entries.append(_Entry(talk, words, facets, dropped.reason if dropped else ""))
     return entries
-
-
-def _draw_chart(flowchart: Flowchart, talk: Conversation, upto: int) -> str:
-    walk = [step for label in talk.labels[: upto + 1] for step in label.steps]
-    alt = f"The flowchart; the talk went by {', '.join(walk)}"
-    return draw_flowchart(flowchart, walk=walk).as_image(alt, 560)

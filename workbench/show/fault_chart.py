@@ -13,7 +13,7 @@ from workbench.show.flow import Faults, draw_flowchart
 from workbench.show.picture import Panel, Picture
 from workbench.show.switch import switch
 from workbench.show.talk import draw_conversation, fold
-from workbench.show.widgets import refer_to
+from workbench.show.widgets import WRAPPED, make_column, refer_to
 
 LISTED = 300
 """Conversations that the list shows at most."""
@@ -147,10 +147,12 @@ class FaultChart:
         made["chart"].observe(lambda change: self._click(change.new), "chosen")
         made["place"].observe(lambda change: self._list(change.new), "value")
         made["list"].observe(lambda change: self._read(change.new), "value")
-        head = widgets.HBox([made[name] for name in ("condition", "customers", "kind")])
-        left = widgets.VBox([made["place"], made["list"]], layout={"width": "32%"})
-        right = widgets.VBox([made["talk"]], layout={"width": "68%", "padding": "0 0 0 10px"})
-        below = widgets.HBox([left, right])
+        chosen = [made[name] for name in ("condition", "customers", "kind")]
+        head = widgets.HBox(chosen, layout=WRAPPED)
+        left = widgets.VBox([made["place"], made["list"]], layout=make_column("30%", "240px"))
+        layout = make_column("66%", "420px", padding="0 0 0 10px")
+        right = widgets.VBox([made["talk"]], layout=layout)
+        below = widgets.HBox([left, right], layout=WRAPPED)
         made["box"] = widgets.VBox([head, made["said"], made["chart"], below])
         self._choose()
         return made["box"]
@@ -164,7 +166,8 @@ class FaultChart:
         chart, said = made["chart"], describe(self.located)
         made["said"].value = _write(said) + _write(HINT)
         chart.names = {node: f"{node}: {counts[node]:,} went wrong" for node in nodes}
-        chart.alt, chart.svg, chart.chosen = said, self.draw().svg, ""
+        chart.chosen = ""
+        chart.show(self.draw(), said)
         every = (f"wherever ({len(self.located.found):,})", "")
         places = [(f"{NAMES.get(place, place)} ({n:,})", place) for place, n in counts.items()]
         made["place"].options = [every, *places]

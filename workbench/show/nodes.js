@@ -59,6 +59,12 @@ function render({ model, el }) {
     }
   }
 
+  function reachHere() {
+    const titles = [...frame.querySelectorAll("g.node > title")];
+    const title = titles.find((one) => one.textContent === model.get("here"));
+    if (title) reach(title.parentNode);
+  }
+
   function draw() {
     const drawn = new DOMParser().parseFromString(
       model.get("svg"), "image/svg+xml").documentElement;
@@ -88,12 +94,15 @@ function render({ model, el }) {
       });
     });
     mark();
+    // a drawing has its size once it is on the page
+    requestAnimationFrame(reachHere);
   }
 
   // two conditions may look the same and yet be called otherwise
   model.on("change:svg", draw);
   model.on("change:alt", draw);
   model.on("change:chosen", mark);
+  model.on("change:here", reachHere);
   draw();
 }
 

@@ -1,9 +1,14 @@
 """A flowchart whose nodes can be chosen in a notebook; see `nodes.js`."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import anywidget
 import traitlets
+
+from workbench.flowchart import Flowchart
+from workbench.show.flow import draw_flowchart
+from workbench.show.picture import Picture
 
 SCRIPT = Path(__file__).with_name("nodes.js")
 
@@ -19,3 +24,16 @@ class Nodes(anywidget.AnyWidget):
     """Ids of the nodes that can be chosen, and what each of them says."""
     chosen = traitlets.Unicode("").tag(sync=True)
     """Id of the node; "": none."""
+    here = traitlets.Unicode("").tag(sync=True)
+    """Id of a node that is brought into sight, whether or not it can be chosen; "": none."""
+
+    def show(self, picture: Picture, alt: str, here: str = "") -> None:
+        """Draw a flowchart, and bring a node of it into sight."""
+        with self.hold_sync():
+            self.here, self.alt, self.svg = here, alt, picture.svg
+
+    def show_walk(self, flowchart: Flowchart, walk: Sequence[str]) -> None:
+        """Draw the steps that a talk has taken, and bring the last one into sight."""
+        alt = f"The flowchart; the talk went by {', '.join(walk) or 'nothing yet'}"
+        here = walk[-1].partition(".")[0] if walk else ""
+        self.show(draw_flowchart(flowchart, walk=walk), alt, here)

@@ -94,6 +94,8 @@ class Walks:
     def _build(self) -> Any:
         import ipywidgets as widgets
 
+        from workbench.show.nodes import Nodes
+
         if self._widgets:
             return self._widgets["box"]
         made = self._widgets = {
@@ -104,7 +106,7 @@ class Walks:
             "by": widgets.Dropdown(options=[ANY, *self._passable()], description="goes by"),
             "place": widgets.IntSlider(min=1, max=max(1, len(self.found)), description="path"),
             "said": widgets.HTML(),
-            "chart": widgets.HTML(),
+            "chart": Nodes(),
         }
         for name in ("of", "outcome", "by"):
             made[name].observe(lambda _: self._search(), "value")
@@ -130,4 +132,5 @@ class Walks:
     def _show(self) -> None:
         self.place = min(self.place, max(0, len(self.found) - 1))
         self._widgets["said"].value = escape(self._say())
-        self._widgets["chart"].value = self.draw().as_image(self._say(), 600)
+        start = self.found[self.place].nodes[0] if self.found else ""
+        self._widgets["chart"].show(self.draw(), self._say(), start)
