@@ -61,9 +61,10 @@ class Renames:
     def part(self, key: str) -> str:
         """Today's key of a part, as `Domain.hashes` has them: "fact.deposit", "assess.leave"."""
         kind, _, name = key.partition(".")
-        known = {"fact": self.facts, "offer": self.offers, "persona": self.personas}.get(kind)
-        if known is not None:
-            return f"{kind}.{known.get(name, name)}"
+        known = {"fact": self.facts, "offer": self.offers, "persona": self.personas}.get(kind, {})
+        # a hub may be called "offer", and its routes are steps
+        if name in known:
+            return f"{kind}.{known[name]}"
         return key if kind in {"slot", "prompt", "file"} else self.step(key)
 
 
