@@ -198,16 +198,20 @@ def test_customers_whom_the_older_model_met_in_this_evaluation_come_first(tmp_pa
     domain = read_domain(COFFEE)
     new = make_new(tmp_path)
     tests = [s for s in new.read("scenarios.jsonl", Scenario) if s.split == "test"]
-    meet(new, domain, tests, "older/old", FaultyWalker(domain, kind="wrong_number"))
+    meet(new, domain, tests, "local/coffee/old", FaultyWalker(domain, kind="wrong_number"))
     # of a model that is not on record nothing is taken
     assert "met its own customers" in compare_runs(new, older, domain).source
     model = hash_model(older.manifest["train"])
-    new.record("evaluate", older={"old": model})
+    new.record("evaluate", models={"local/coffee/old": model})
     found = compare_runs(new, older, domain)
     assert "met the customers of new itself" in found.source
     assert found.list_changed(is_better=True)
     # nor where the older run was trained again since
-    new.record("evaluate", older={"old": "another"})
+    new.record("evaluate", models={"local/coffee/old": "another"})
+    assert "met its own customers" in compare_runs(new, older, domain).source
+    # nor of one that an evaluation has left out since
+    new.record("evaluate", models={"local/coffee/old": model})
+    new.write("scores.jsonl", [s for s in new.read("scores.jsonl") if s["condition"] == "compiled"])
     assert "met its own customers" in compare_runs(new, older, domain).source
 
 

@@ -13,6 +13,7 @@ from workbench.conversation import Act, Conversation
 from workbench.design.changes import ABOUT, Changes, compare_domains
 from workbench.design.renames import Renames
 from workbench.domain import Domain, DomainError
+from workbench.evaluate.conditions import name_local
 from workbench.evaluate.metrics import ALL, MEASURES, PERFECT, Score
 from workbench.evaluate.statistics import Difference, adjust_holm, compare
 from workbench.rules import ANY_FACT, Needs
@@ -20,10 +21,6 @@ from workbench.run import Run
 from workbench.source import SourceError, read_source
 from workbench.synthesize.scenarios import Scenario
 from workbench.train.card import hash_model
-
-OLDER = "older"
-"""What stands before the slash in the name of the condition in which an older run's model meets
-this run's customers, e.g. "older/demo"."""
 
 OFFERING = f"{ABOUT}offering"
 """Key of how offers are made, on which all rests that makes some."""
@@ -142,8 +139,8 @@ def compare_runs(run: Run, older: Run, domain: Domain) -> Regression:
     """The compiled model of a run beside an older one's.
 
     The older model's conversations are those that it held with this run's customers, where this
-    run's evaluation let it (`older`); else those of its own evaluation, as far as the customers
-    are the same.
+    run's evaluation let it (as `older`, or among the baselines); else those of its own evaluation,
+    as far as the customers are the same.
     """
     scenarios = {s.scenario_id: s for s in run.read("scenarios.jsonl", Scenario)}
     scores = run.read("scores.jsonl", Score)
@@ -260,10 +257,10 @@ def classify(scenario: Scenario, domain: Domain, before: Before | None) -> Kind:
 def _find_old(
     run: Run, older: Run, scores: Iterable[Score], renames: Renames
 ) -> tuple[str, dict[tuple[str, str], Score]]:
-    name, model = f"{OLDER}/{older.name}", hash_model(older.manifest["train"])
-    evaluated = run.manifest.get("evaluate", {})
-    if evaluated.get("older", {}).get(older.name) == model:
-        own = {_key(score): score for score in scores if score.condition == name}
+    name, model = name_local(older), hash_model(older.manifest["train"])
+    own = {_key(score): score for score in scores if score.condition == name}
+    # evaluated again without it, a run has no scores of it, whatever is on record
+    if own and run.manifest.get("evaluate", {}).get("models", {}).get(name) == model:
         return f"The model of {older.name} met the customers of {run.name} itself.", own
     own = {
         _key(score): _rename_hubs(score, renames)
