@@ -5,11 +5,20 @@ kilobytes of text, anybody can say later what has changed since.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from workbench.conversation import hash_text
-from workbench.domain import PROMPTS, WORDS, Domain, hash_prompts, read_design
+from workbench.domain import (
+    PROMPTS,
+    WORDS,
+    Domain,
+    UnknownDomainError,
+    find_domain,
+    hash_prompts,
+    read_design,
+)
 from workbench.run import Run, RunError, replace_file
 
 FOLDER = "made_from"
@@ -46,6 +55,20 @@ def keep_source(run: Run, domain: Domain) -> None:
     for kept in sorted(run.file(FOLDER).rglob("*.*")):
         if kept.is_file() and kept.relative_to(run.file(FOLDER)).as_posix() not in wanted:
             kept.unlink()
+
+
+def find_place(run: Run) -> str:
+    """Name or folder of the domain that a run is of, as its notebooks were given it.
+
+    Of a run from elsewhere, whose folder there is none here, it is the name.
+    """
+    notebooks = run.manifest.get("notebooks", {}).values()
+    given = [notebook.get("parameters", {}).get("domain") for notebook in notebooks]
+    for place in filter(None, given):
+        with suppress(UnknownDomainError):
+            find_domain(place)
+            return place
+    return run.domain
 
 
 def read_source(run: Run, today: Domain) -> Domain:
