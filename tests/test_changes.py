@@ -8,6 +8,7 @@ from conftest import COFFEE, DOMAINS, edit
 from edits import Files, add_question
 
 from workbench.conversation import Label
+from workbench.design import renames
 from workbench.design.changes import compare_domains
 from workbench.design.sayings import Saying
 from workbench.domain import read_domain
@@ -102,6 +103,18 @@ def test_a_renamed_node_is_recognized_and_touches_nothing(coffee_domain, copy, o
 def test_neighbours_that_are_both_renamed_are_recognized(coffee_domain, copy):
     changes = compare(coffee_domain, rename(rename(copy, "pay", "till"), "user_pay", "user_till"))
     assert changes.renames.nodes == {"pay": "till", "user_pay": "user_till"}
+    assert not changes.touched
+
+
+def test_nodes_that_say_what_they_said_need_not_be_compared(coffee_domain, copy, monkeypatch):
+    monkeypatch.setattr(renames, "SequenceMatcher", None)
+    nodes = [*coffee_domain.flowchart.nodes]
+    for old in nodes:
+        rename(copy, old, f"new_{old}")
+    for name in ("served", "left"):
+        edit(copy, "flowchart.yaml", f"outcome: new_{name}", f"outcome: {name}")
+    changes = compare(coffee_domain, copy)
+    assert changes.renames.nodes == {old: f"new_{old}" for old in nodes}
     assert not changes.touched
 
 

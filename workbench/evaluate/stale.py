@@ -179,7 +179,7 @@ def find_values(talk: Simulated, changes: Changes, stale: dict[Stated, list[str]
 def _find_stated(text: str, changes: Changes, stale: Iterable[Stated]) -> list[Stated]:
     """What a text states, in the older domain's names; a name of today is no part of an old one.
 
-    Example: where "Canal walk" has become "Canal walk by night", that does not state the old name
+    Example: where "Tools > Align" has become "Tools > Align > All", that does not state the old one
     """
     olds = [name for name, kind in stale if kind == NAME]
     news = {*changes.new.names, *(offer.name for offer in changes.new.offers.values())} - {*olds}
@@ -188,7 +188,8 @@ def _find_stated(text: str, changes: Changes, stale: Iterable[Stated]) -> list[S
 
     def take(match: re.Match[str]) -> str:
         said = THEN.sub(" > ", match.group()).lower()
-        found.extend([(known[said], NAME)] * (said in known))
+        if said in known:
+            found.append((known[said], NAME))
         return "…"
 
     # the longest first: either may hold the other
