@@ -4,10 +4,11 @@ import re
 import shutil
 
 import pytest
-from conftest import DOMAINS, edit
+from conftest import COFFEE, DOMAINS, edit
 from edits import Files, add_question
 
 from workbench.conversation import Label
+from workbench.design import renames
 from workbench.design.changes import compare_domains
 from workbench.design.sayings import Saying
 from workbench.domain import read_domain
@@ -50,6 +51,29 @@ def test_a_changed_fact_is_shown_with_both_values(coffee_domain, copy):
     assert (change.before, change.after) == ("value: 3", "value: 4")
 
 
+def make_edited(folder, old, new):
+    """A copy of the toy domain in which a node is renamed, and what two say is reworded."""
+    rename(shutil.copytree(COFFEE, folder), old, new)
+    edit(folder, "flowchart.yaml", "say: Greet the customer", "say: Welcome the customer")
+    return edit(folder, "flowchart.yaml", "say: Accept the change.", "say: Put it down.")
+
+
+@pytest.mark.parametrize("name", ["start", "title", "share", "fact", "offer"])
+@pytest.mark.parametrize("old", ["opening", "settle"])
+def test_a_node_may_be_called_as_another_part_is(tmp_path, name, old):
+    before = read_domain(rename(shutil.copytree(COFFEE, tmp_path / "before"), old, name))
+    changes = compare_domains(before, read_domain(make_edited(tmp_path / "after", old, name)))
+    own = {key: re.sub(rf"^{old}\b", name, key) for key in ("opening", "settle.changed")}
+    assert changes.touched == {*own.values()}
+    assert [change.what for change in changes.listed] == ["node", "route"]
+    # and where it has another name today
+    today = read_domain(make_edited(tmp_path / "renamed", old, "other"))
+    changes = compare_domains(before, today)
+    assert changes.renames.nodes == {name: "other"}
+    assert changes.touched == {*own.values()}
+    assert {"pay", "other.paid" if old == "settle" else "settle.paid"} <= changes.kept
+
+
 def test_a_reworded_node_is_touched_and_no_other(coffee_domain, copy):
     edit(copy, "flowchart.yaml", "Say the price and ask for it.", "Name the price.")
     changes = compare(coffee_domain, copy)
@@ -79,6 +103,18 @@ def test_a_renamed_node_is_recognized_and_touches_nothing(coffee_domain, copy, o
 def test_neighbours_that_are_both_renamed_are_recognized(coffee_domain, copy):
     changes = compare(coffee_domain, rename(rename(copy, "pay", "till"), "user_pay", "user_till"))
     assert changes.renames.nodes == {"pay": "till", "user_pay": "user_till"}
+    assert not changes.touched
+
+
+def test_nodes_that_say_what_they_said_need_not_be_compared(coffee_domain, copy, monkeypatch):
+    monkeypatch.setattr(renames, "SequenceMatcher", None)
+    nodes = [*coffee_domain.flowchart.nodes]
+    for old in nodes:
+        rename(copy, old, f"new_{old}")
+    for name in ("served", "left"):
+        edit(copy, "flowchart.yaml", f"outcome: new_{name}", f"outcome: {name}")
+    changes = compare(coffee_domain, copy)
+    assert changes.renames.nodes == {old: f"new_{old}" for old in nodes}
     assert not changes.touched
 
 

@@ -19,7 +19,10 @@ from workbench.synthesize.scenarios import plan_scenario
 
 
 def ask(**given):
-    least = {"minimum": {"seen": {"n": 1, "ending_correct": 90}}, "loss": {"all": {"n": 1}}}
+    least = {
+        "minimum": {"seen": {"n": 1, "ending_correct": 90}},
+        "loss": {"all": {"n": 1, "fitness": 1}},
+    }
     return Thresholds.model_validate(least | given)
 
 

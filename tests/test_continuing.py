@@ -61,6 +61,9 @@ def test_where_a_training_starts_is_chosen_and_said(tmp_path, older):
     start = choose_start(run, "tiny-random", "older")
     assert (start.is_older, start.budget) == (True, 0.2)
     assert str(start) == "starts from the model of older: it has learnt what has not changed"
+    # the domain may stand before the name, as elsewhere
+    run.record("synthesize", carried=run.manifest["synthesize"]["carried"] | {"since": "toy/older"})
+    assert choose_start(run, "tiny-random", "toy/older").is_older
     make_run(tmp_path, "newer", OLD, are_walks_changed=True)
     assert choose_start(run, "tiny-random", "older").budget == 0.4
     assert choose_start(run, "tiny-random", "older", "base").why == "it was asked for"

@@ -13,6 +13,7 @@ from workbench.current import (
     check_seal,
     find_current,
     find_run_in_use,
+    hold_results,
     move_current,
     read_pointer,
     seal,
@@ -177,6 +178,41 @@ def test_a_run_that_is_written_to_is_not_sealed(root):
         with context.Pool(1) as pool, pytest.raises(RunError, match="is being written by process"):
             pool.apply(seal, (run, "", []))
     assert not run.is_gated
+
+
+def move_elsewhere(root):
+    """Another process makes "old" the current run."""
+    context = multiprocessing.get_context("spawn")
+    process = context.Process(target=move_current, args=(open_run("toy", "old", root),))
+    process.start()
+    return process
+
+
+def test_who_gates_and_promotes_is_waited_for(root):
+    make_run(root, "old")
+    new = make_run(root, "new")
+    with hold_results(new):
+        other = move_elsewhere(root)
+        other.join(3)
+        assert other.is_alive()
+        move_current(new)
+    other.join(300)
+    assert read_pointer("toy").model_dump(include={"run", "before"}) == {
+        "run": "old", "before": "new",
+    }  # fmt: skip
+
+
+def test_a_run_that_a_stage_writes_to_is_not_held(root):
+    run = open_run("toy", "busy", root)
+    pool = multiprocessing.get_context("spawn").Pool(1)
+    refused = pytest.raises(RunError, match="is being written by process")
+    with pool, run.lock("batch"), refused:
+        pool.apply(hold, (run,))
+
+
+def hold(run):
+    with hold_results(run):
+        pass
 
 
 def test_a_kill_while_the_pointer_moves_leaves_the_old_one(root, monkeypatch):

@@ -4,6 +4,8 @@ import pytest
 from conftest import edit
 from test_changes import rename
 from test_redoing import N_TEST, N, Trusting
+from test_regression import ADDED
+from test_stale import cut
 
 from workbench.__main__ import main
 from workbench.design.changes import compare_domains
@@ -12,6 +14,7 @@ from workbench.diff import compare_run, compare_since
 from workbench.domain import read_domain
 from workbench.run import open_run
 from workbench.show import draw_changes
+from workbench.source import find_place
 from workbench.synthesize import writing
 from workbench.synthesize.redoing import plan_run
 from workbench.synthesize.writing import write_conversations
@@ -82,6 +85,30 @@ def test_a_domain_that_cannot_be_written_from_is_compared_all_the_same(run, copy
     diff = compare_run(run, str(copy))
     assert diff.agenda is None
     assert "No conversation can be written of what is there today" in str(diff)
+
+
+def test_where_something_is_gone_all_is_trained_from_the_base(run, copy):
+    cut(copy / "flowchart.yaml", "      changed:\n", "      leave:\n")
+    cut(copy / "phrases/agent.yaml", "- steps: [settle.changed]", "\n- ")
+    _, trained = compare_run(run, str(copy)).tabulate_work()
+    assert trained["stage"] == "rows to train, from the base"
+    assert (trained["to do"], trained["of"], trained["minutes"]) == (36, 36, 10.0)
+
+
+def test_a_new_route_without_words_is_to_be_done_though_nothing_can_be_written(run, copy):
+    edit(copy, "flowchart.yaml", "      paid:\n", ADDED + "      paid:\n")
+    diff = compare_run(run, str(copy))
+    assert (diff.agenda, diff.changes.touched, diff.exit_code) == (None, frozenset(), 3)
+
+
+def test_a_run_is_compared_with_the_folder_that_it_was_made_from(tmp_path, copy):
+    made = open_run("coffee", "made", tmp_path / "runs")
+    plan_paths(made, read_domain(copy), 7)
+    made.record("notebooks", **{"1_design": {"parameters": {"domain": str(copy)}}})
+    assert find_place(made) == str(copy)
+    assert compare_run(made).exit_code == 0
+    made.record("notebooks", **{"1_design": {"parameters": {"domain": "/not/here/coffee"}}})
+    assert find_place(made) == "coffee"
 
 
 def test_what_is_new_gone_and_changed_is_drawn(coffee_domain, copy):

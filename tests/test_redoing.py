@@ -9,9 +9,10 @@ from test_changes import rename
 
 from workbench.conversation import Conversation
 from workbench.design.plan import PlannedPath, plan_paths
-from workbench.domain import read_domain
+from workbench.domain import WORDS, hash_prompts, read_domain
 from workbench.inspect.overlap import find_leaks
 from workbench.run import RunError, UnknownRunError, open_run
+from workbench.source import FOLDER
 from workbench.synthesize import writing
 from workbench.synthesize.redoing import describe_carried, plan_run
 from workbench.synthesize.scenarios import Scenario
@@ -139,6 +140,22 @@ def test_who_says_what_is_no_longer_said_is_redone(runs, copy):
     said = [line for line in older if gone.encode() in line]
     assert count(run)[1] == len(said) > 0
     assert not [line for line in lines_of(run) if gone.encode() in line]
+
+
+def test_what_a_model_was_told_in_other_words_is_redone(runs, coffee_domain):
+    older = open_run("coffee", "older", runs)
+    talks = older.read("conversations.jsonl")
+    told = coffee_domain.hashes["prompt.customer_words"]
+    talks[0]["hashes"]["prompt.customer_words"] = told
+    older.write("conversations.jsonl", talks)
+    assert count(go_on(runs, coffee_domain, "same"))[1] == 0
+    words = older.file(f"{FOLDER}/prompts/{WORDS}")
+    words.write_text(words.read_text("utf-8").replace("Speak of", "Talk of"), "utf-8")
+    talks[0]["hashes"]["prompt.customer_words"] = hash_prompts(words.parent)["prompt.teacher_words"]
+    older.write("conversations.jsonl", talks)
+    run = go_on(runs, coffee_domain)
+    assert count(run)[1] == 1
+    assert talks[0]["conversation_id"] not in str(lines_of(run)[: count(run)[0]])
 
 
 def test_a_node_put_in_is_walked_by_the_same_sort_of_customers(runs, copy):

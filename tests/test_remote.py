@@ -31,6 +31,7 @@ from workbench.evaluate.metrics import average_scores, score_conversation
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
 from workbench.evaluate.remote import ROOM, LedAgent, complete_turns, read_letter
 from workbench.evaluate.simulation import Simulated, file_of
+from workbench.inspect.rows import hash_rows
 from workbench.run import open_run
 
 WAYS = ("in_context/toy", "orchestrated/toy")
@@ -352,7 +353,8 @@ def test_a_run_of_another_domain_has_no_model_to_compare_with(
 ):
     monkeypatch.setenv("WORKBENCH_RUNS", str(tmp_path))
     other = open_run("coffee", "mine", tmp_path)
-    other.record("design", a=1)
+    other.write("rows/train.jsonl", [{"messages": []}])
+    other.record("train", inputs={"rows": hash_rows(other)}, result={})
     other.write_text("model/model.safetensors", "")
     agent = open_baseline("local/coffee/mine", other, coffee_domain, 24)
     assert (agent.name, agent.folder) == ("local/coffee/mine", other.file("model"))

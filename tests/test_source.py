@@ -4,7 +4,7 @@ import pytest
 from conftest import edit
 
 from workbench.design.plan import plan_paths
-from workbench.domain import read_domain
+from workbench.domain import WORDS, read_domain
 from workbench.run import open_run
 from workbench.source import SourceError, hash_domain, keep_source, read_source
 
@@ -28,6 +28,23 @@ def test_prompts_are_kept_too(run, coffee_domain):
     run.file("made_from/prompts/agent_system.md").write_text("Another prompt")
     kept, today = read_source(run, coffee_domain).hashes, coffee_domain.hashes
     assert {name for name in today if kept[name] != today[name]} == {"prompt.agent_system"}
+
+
+def test_plain_words_are_a_prompt_of_both_roles(run, coffee_domain):
+    keep_source(run, coffee_domain)
+    file = run.file(f"made_from/prompts/{WORDS}")
+    file.write_text(file.read_text("utf-8") + "\n# a remark\n", "utf-8")
+    kept, today = read_source(run, coffee_domain).hashes, coffee_domain.hashes
+    changed = {name for name in today if kept[name] != today[name]}
+    assert changed == {"prompt.teacher_words", "prompt.customer_words"}
+    # what only models are told makes no other domain of it
+    assert hash_domain(coffee_domain) == hash_domain(read_source(run, coffee_domain))
+
+
+def test_a_prompt_of_which_there_is_no_copy_is_taken_for_todays(run, coffee_domain):
+    keep_source(run, coffee_domain)
+    run.file(f"made_from/prompts/{WORDS}").unlink()
+    assert read_source(run, coffee_domain).hashes == coffee_domain.hashes
 
 
 def test_a_run_with_conversations_keeps_what_they_were_made_from(run, copy):

@@ -5,7 +5,10 @@ import shutil
 import pytest
 from conftest import COFFEE, edit
 from scripted import make_run
+from test_changes import rename
 
+from workbench.conversation import Conversation, Message
+from workbench.design.changes import compare_domains
 from workbench.domain import read_domain
 from workbench.evaluate.conditions import Walker
 from workbench.evaluate.simulation import Simulated
@@ -60,11 +63,12 @@ def test_what_the_customer_said_first_is_not_the_agents_knowledge(look, copy):
     edit(copy, "facts.yaml", "costs 3 euros", "costs 4 euros")
     stale, talks = look(COFFEE)
     talk = next(t for t in talks if t.conversation_id == stale.facts[0].conversation_id)
-    values = compare_values(read_domain(COFFEE), read_domain(copy)).stale
+    changes = compare_domains(read_domain(COFFEE), read_domain(copy))
+    values = compare_values(changes).stale
     user = next(m for m in talk.conversation.messages if m.role == "user")
-    assert find_values(talk, read_domain(COFFEE), values)
+    assert find_values(talk, changes, values)
     user.content += " It was 3 euros, I think."
-    assert not find_values(talk, read_domain(COFFEE), values)
+    assert not find_values(talk, changes, values)
 
 
 def test_a_value_that_is_anothers_today_is_said_not_to_be_told_apart(look, copy):
@@ -92,8 +96,8 @@ def test_a_step_that_is_no_more_is_found_where_the_model_still_takes_it(look, co
     said = next(w.text for w in before.agent.wordings("settle.changed") if w.split == "test")
     talks[0].conversation.messages[-1].content = said
     # words that today's book has too are no sign of the older procedure, whatever a step is called
-    assert find_steps(talks, before, before, {"settle.changed"})[0] == []
-    found, _ = find_steps(talks, before, read_domain(copy), {"settle.changed"})
+    assert find_steps(talks, compare_domains(before, before), {"settle.changed"})[0] == []
+    found, _ = find_steps(talks, compare_domains(before, read_domain(copy)), {"settle.changed"})
     assert [(f.part, f.said, f.scenario_id) for f in found] == [
         ("settle.changed", said, talks[0].scenario_id)
     ]
@@ -119,7 +123,46 @@ def test_offers_are_looked_for_by_name_and_number(tmp_path, travel):
     old = str(offer.fields()[price])
     edit(folder, "facts.yaml", f"{price}: {old}", f"{price}: 98765")
     edit(folder, "facts.yaml", offer.name, "Quite Another Thing")
-    values = compare_values(travel, read_domain(folder))
+    values = compare_values(compare_domains(travel, read_domain(folder)))
     names = {part for parts in values.stale.values() for part in parts} | {*values.shared}
     assert names == {f"{offer.id}.{price}", f"{offer.id}.name"}
     assert (offer.name, "name") in values.stale
+
+
+def test_what_has_but_another_name_is_neither_gone_nor_untested(look, copy):
+    for old, new in (("settle", "answer_it"), ("cup_price", "price_of_cup")):
+        rename(copy, old, new)
+    stale, _ = look(copy)
+    assert (stale.looked_for, stale.shared, stale.untested) == ([], [], [])
+    assert stale.read_share is None
+
+
+def say(text):
+    """A talk in which the agent says this."""
+    talk = Conversation.model_construct(messages=[Message(role="assistant", content=text)])
+    return Simulated.model_construct(conversation_id="talk", scenario_id="who", conversation=talk)
+
+
+def test_a_name_of_today_that_holds_an_old_one_does_not_state_it(travel, tmp_path):
+    folder = shutil.copytree(travel.folder, tmp_path / "travel_booking")
+    offer = next(iter(travel.offers.values()))
+    edit(folder, "facts.yaml", offer.name, f"{offer.name} by night")
+    changes = compare_domains(travel, read_domain(folder))
+    values = compare_values(changes).stale
+
+    def find(text):
+        return [found.said for found in find_values(say(text), changes, values)]
+
+    assert find(f"There is {offer.name} by night.") == []
+    assert find(f"There is {offer.name.lower()}, by day.") == [offer.name]
+    assert find(f"There are {offer.name}s.") == []
+
+
+def test_another_number_in_the_sentence_of_a_fact_is_looked_for_too(coffee_domain, copy):
+    sentence = "A cup costs 3 euros"
+    edit(copy, "facts.yaml", sentence, f"{sentence}, a refill within 30 minutes is free")
+    before = read_domain(copy)
+    edited = shutil.copytree(copy, copy.parent / "edited")
+    edit(edited, "facts.yaml", "30 minutes", "20 minutes")
+    values = compare_values(compare_domains(before, read_domain(edited)))
+    assert (values.stale, values.shared) == ({("30", "minute"): ["cup_price"]}, [])

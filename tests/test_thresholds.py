@@ -40,6 +40,8 @@ def test_the_least_that_a_file_can_say_is_strict_in_all_else(write):
         (LEAST.replace("95", "many"), "line 1, column 41: minimum.seen.ending_correct"),
         (LEAST.replace("n: 50, ", ""), 'minimum.seen has no "n"; add it'),
         (LEAST.replace("n: 50", "n: 0"), "line 1, column 21: minimum.seen.n"),
+        (LEAST.replace(", ending_correct: 95", ""), "minimum.seen is a mapping; name a measure"),
+        (LEAST + "touched: {n: 10}", "line 3, column 10: touched is a mapping; name a measure"),
         (LEAST.replace("ending_correct", "reasked"), 'minimum.seen has the unknown field "reas'),
         (LEAST.replace("facts_right", "fact_right"), 'Did you mean "facts_right"'),
         (LEAST + "stale: {unknown: maybe}", "line 3, column 18: .*one of fail, pass"),

@@ -399,25 +399,27 @@ def serve_command(given: argparse.Namespace) -> int:
 
 def gate_command(given: argparse.Namespace) -> int:
     """Print what a run was asked and what was found; 1 if anything was not passed."""
+    from contextlib import nullcontext
     from pathlib import Path
 
     from workbench import gate as gates
+    from workbench.current import hold_results
     from workbench.evaluate.thresholds import read_thresholds
     from workbench.run import find_run, replace_file
 
     run = find_run(given.run)
-    older = gates.find_older(run, given.against, given.first)
-    verdict = gates.gate(run, older, read_thresholds(gates.find_thresholds(run, given.thresholds)))
-    print(gates.describe(verdict))
-    if given.junit:
-        replace_file(Path(given.junit), gates.write_xml(verdict))
-    if given.markdown:
-        replace_file(Path(given.markdown), gates.write_markdown(verdict).encode())
-    if not verdict.is_passed:
-        return 1
-    if given.promote:
-        print(f"\n{gates.promote(verdict)}")
-    return 0
+    with hold_results(run) if given.promote else nullcontext():
+        older = gates.find_older(run, given.against, given.first)
+        thresholds = read_thresholds(gates.find_thresholds(run, given.thresholds))
+        verdict = gates.gate(run, older, thresholds)
+        print(gates.describe(verdict))
+        if given.junit:
+            replace_file(Path(given.junit), gates.write_xml(verdict))
+        if given.markdown:
+            replace_file(Path(given.markdown), gates.write_markdown(verdict).encode())
+        if verdict.is_passed and given.promote:
+            print(f"\n{gates.promote(verdict)}")
+    return 0 if verdict.is_passed else 1
 
 
 def current_command(given: argparse.Namespace) -> int:

@@ -303,6 +303,10 @@ class _Stage:
             files = [file for stage in stages for file in STAGE_FILES[stage]]
             self.reads += [since.file(file) for file in (FOLDER, *files)]
         if STAGES[number - 1] == "evaluate":
+            from workbench.evaluate.baselines import list_models
+
+            named = (str(values.get(name, "")) for name in ("older", "baseline"))
+            self.reads += list_models(run, *named)
             # the report has the learning curve of a sweep of this run
             self.reads += [folder / "result.json" for folder in list_swept(run)]
         self.writes = [run.file(file) for file in STAGE_FILES[STAGES[number - 1]]]

@@ -8,6 +8,7 @@ back is to name an older one.
 import hashlib
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,27 @@ class Seal(BaseModel):
     """What was asked of it and what was found, a line of the gate's table each."""
     files: dict[str, str]
     """SHA-256 of each file of its results, by its name in the run's folder."""
+
+
+@contextmanager
+def hold_pointer(run: Run) -> Iterator[None]:
+    """Let no other process move the pointer of a run's domain until the block ends."""
+    with Run(run.folder.parent).lock("current", is_reader=True, is_patient=True):
+        yield
+
+
+@contextmanager
+def hold_results(run: Run) -> Iterator[None]:
+    """Let no other process write to a run, or move its domain's pointer, until the block ends.
+
+    What was found of a run is then so of what is sealed, and what it was compared with is still the
+    run in use.
+
+    Raises:
+        RunError: another process writes to it.
+    """
+    with run.lock("batch", is_reader=True), run.lock(is_reader=True), hold_pointer(run):
+        yield
 
 
 def read_pointer(domain: str, root: str | Path = "runs") -> Pointer | None:
@@ -127,17 +149,16 @@ def move_current(run: Run, is_ungated_fine: bool = False) -> Pointer:
             f"{run.folder} has passed no gate: python -m workbench gate {run.domain}/{run.name}"
             " --promote, or say --ungated if it shall be used all the same"
         )
-    root = run.folder.parent.parent
-    try:
-        before = read_pointer(run.domain, root) or Pointer(run="")
-    except CurrentError:
-        # a file that says nothing is replaced by one that does
-        before = Pointer(run="")
-    # naming the current run again must not make it the one to go back to
-    was = before.before if before.run == run.name else before.run
-    pointer = Pointer(run=run.name, before=was, moved_at=_now())
-    file = run.folder.parent / POINTER
-    replace_file(file, to_json(pointer, indent=2) + b"\n")
+    with hold_pointer(run):
+        try:
+            before = read_pointer(run.domain, run.folder.parent.parent) or Pointer(run="")
+        except CurrentError:
+            # a file that says nothing is replaced by one that does
+            before = Pointer(run="")
+        # naming the current run again must not make it the one to go back to
+        was = before.before if before.run == run.name else before.run
+        pointer = Pointer(run=run.name, before=was, moved_at=_now())
+        replace_file(run.folder.parent / POINTER, to_json(pointer, indent=2) + b"\n")
     return pointer
 
 

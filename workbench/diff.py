@@ -12,7 +12,7 @@ from workbench.design.succession import trace_paths
 from workbench.domain import Domain, read_design, read_domain
 from workbench.run import Run
 from workbench.show import Panel, draw_changes, escape, table, tabulate_changes
-from workbench.source import read_source
+from workbench.source import find_place, read_source
 from workbench.synthesize.redoing import COUNTED, Agenda, make_agenda
 from workbench.train.continuing import BUDGETS, MOST_REPEATS, REPLAY_SHARE
 
@@ -43,7 +43,8 @@ class Diff:
     def exit_code(self) -> int:
         """0 where nothing is to be redone, else 3."""
         if self.agenda is None:
-            return CHANGED if self.changes.touched or self.changes.unsaid else SAME
+            # what a new route, say, would ask for is not known until it can be written
+            return SAME if self.changes.are_names_all else CHANGED
         return CHANGED if any(self.agenda.counts[what] for what in COUNTED[1:]) else SAME
 
     @cached_property
@@ -95,6 +96,7 @@ class Diff:
         seconds = written.get("seconds")
         n_rows = manifest.get("inspect", {}).get("train") or 0
         share = self._share_to_train(n_write, n_rows)
+        start = "base" if self.changes.is_something_gone else "older model"
         return [
             {
                 "stage": "conversations",
@@ -105,7 +107,7 @@ class Diff:
                 "dollars": None if usd is None else round(usd * n_write, 2),
             },
             {
-                "stage": "rows to train, from the older model",
+                "stage": f"rows to train, from the {start}",
                 "to do": round(share * n_rows) if n_rows else None,
                 "of": n_rows or None,
                 "minutes": round(share * trained["seconds"] / 60, 1)
@@ -118,7 +120,11 @@ class Diff:
 
     def _share_to_train(self, n_changed: int, n_rows: int) -> float:
         """Rows trained, repeats counted, as a share of all."""
-        if not n_changed or not n_rows or self.agenda is None:
+        if self.agenda is None or not n_rows:
+            return 0.0
+        if self.changes.is_something_gone:
+            return 1.0
+        if not n_changed:
             return 0.0
         most = BUDGETS[self.agenda.are_walks_changed]
         return min(most, MOST_REPEATS * n_changed / (1 - REPLAY_SHARE) / n_rows)
@@ -188,13 +194,13 @@ class NoDiff:
 
 
 def compare_run(run: Run, domain: str = "") -> Diff:
-    """A run beside the domain that it is of, or beside the one named, as it is today.
+    """A run beside the domain that it was made from, or beside the one named, as it is today.
 
     Raises:
         SourceError: what the run was made from is not known.
         DomainError: the domain's flowchart or facts are wrong or missing.
     """
-    return _compare(run, read_design(domain or run.domain))
+    return _compare(run, read_design(domain or find_place(run)))
 
 
 def compare_since(run: Run, since: str, domain: Domain) -> Diff | NoDiff:

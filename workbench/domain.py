@@ -23,6 +23,9 @@ from workbench.run import project_folder
 
 PROMPTS = Path(__file__).parent / "prompts"
 
+WORDS = "plain_words.yaml"
+"""Among the prompts: what models that write conversations are told of acts, manners and faults."""
+
 GATE = "gate.yaml"
 """What a run must reach: it says nothing of how the run is made, so no hash depends on it."""
 
@@ -622,16 +625,23 @@ def _hash_parts(folder: Path, flowchart: Flowchart, facts: FactsFile) -> dict[st
     parts = flowchart.element_hashes()
     parts |= {f"fact.{name}": hash_text(fact) for name, fact in facts.facts.items()}
     parts |= {f"offer.{offer.id}": hash_text(offer) for offer in facts.offers}
-    parts |= {
-        f"prompt.{file.stem}": hash_text(file.read_text("utf-8"))
-        for file in sorted(PROMPTS.glob("*.md"))
-        # what a judge is told changes no conversation; its verdicts know all that it was sent
-        if not file.stem.startswith("judge_")
-    }
+    parts |= hash_prompts(PROMPTS)
     files = sorted([*folder.glob("*.yaml"), *folder.glob("phrases/*.yaml")])
     files = [file for file in files if file.name != GATE]
     parts |= {f"file.{file.name}": hash_text(file.read_text("utf-8")) for file in files}
     return parts
+
+
+def hash_prompts(folder: Path) -> dict[str, str]:
+    """Content hash of each prompt in a folder, and of the plain words once a role: for whom they
+    are. Example: {"prompt.agent_system": "5d0c…", "prompt.teacher_words": "91ab…", ...}
+    """
+    texts = {file.stem: file for file in sorted(folder.glob("*.md"))}
+    # what a judge is told changes no conversation; its verdicts know all that it was sent
+    texts = {name: file for name, file in texts.items() if not name.startswith("judge_")}
+    if (folder / WORDS).exists():
+        texts |= dict.fromkeys(("teacher_words", "customer_words"), folder / WORDS)
+    return {f"prompt.{name}": hash_text(file.read_text("utf-8")) for name, file in texts.items()}
 
 
 THEN = re.compile(r"\s*(?:>|→|,? and then|, then)\s*")

@@ -35,7 +35,7 @@ from workbench.show.gated import (
     tabulate_pairs,
     tabulate_parts,
 )
-from workbench.source import hash_domain
+from workbench.source import find_place, hash_domain
 from workbench.synthesize.scenarios import Scenario
 from workbench.train.card import hash_model
 
@@ -112,7 +112,7 @@ def find_thresholds(run: Run, file: str = "") -> Path:
     if file:
         return Path(file)
     try:
-        return find_domain(_domain_of(run)) / GATE
+        return find_domain(find_place(run)) / GATE
     except UnknownDomainError as error:
         raise GateError(f"{error} Or name the file: --thresholds FILE") from error
 
@@ -223,19 +223,12 @@ def _find_unready(run: Run) -> Iterator[str]:
 def _read_own_domain(run: Run) -> Domain | None:
     """The domain that a run was evaluated with: its own copy, or the folder; None if neither is."""
     wanted = run.manifest["evaluate"]["inputs"]["data"]
-    for place in filter(None, (find_copy(run), _domain_of(run))):
+    for place in filter(None, (find_copy(run), find_place(run))):
         with suppress(UnknownDomainError):
             domain = read_domain(place)
             if hash_domain(domain) == wanted:
                 return domain
     return None
-
-
-def _domain_of(run: Run) -> str:
-    """Name or folder of a run's domain, as its notebooks were given it."""
-    notebooks = run.manifest.get("notebooks", {}).values()
-    given = [notebook.get("parameters", {}).get("domain") for notebook in notebooks]
-    return next((name for name in given if name), run.domain)
 
 
 def _missing(why: str) -> Check:

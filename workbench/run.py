@@ -192,10 +192,12 @@ class Run:
         return bool(is_begun)
 
     @contextmanager
-    def lock(self, name: str = "stage", is_reader: bool = False) -> Iterator[None]:
+    def lock(
+        self, name: str = "stage", is_reader: bool = False, is_patient: bool = False
+    ) -> Iterator[None]:
         """Keep other processes from writing to this run until the block ends, or the process does.
 
-        Who only reads its results may hold it for a gated run too.
+        Who only reads its results may hold it for a gated run too. Who is patient waits for it.
 
         Raises:
             RunError: another process holds it; the message gives its pid.
@@ -205,7 +207,8 @@ class Run:
             self.check_open()
         key = (os.getpid(), self.folder.resolve(), name)
         # a stage may call another of the same process
-        wait = nullcontext() if self._held[key] else _flock(self.folder / f".{name}.lock")
+        file = self.folder / f".{name}.lock"
+        wait = nullcontext() if self._held[key] else _flock(file, is_patient)
         with wait:
             self._held[key] += 1
             try:

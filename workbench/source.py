@@ -5,11 +5,20 @@ kilobytes of text, anybody can say later what has changed since.
 """
 
 import re
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from workbench.conversation import hash_text
-from workbench.domain import PROMPTS, Domain, read_design
+from workbench.domain import (
+    PROMPTS,
+    WORDS,
+    Domain,
+    UnknownDomainError,
+    find_domain,
+    hash_prompts,
+    read_design,
+)
 from workbench.run import Run, RunError, replace_file
 
 FOLDER = "made_from"
@@ -48,10 +57,26 @@ def keep_source(run: Run, domain: Domain) -> None:
             kept.unlink()
 
 
+def find_place(run: Run) -> str:
+    """Name or folder of the domain that a run is of, as its notebooks were given it.
+
+    Of a run from elsewhere, whose folder there is none here, it is the name.
+    """
+    notebooks = run.manifest.get("notebooks", {}).values()
+    given = [notebook.get("parameters", {}).get("domain") for notebook in notebooks]
+    for place in filter(None, given):
+        with suppress(UnknownDomainError):
+            find_domain(place)
+            return place
+    return run.domain
+
+
 def read_source(run: Run, today: Domain) -> Domain:
     """The domain as it was when the run was made, the hashes of its prompts included.
 
-    Runs from before there were copies are of use where the domain is still what it was.
+    A prompt of which the run keeps no copy is taken for what it is today: its conversations know
+    themselves what they were made from. Runs from before there were copies are of use where the
+    domain is still what it was.
 
     Raises:
         SourceError: the run keeps no copy, and was made from something else than `today`.
@@ -60,12 +85,8 @@ def read_source(run: Run, today: Domain) -> Domain:
     folder = run.file(f"{FOLDER}/domain")
     if folder.exists():
         domain = read_design(folder)
-        prompts = {
-            f"prompt.{file.stem}": hash_text(file.read_text("utf-8"))
-            for file in sorted(run.file(f"{FOLDER}/prompts").glob("*.md"))
-        }
-        own = {name: h for name, h in domain.hashes.items() if not name.startswith("prompt.")}
-        return replace(domain, hashes=own | prompts)
+        prompts = hash_prompts(run.file(f"{FOLDER}/prompts"))
+        return replace(domain, hashes=domain.hashes | prompts)
     if run.manifest.get("synthesize", {}).get("inputs", {}).get("data") == hash_domain(today):
         return today
     raise SourceError(
@@ -81,4 +102,4 @@ def _list_files(folder: Path) -> dict[str, Path]:
     domain = {f"domain/{file.relative_to(folder).as_posix()}": file for file in sorted(files)}
     # what a judge is told changes no conversation
     prompts = [file for file in sorted(PROMPTS.glob("*.md")) if not file.stem.startswith("judge_")]
-    return domain | {f"prompts/{file.name}": file for file in prompts}
+    return domain | {f"prompts/{file.name}": file for file in [*prompts, PROMPTS / WORDS]}

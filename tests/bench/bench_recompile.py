@@ -2,12 +2,12 @@
 
     python tests/bench/bench_recompile.py runs/travel_booking/demo --size demo
 
-For each edit in `tests/edits.py` a copy of the domain is edited and compiled twice with the
-notebooks: going on from the run (named demo-since-a-changed-price) and from nothing
-(demo-scratch-a-changed-price). Printed after each: conversations kept, redone, new and gone,
-minutes of writing and training of both, their ratio, right endings of the compiled model on paths
-that the edit changed and on others, and how often it states a value that is no longer so. What was
-done is not done again, so it may be stopped and given again. The run itself is only read.
+For each edit in `tests/edits.py` a copy of the domain, as the run was made from it, is edited and
+compiled twice with the notebooks: going on from the run (named demo-since-a-changed-price) and from
+nothing (demo-scratch-a-changed-price). Printed after each: conversations kept, redone, new and
+gone, minutes of writing and training of both, their ratio, right endings of the compiled model on
+paths that the edit changed and on others, and how often it states a value that is no longer so.
+What was done is not done again, so it may be stopped and given again. The run itself is only read.
 
 The edits are of the travel domain, so the run must be. From scratch takes as long as the run took,
 for each edit; `--only price,opening` takes the edits with these words, `--no-scratch` goes on only
@@ -32,6 +32,7 @@ from workbench.design.changes import Changes  # noqa: E402
 from workbench.diff import Diff, compare_run  # noqa: E402
 from workbench.evaluate.metrics import Score  # noqa: E402
 from workbench.evaluate.simulation import Simulated  # noqa: E402
+from workbench.evaluate.stale import find_copy  # noqa: E402
 from workbench.run import Run, find_run, open_run  # noqa: E402
 from workbench.show import table  # noqa: E402
 
@@ -62,7 +63,11 @@ def count_old_values(changes: Changes, talks: list[Simulated]) -> tuple[int, int
             if message.role == "assistant":
                 near = [value for value, beside in values if beside in message.content]
                 could += bool(near)
-                stated += any(re.search(rf"(?<!\d){re.escape(v)}", message.content) for v in near)
+                stated += any(
+                    # "120 euros" is none of "1,120 euros", nor "2 day" of "2 days"
+                    re.search(rf"(?<![\w.,]){re.escape(value)}(?!\w)", message.content)
+                    for value in near
+                )
     return stated, could
 
 
@@ -107,8 +112,12 @@ def describe(edit: str, way: str, run: Run, diff: Diff, given: argparse.Namespac
     carried = run.manifest["synthesize"].get("carried", {})
     row = {"edit": edit, "way": way, "minutes": minutes_of(run)}
     row |= {what: carried.get(what) for what in ("kept", "redone", "new", "gone")}
-    row["rows trained"] = run.manifest["train"]["rows"]
-    row["starts from"] = run.manifest["train"].get("start", {}).get("from", "base")
+    trained = run.manifest["train"]
+    start = trained.get("start", {"from": "base"})
+    # a model that is taken over as it is has the rows of its own training on record
+    is_kept = start["from"] == "older" and not start["n_trained"]
+    row["rows trained"] = 0 if is_kept else trained["rows"]
+    row["starts from"] = start["from"]
     if not given.no_evaluation:
         row |= measure_endings(run, diff.kinds)
         stated, could = count_old_values(diff.changes, run.read(COMPILED, Simulated))
@@ -141,7 +150,8 @@ def main() -> None:
         if not folder.exists():
             # one that was left half edited is begun anew
             shutil.rmtree(folder.with_suffix(".part"), ignore_errors=True)
-            shutil.copytree(ROOT / "domains" / older.domain, folder.with_suffix(".part"))
+            made_from = find_copy(older) or ROOT / "domains" / older.domain
+            shutil.copytree(made_from, folder.with_suffix(".part"))
             apply(Files(folder.with_suffix(".part")))
             folder.with_suffix(".part").rename(folder)
         diff = compare_run(older, str(folder))

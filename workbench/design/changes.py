@@ -1,6 +1,6 @@
 """What has changed between two states of a domain: part by part, renames recognized as such."""
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, Literal
@@ -12,8 +12,14 @@ from workbench.domain import Domain
 WORDS = {"say", "when", "ask", "text", "description", "title"}
 """Fields in which a change is one of words alone."""
 
-NEVER_SAID = {"share", "synonyms"}
-"""Kinds of parts that no conversation is made of."""
+ABOUT = "the/"
+"""What keys begin with that are of the domain as a whole: no node can be called so."""
+
+SHARE = "share/"
+"""What the key of an end's share begins with."""
+
+NEVER_SAID = (SHARE, f"{ABOUT}synonyms")
+"""How keys begin of parts that no conversation is made of."""
 
 MOST_SHOWN = 2
 """Wordings of one key that are shown as examples."""
@@ -50,9 +56,17 @@ class Changes:
     unsaid: list[Saying] = field(default_factory=list)
     """What training may no longer say, under today's names."""
 
+    kept: frozenset[str] = frozenset()
+    """Today's keys of the parts that are what they were, whatever they were called."""
+
     def __bool__(self) -> bool:
         """Whether anything has changed, be it a name."""
         return bool(self.listed)
+
+    @property
+    def are_names_all(self) -> bool:
+        """Whether nothing is different but what things are called."""
+        return all(change.kind == "renamed" for change in self.listed)
 
     @property
     def is_something_gone(self) -> bool:
@@ -80,18 +94,20 @@ def compare_domains(old: Domain, new: Domain) -> Changes:
     """
     renames = find_renames(old, new)
     before, after = list_parts(old, renames), list_parts(new, Renames())
-    old_keys = {renames.part(key): key for key in list_parts(old, Renames())}
+    old_keys = dict(zip(before, list_parts(old, Renames()), strict=True))
     listed = _list_renames(renames)
-    touched = set()
+    touched, kept = set[str](), {key for key in before if before[key] == after.get(key)}
+    steps = {*map(renames.step, old.flowchart.steps), *new.flowchart.steps}
     for key in [*before, *(key for key in after if key not in before)]:
-        change = _compare(key, before.get(key), after.get(key))
+        change = _compare(_name_part(key, steps), before.get(key), after.get(key))
         if change:
             listed.append(change)
-            if key in before and key.partition(".")[0] not in NEVER_SAID:
+            if key in before and not key.startswith(NEVER_SAID):
                 touched.add(old_keys[key])
     said, says = list_sayings(old, renames), list_sayings(new)
     listed += _list_wordings(said - says, says - said)
-    return Changes(old, new, renames, listed, frozenset(touched), sorted(said - says))
+    unsaid = sorted(said - says)
+    return Changes(old, new, renames, listed, frozenset(touched), unsaid, frozenset(kept))
 
 
 def list_parts(domain: Domain, renames: Renames) -> dict[str, dict[str, Any]]:
@@ -108,7 +124,7 @@ def list_parts(domain: Domain, renames: Renames) -> dict[str, dict[str, Any]]:
             own["to"] = renames.node(node.routes[""].to)
         parts[renames.node(node.id)] = own
         if node.share:
-            parts[f"share.{renames.node(node.id)}"] = {"share": node.share}
+            parts[f"{SHARE}{renames.node(node.id)}"] = {"share": node.share}
         for name, route in node.routes.items():
             if name:
                 fields = route.model_dump() | {"to": renames.node(route.to)}
@@ -125,26 +141,27 @@ def list_parts(domain: Domain, renames: Renames) -> dict[str, dict[str, Any]]:
     for persona in domain.personas:
         parts[renames.part(f"persona.{persona.id}")] = persona.model_dump(exclude={"id"})
     parts |= {key: {"hash": h} for key, h in domain.hashes.items() if key.startswith("prompt.")}
-    parts["agency"] = {"agency": domain.agency}
-    parts["title"] = {"title": chart.title}
-    parts["start"] = {"to": renames.node(chart.start)}
-    parts["offering"] = domain.offering.model_dump() | {"units": domain.offer_units}
-    parts["synonyms"] = domain.synonyms
-    return parts
+    whole = {
+        "agency": {"agency": domain.agency},
+        "title": {"title": chart.title},
+        "start": {"to": renames.node(chart.start)},
+        "offering": domain.offering.model_dump() | {"units": domain.offer_units},
+        "synonyms": domain.synonyms,
+    }
+    return parts | {f"{ABOUT}{name}": fields for name, fields in whole.items()}
 
 
 KINDS = {
-    **{kind: kind for kind in ("slot", "fact", "offer", "persona", "prompt", "share")},
-    **{kind: kind for kind in ("agency", "title", "start", "offering", "synonyms")},
+    **{kind: kind for kind in ("slot", "fact", "offer", "persona", "prompt")},
     "anywhere": "side trip",
 }
 """First part of a key to what it is of; other keys are of nodes and routes."""
 
 
-def _compare(key: str, before: Mapping | None, after: Mapping | None) -> Change | None:
-    kind, _, name = key.partition(".")
-    what = KINDS.get(kind, "route" if name else "node")
-    name = name if what in KINDS.values() and name else key
+def _compare(
+    named: tuple[str, str], before: Mapping | None, after: Mapping | None
+) -> Change | None:
+    what, name = named
     if before is None:
         return Change("added", what, name, "", _write(after or {}, after or {}))
     if after is None:
@@ -154,6 +171,20 @@ def _compare(key: str, before: Mapping | None, after: Mapping | None) -> Change 
         return None
     how: Kind = "rewired" if "to" in differ else "reworded" if {*differ} <= WORDS else "changed"
     return Change(how, what, name, _write(before, differ), _write(after, differ))
+
+
+def _name_part(key: str, steps: Container[str]) -> tuple[str, str]:
+    """What a key is of, and its name. Example: "fact.deposit" -> ("fact", "deposit")"""
+    if key.startswith(ABOUT):
+        name = key.removeprefix(ABOUT)
+        return name, name
+    if key.startswith(SHARE):
+        return "share", key.removeprefix(SHARE)
+    kind, _, name = key.partition(".")
+    # a node may be called as a kind of part is
+    if kind in KINDS and name and (kind == "anywhere" or key not in steps):
+        return KINDS[kind], name
+    return ("route" if name else "node"), key
 
 
 def _write(fields: Mapping[str, Any], names: Any) -> str:

@@ -5,7 +5,7 @@ persona is recognized by its content, which must be equal. Nodes and routes are 
 content and place: a node that is renamed may be reworded too.
 """
 
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from difflib import SequenceMatcher
 from typing import TypeVar
@@ -62,7 +62,8 @@ class Renames:
         """Today's key of a part, as `Domain.hashes` has them: "fact.deposit", "assess.leave"."""
         kind, _, name = key.partition(".")
         known = {"fact": self.facts, "offer": self.offers, "persona": self.personas}.get(kind)
-        if known is not None:
+        # a hub may be called "offer"; where it is renamed, its routes are known
+        if known is not None and name and key not in self.routes:
             return f"{kind}.{known.get(name, name)}"
         return key if kind in {"slot", "prompt", "file"} else self.step(key)
 
@@ -112,26 +113,47 @@ def _by_content(parts: Mapping[str, T], content: Callable[[T], Hashable]) -> dic
 def match_nodes(old: Flowchart, new: Flowchart, facts: Mapping[str, str]) -> dict[str, str]:
     """Nodes of the old chart to those of the new one that they are under another name.
 
-    Likeness is of what they say and of what stands around them; the whole matching is the best one.
+    Who says what nobody else does is known by that. Of the others likeness is of what they say and
+    of what stands around them; the whole matching is the best one.
     """
     import networkx as nx
 
     gone = [node for node in old.nodes.values() if node.id not in new.nodes]
     come = [node for node in new.nodes.values() if node.id not in old.nodes]
+    sure = _match_said(gone, come, facts)
+    found = {*sure.values()}
+    left = [node for node in gone if node.id not in sure]
+    others = [node for node in come if node.id not in found]
     known: dict[str, str] = {}
+    around = {"old": _find_neighbours(old), "new": _find_neighbours(new)}
     # a second round knows the neighbours that were themselves renamed
     for _ in range(2):
         graph = nx.Graph()
-        around = {"old": _find_neighbours(old), "new": _find_neighbours(new)}
-        names = {node: node for node in old.nodes if node in new.nodes} | known
-        for before in gone:
-            for after in come:
+        names = {node: node for node in old.nodes if node in new.nodes} | sure | known
+        for before in left:
+            for after in others:
                 likeness = _compare(before, after, around, names, facts)
                 if likeness >= ALIKE:
                     graph.add_edge(("old", before.id), ("new", after.id), weight=likeness)
         pairs = (sorted(pair) for pair in nx.max_weight_matching(graph))
         known = {before: after for (_, after), (_, before) in pairs}
+    known |= sure
     return {node.id: known[node.id] for node in gone if node.id in known}
+
+
+def _match_said(
+    gone: Iterable[Node], come: Iterable[Node], facts: Mapping[str, str]
+) -> dict[str, str]:
+    """Nodes that say what no other says: where all are renamed, each with each takes hours."""
+    old = _by_content(
+        {node.id: node for node in gone}, lambda n: (n.role, n.is_hub, *_say(n, facts))
+    )
+    new = _by_content({node.id: node for node in come}, lambda n: (n.role, n.is_hub, *_say(n, {})))
+    return {
+        own[0]: new[key][0]
+        for key, own in old.items()
+        if any(key[2:]) and len(own) == len(new.get(key, ())) == 1
+    }
 
 
 def _find_neighbours(chart: Flowchart) -> dict[str, set[tuple[str, str]]]:

@@ -2,14 +2,18 @@
 
 from pathlib import Path
 
+from workbench.design.older import find_older
 from workbench.domain import Domain
-from workbench.evaluate.conditions import Agent, ModelAgent
+from workbench.evaluate.conditions import Agent, ModelAgent, name_local
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
 from workbench.evaluate.remote import ROOM, LedAgent, PromptedAgent, RemoteModel
 from workbench.evaluate.side_by_side import RemoteAgent
 from workbench.evaluate.simulation import file_of
+from workbench.inspect.rows import read_system
 from workbench.models import LocalModel
 from workbench.run import Run, UnknownRunError, find_run
+from workbench.train.base_model import hash_weights
+from workbench.train.card import hash_model
 
 WAYS = ("in_context", "orchestrated", "served", "local")
 """What stands before the slash: the procedure in the prompt, an orchestrator, the compiled model
@@ -52,6 +56,28 @@ def name_baselines(asked: str) -> list[str]:
     return list(dict.fromkeys(names))
 
 
+def name_older(run: Run, older: str) -> str:
+    """The baseline that an older run of the same domain is, by its name alone; "" for "".
+
+    Example: "demo" -> "local/travel_booking/demo"
+
+    Raises:
+        UnknownRunError: there is none, or it is the run itself.
+    """
+    found = find_older(run, older.strip(), "older")
+    return name_local(found) if found else ""
+
+
+def list_models(run: Run, older: str, baseline: str) -> list[Path]:
+    """Folders of the compiled models that meet a run's customers beside its own.
+
+    Raises:
+        UnknownRunError, BaselineError: there is nothing of that name.
+    """
+    names = name_baselines(f"{name_older(run, older)},{baseline}")
+    return [_find_model(name, run) for name in names if name.startswith("local/")]
+
+
 def open_baseline(
     name: str, run: Run, domain: Domain, max_new_tokens: int, usd: float = 0.0
 ) -> Agent | RemoteAgent:
@@ -60,12 +86,13 @@ def open_baseline(
     `usd` is what all agents over the API may cost in this run; 0: there is no cap.
 
     Raises:
-        BaselineError: a local model is of another domain's run.
+        BaselineError: a local model is of another domain's run, or of one that is not trained.
         ModelError: there is no model in the folder.
+        RunError: the rows that it was trained on are not there any more.
     """
     way, _, model = name.partition("/")
     if way == "local":
-        return ModelAgent(name, _find_folder(model, domain), max_new_tokens)
+        return _open_local(name, run, domain, max_new_tokens)
     if way == "served":
         return PromptedAgent(name, RemoteModel(model, run, "served", usd, max_new_tokens))
     remote = RemoteModel(model, run, "agent", usd, max(ROOM, max_new_tokens))
@@ -74,13 +101,18 @@ def open_baseline(
     return LedAgent(name, remote, domain)
 
 
-def begin_baseline(run: Run, agent: RemoteAgent) -> None:
-    """Open the model, and put on record who is asked: two are never mixed in a condition.
+def begin_baseline(run: Run, agent: Agent | RemoteAgent) -> None:
+    """Open a model over the API, and put on record who is asked: two are never mixed in a
+    condition. Of this run's own models and of scripted agents nothing is put there.
 
     Raises:
-        BaselineError: talks of it that are kept were held with another provider, or otherwise.
+        BaselineError: talks of it that are kept were held with another model, or otherwise.
         EndpointError, CapError: no provider is set, or there is a cap and no price.
     """
+    if isinstance(agent, Agent):
+        if isinstance(agent, ModelAgent) and agent.identity:
+            _record_local(run, agent)
+        return
     _ = agent.model.model
     known = run.manifest.get("evaluate", {}).get("baselines", {})
     before, now = known.get(agent.name, {}), agent.model.terms()
@@ -99,14 +131,45 @@ def end_baseline(run: Run, agent: RemoteAgent) -> None:
     run.record("evaluate", baselines=known | {agent.name: agent.model.describe()})
 
 
-def _find_folder(name: str, domain: Domain) -> Path:
+def _find_local(name: str, run: Run) -> Run | None:
+    """The run that local/<domain>/<run> names, beside another; None where a folder is named."""
     try:
-        run = find_run(name)
+        return find_run(name.partition("/")[2], run.folder.parent.parent)
     except UnknownRunError:
-        return LocalModel(Path(name).expanduser()).folder
-    if run.domain != domain.name:
+        return None
+
+
+def _find_model(name: str, run: Run) -> Path:
+    other = _find_local(name, run)
+    return other.file("model") if other else Path(name.partition("/")[2]).expanduser()
+
+
+def _open_local(name: str, run: Run, domain: Domain, max_new_tokens: int) -> ModelAgent:
+    """The compiled model of a run, behind the system prompt of its own rows, or one in a folder."""
+    other, folder = _find_local(name, run), _find_model(name, run)
+    if other is None:
+        folder = LocalModel(folder).folder
+        return ModelAgent(name, folder, max_new_tokens, identity=hash_weights(folder))
+    if other.domain != domain.name:
         raise BaselineError(
-            f"local/{name} was compiled from {run.domain}, and its customers are of {domain.name};"
+            f"{name} was compiled from {other.domain}, and its customers are of {domain.name};"
             " name a run of the same domain"
         )
-    return LocalModel(run.file("model")).folder
+    trained = other.manifest.get("train", {})
+    if "result" not in trained:
+        raise BaselineError(f"{other.folder} is not trained to the end; name another run")
+    prompt = "\n".join(message.content for message in read_system(other))
+    return ModelAgent(
+        name, LocalModel(folder).folder, max_new_tokens, prompt, identity=hash_model(trained)
+    )
+
+
+def _record_local(run: Run, agent: ModelAgent) -> None:
+    known = run.manifest["evaluate"].get("models", {})
+    talks = run.file(file_of(agent.name))
+    if known.get(agent.name, agent.identity) != agent.identity and talks.exists():
+        raise BaselineError(
+            f"{talks} has talks of another model, which {agent.folder} held before; delete that"
+            " file"
+        )
+    run.record("evaluate", models=known | {agent.name: agent.identity})

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from workbench.conversation import Label, Message, seeded
 from workbench.domain import Domain
 from workbench.phrases import Voice
+from workbench.run import Run
 from workbench.synthesize.talk import Talk
 from workbench.synthesize.teacher import PhraseBookAgent
 
@@ -54,6 +55,14 @@ class Agent(Protocol):
         """The next message in each talk."""
 
 
+def name_local(run: Run) -> str:
+    """The condition in which a run's compiled model meets the customers of another run.
+
+    Example: "local/travel_booking/demo"
+    """
+    return f"local/{run.domain}/{run.name}"
+
+
 @dataclass
 class ModelAgent:
     """A model that sees a system prompt and the talk.
@@ -67,6 +76,8 @@ class ModelAgent:
     max_new_tokens: int = 160
     system: str = ""
     """What stands in the place of the talk's system prompt; empty: nothing does."""
+    identity: str = ""
+    """By which a model that is not of the run itself is known again."""
     is_scripted: bool = False
     has_true_ears: bool = False
 

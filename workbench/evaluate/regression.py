@@ -5,21 +5,25 @@ that it touched: on these the older model cannot be right, and on the others not
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from typing import Literal
 
 from workbench.conversation import Act, Conversation
-from workbench.domain import Domain
+from workbench.design.changes import ABOUT, Changes, compare_domains
+from workbench.design.renames import Renames
+from workbench.domain import Domain, DomainError
+from workbench.evaluate.conditions import name_local
 from workbench.evaluate.metrics import ALL, MEASURES, PERFECT, Score
 from workbench.evaluate.statistics import Difference, adjust_holm, compare
 from workbench.rules import ANY_FACT, Needs
 from workbench.run import Run
+from workbench.source import SourceError, read_source
 from workbench.synthesize.scenarios import Scenario
 from workbench.train.card import hash_model
 
-OLDER = "older"
-"""What stands before the slash in the name of the condition in which an older run's model meets
-this run's customers, e.g. "older/demo"."""
+OFFERING = f"{ABOUT}offering"
+"""Key of how offers are made, on which all rests that makes some."""
 
 Kind = Literal["unchanged", "changed", "new"]
 
@@ -29,12 +33,15 @@ BROKEN = ("ending_correct", "facts_right")
 
 @dataclass(frozen=True)
 class Before:
-    """What an older procedure was."""
+    """What an older procedure was, under the names of today."""
 
-    parts: Mapping[str, str]
-    """Content hash of each node, route, fact and offer that conversations used."""
+    used: frozenset[str]
+    """Keys of the nodes, routes, facts and offers that conversations used."""
+    kept: frozenset[str]
+    """Keys of the parts that are what they were."""
     slots: frozenset[str]
     """What customers told."""
+    renames: Renames = field(default_factory=Renames)
 
 
 @dataclass(frozen=True)
@@ -132,14 +139,14 @@ def compare_runs(run: Run, older: Run, domain: Domain) -> Regression:
     """The compiled model of a run beside an older one's.
 
     The older model's conversations are those that it held with this run's customers, where this
-    run's evaluation let it (`older`); else those of its own evaluation, as far as the customers
-    are the same.
+    run's evaluation let it (as `older`, or among the baselines); else those of its own evaluation,
+    as far as the customers are the same.
     """
     scenarios = {s.scenario_id: s for s in run.read("scenarios.jsonl", Scenario)}
     scores = run.read("scores.jsonl", Score)
     new = {_key(score): score for score in scores if score.condition == "compiled"}
-    source, old = _find_old(run, older, scores)
-    before = None if is_same_domain(run, older) else read_before(older)
+    before = None if is_same_domain(run, older) else read_before(older, domain)
+    source, old = _find_old(run, older, scores, before.renames if before else Renames())
     kinds = {key: classify(scenarios[key[1]], domain, before) for key in new}
     pairs = [
         Pair(new[key], old[key], kinds[key], " or ".join(scenarios[key[1]].endings))
@@ -150,22 +157,44 @@ def compare_runs(run: Run, older: Run, domain: Domain) -> Regression:
 
 
 def is_same_domain(run: Run, older: Run) -> bool:
-    """Whether two runs were made of the same files."""
-    hashes = [
-        one.manifest.get("synthesize", {}).get("inputs", {}).get("data") for one in (run, older)
-    ]
-    return hashes[0] is not None and hashes[0] == hashes[1]
+    """Whether a run was evaluated with the very files that an older one was made of.
+
+    It need not have been made of them: they may have been edited after its training.
+    """
+    stages = ((run, "evaluate"), (older, "synthesize"))
+    own, was = (one.manifest.get(stage, {}).get("inputs", {}).get("data") for one, stage in stages)
+    return own is not None and own == was
 
 
-def read_before(run: Run) -> Before:
-    """What a run's own conversations and customers say of the procedure that they followed."""
-    parts: dict[str, str] = {}
+def read_before(run: Run, today: Domain) -> Before:
+    """What a run's own conversations and customers say of the procedure that they followed.
+
+    What has but another name today is known by the copy of the domain that the run keeps.
+    """
+    used: dict[str, str] = {}
     for talk in run.read("conversations.jsonl", Conversation):
-        parts |= talk.hashes
-    acts = [
-        act for scenario in run.read("scenarios.jsonl", Scenario) for act in list_acts(scenario)
-    ]
-    return Before(parts, frozenset(act.target for act in acts if act.kind == "give"))
+        used |= talk.hashes
+    scenarios = run.read("scenarios.jsonl", Scenario)
+    acts = [act for scenario in scenarios for act in list_acts(scenario)]
+    slots = frozenset(act.target for act in acts if act.kind == "give")
+    changes = _find_changes(run, today)
+    if changes is None:
+        kept = {part for part, hashed in used.items() if today.hashes.get(part) == hashed}
+        # of what conversations keep no hash, nobody can tell
+        silent = {node.id for node in today.flowchart.nodes.values() if node.role != "agent"}
+        return Before(frozenset(used), frozenset(kept | silent | {OFFERING}), slots)
+    renames, known = changes.renames, changes.old.hashes
+    # the copy is not always what all conversations were made of
+    others = {renames.part(part) for part, own in used.items() if known.get(part, own) != own}
+    return Before(frozenset(map(renames.part, used)), changes.kept - others, slots, renames)
+
+
+def _find_changes(run: Run, today: Domain) -> Changes | None:
+    """What has changed since a run was made; None if it keeps no copy to see that by."""
+    # that nothing is known is said where old values are looked for
+    with suppress(SourceError, DomainError):
+        return compare_domains(read_source(run, today), today)
+    return None
 
 
 def list_acts(scenario: Scenario) -> list[Act]:
@@ -176,15 +205,20 @@ def list_acts(scenario: Scenario) -> list[Act]:
 def list_parts(scenario: Scenario, domain: Domain) -> set[str]:
     """What of the domain a customer's conversation rests on, as keys of `Domain.hashes`.
 
-    Of offers it is all that may be made for what the customer wants at any time.
+    Of offers it is all that may be made for what the customer wants at any time, of side trips all
+    that it may cause.
     """
-    acts = list_acts(scenario)
+    acts, chart = list_acts(scenario), domain.flowchart
     given: dict[str, set[str]] = {}
     for act in acts:
         if act.value:
             given.setdefault(act.target, set()).add(act.value)
+    kinds = {act.kind for act in acts}
     steps = {step for message in scenario.steps for step in message}
-    parts = {part for step in steps for part in (step, step.split(".")[0])}
+    steps |= {f"anywhere.{name}" for name, trip in chart.anywhere.items() if kinds & {*trip.acts}}
+    # where it leads: a customer's turn has no step
+    places = {part for s in steps for part in (s.split(".")[0], chart.step_target(s))}
+    parts = steps | places
     cited = {cite for step in steps for cite in domain.cites(step)}
     asked = {act.target for act in acts if act.kind == "ask"}
     parts |= {
@@ -192,10 +226,10 @@ def list_parts(scenario: Scenario, domain: Domain) -> set[str]:
         for name, fact in domain.facts.items()
         if name in asked or (name in cited and _may_hold(fact.needs, given))
     }
-    if cited & ANY_FACT:
+    if made := cited & ANY_FACT:
         offers = domain.offer_needs.items()
         parts |= {f"offer.{offer}" for offer, needs in offers if _may_hold(needs, given)}
-    return {part for part in parts if part in domain.hashes}
+    return {part for part in parts if part in domain.hashes} | ({OFFERING} if made else set())
 
 
 def _may_hold(needs: Needs, given: Mapping[str, set[str]]) -> bool:
@@ -212,30 +246,37 @@ def classify(scenario: Scenario, domain: Domain, before: Before | None) -> Kind:
     if before is None:
         return "unchanged"
     steps = {step for message in scenario.steps for step in message}
-    if not steps <= before.parts.keys():
+    if not steps <= before.used:
         return "new"
     is_asked = any(domain.slot_states(step) for step in steps)
     if is_asked and before.slots != {*domain.flowchart.slots}:
         return "changed"
-    parts = list_parts(scenario, domain)
-    is_same = all(before.parts.get(part) == domain.hashes[part] for part in parts)
-    return "unchanged" if is_same else "changed"
+    return "unchanged" if list_parts(scenario, domain) <= before.kept else "changed"
 
 
 def _find_old(
-    run: Run, older: Run, scores: Iterable[Score]
+    run: Run, older: Run, scores: Iterable[Score], renames: Renames
 ) -> tuple[str, dict[tuple[str, str], Score]]:
-    name, model = f"{OLDER}/{older.name}", hash_model(older.manifest["train"])
-    evaluated = run.manifest.get("evaluate", {})
-    if evaluated.get("older", {}).get(older.name) == model:
-        own = {_key(score): score for score in scores if score.condition == name}
+    name, model = name_local(older), hash_model(older.manifest["train"])
+    own = {_key(score): score for score in scores if score.condition == name}
+    # evaluated again without it, a run has no scores of it, whatever is on record
+    if own and run.manifest.get("evaluate", {}).get("models", {}).get(name) == model:
         return f"The model of {older.name} met the customers of {run.name} itself.", own
-    own = {_key(s): s for s in older.read("scores.jsonl", Score) if s.condition == "compiled"}
+    own = {
+        _key(score): _rename_hubs(score, renames)
+        for score in older.read("scores.jsonl", Score)
+        if score.condition == "compiled"
+    }
     return (
         f"The model of {older.name} met its own customers; compared are those who are the same."
         f" To let it meet all: -p older {older.name} in stage 5 of {run.name}.",
         own,
     )
+
+
+def _rename_hubs(score: Score, renames: Renames) -> Score:
+    hubs = {renames.node(hub): counts for hub, counts in score.hubs.items()}
+    return score.model_copy(update={"hubs": hubs})
 
 
 def _key(score: Score) -> tuple[str, str]:

@@ -23,16 +23,15 @@ from workbench.evaluate.baselines import (
     begin_baseline,
     end_baseline,
     name_baselines,
+    name_older,
     open_baseline,
 )
 from workbench.evaluate.breakdown import AS_BASELINES, MARGIN, PROMPTED
 from workbench.evaluate.conditions import Agent, Key, ModelAgent, Walker
 from workbench.evaluate.faults import is_instrument, make_instruments, write_faulty_practice
 from workbench.evaluate.metrics import Score, score_conversation
-from workbench.evaluate.older import make_older_agent, open_older, record_older
 from workbench.evaluate.orchestrated import OrchestratedAgent
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
-from workbench.evaluate.regression import OLDER
 from workbench.evaluate.result import Evaluated, build_result
 from workbench.evaluate.side_by_side import RemoteAgent, hold_side_by_side
 from workbench.evaluate.simulation import (
@@ -104,8 +103,6 @@ class Asked:
     """Names of others, as `name_baselines` has them."""
     usd: float = 0.0
     """Dollars that their calls may cost; 0: there is no cap."""
-    older: Run | None = None
-    """An older run whose model meets the same customers."""
 
 
 def fit_recognizers(
@@ -164,8 +161,8 @@ def evaluate(
     worse still counts as "as good"; choose it before looking. `conditions` are those that stand
     beside the compiled model: see `choose_conditions`. `baseline` names more of them, as
     `name_baselines` has it, whose calls may cost `baseline_usd` together; 0: there is no cap.
-    `older` names an older run of this domain whose model meets the same customers. Returns the
-    result.
+    `older` names an older run of this domain whose model meets the same customers: it is short for
+    local/<domain>/<run> among the baselines. Returns the result.
 
     Raises:
         ConditionError, BaselineError: there is no such condition.
@@ -174,12 +171,12 @@ def evaluate(
         StoppedError: no call can be made for now, or (CapError) the cap is reached. All that came
             is kept, and the same call goes on from there.
     """
-    before = open_older(run, older)
+    named = name_baselines(f"{name_older(run, older)},{baseline}")
     with run.lock():
         trained = run.manifest.get("train", {})
         if "result" not in trained:
             raise RunError(f"{run.folder} is not trained to the end; run notebook 4_train first")
-        asked = Asked(conditions, name_baselines(baseline), baseline_usd, before)
+        asked = Asked(conditions, named, baseline_usd)
         run.claim(
             "evaluate",
             data=hash_domain(domain),
@@ -187,8 +184,6 @@ def evaluate(
             margin=margin,
             **{name: getattr(settings, name) for name in COUNTS},
         )
-        if before:
-            record_older(run, before)
         base = resolve_base_model(trained["inputs"]["base_model"])
         with count_seconds(run):
             found = _simulate_all(run, domain, settings, base, asked, progress)
@@ -222,14 +217,15 @@ def _simulate_all(
 ) -> Evaluated:
     tests = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "test"]
     scenarios = first_of_each(tests, settings.test_scenarios)
-    conditions = list_conditions(run, domain, settings, base, scenarios, asked.older)
+    conditions = list_conditions(run, domain, settings, base, scenarios)
     # refused before anything takes time
     conditions = [
         *choose_conditions(conditions, asked.conditions),
         *list_baselines(run, domain, settings, asked, scenarios),
     ]
     for condition in conditions:
-        if not isinstance(condition.agent, Agent) and _list_left(run, condition):
+        # whose weights are here is known whether or not there is a talk left to hold
+        if isinstance(condition.agent, Agent) or _list_left(run, condition):
             begin_baseline(run, condition.agent)
     if any(condition.agent.name == QUANTIZED for condition in conditions):
         write_quantized(run, QUANTIZED.partition("/")[2])
@@ -281,7 +277,6 @@ def list_conditions(
     settings: Size,
     base: BaseModel,
     scenarios: Sequence[Scenario],
-    older: Run | None = None,
 ) -> list[Condition]:
     """All conditions, the quick ones first.
 
@@ -300,7 +295,6 @@ def list_conditions(
             for agent in make_instruments(domain)
         ),
         Condition(ModelAgent("compiled", run.file("model"), most), scenarios),
-        *([Condition(make_older_agent(older, most), scenarios)] if older else []),
         Condition(ModelAgent(QUANTIZED, run.file(QUANTIZED), most), scenarios),
         Condition(ModelAgent("floor/base", base.folder, most), few, ("seen", "unseen")),
         Condition(ModelAgent("in_context/base", base.folder, most, prompt), some),
@@ -330,7 +324,7 @@ def choose_conditions(conditions: Sequence[Condition], asked: str) -> list[Condi
     """Those asked for, by their names or by what stands before the slash; if none is, all but the
     quantized model.
 
-    The compiled model, an older one and the walkers are always there. Example: "in_context, faulty"
+    The compiled model and the walkers are always there. Example: "in_context, faulty"
 
     Raises:
         ConditionError: there is no such condition.
@@ -349,7 +343,7 @@ def choose_conditions(conditions: Sequence[Condition], asked: str) -> list[Condi
         for condition in conditions
         if (not names and condition.agent.name != QUANTIZED)
         or condition.agent.name in {*names, *ALWAYS}
-        or condition.agent.name.partition("/")[0] in {*names, OLDER}
+        or condition.agent.name.partition("/")[0] in names
     ]
 
 

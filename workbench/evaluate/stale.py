@@ -1,15 +1,18 @@
 """Stale knowledge: what a new model still says of a procedure that is no more.
 
 Looked for are values that facts and offers had and have no more, and steps that the flowchart has
-no more, by the words of the older domain. An old value that somebody else has today cannot be told
-apart; a step is found only in messages made up of the older phrase book's wordings.
+no more, by the words of the older domain; what has but another name is not gone. An old value that
+somebody else has today cannot be told apart; a step is found only in messages made up of the older
+phrase book's wordings.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from workbench.domain import Domain, DomainError, read_domain
+from workbench.design.changes import Changes, compare_domains
+from workbench.domain import THEN, Domain, DomainError, read_domain
 from workbench.evaluate.regression import is_same_domain, list_parts
 from workbench.evaluate.simulation import Simulated
 from workbench.facts import NAME, find_stated
@@ -81,17 +84,18 @@ def find_stale(
         before = read_domain(folder)
     except DomainError as error:
         return Staleness(f"the domain of {older.folder} cannot be read: {error}")
-    values = compare_values(before, domain)
-    facts = [found for talk in talks for found in find_values(talk, before, values.stale)]
-    gone = {*before.flowchart.steps} - {*domain.flowchart.steps}
-    routes, share = find_steps(talks, before, domain, gone) if gone else ([], None)
+    changes = compare_domains(before, domain)
+    values, today = compare_values(changes), {*domain.flowchart.steps}
+    facts = [found for talk in talks for found in find_values(talk, changes, values.stale)]
+    gone = {step for step in before.flowchart.steps if changes.renames.step(step) not in today}
+    routes, share = find_steps(talks, changes, gone) if gone else ([], None)
     return Staleness(
         talks=len(talks),
         facts=facts,
         routes=routes,
         looked_for=[*values.describe(), *sorted(gone)],
         shared=values.shared,
-        untested=list_untested(before, domain, scenarios),
+        untested=list_untested(changes, scenarios),
         read_share=share,
     )
 
@@ -116,8 +120,9 @@ class Values:
         return [f"{part}: {_write(stated)}" for stated, own in self.stale.items() for part in own]
 
 
-def compare_values(before: Domain, domain: Domain) -> Values:
+def compare_values(changes: Changes) -> Values:
     """The values that are no more. Example: stale {("20", "%"): ["deposit"]}"""
+    domain = changes.new
     today = {stated for texts in _list_values(domain).values() for t in texts for stated in t}
     today |= {
         stated
@@ -126,14 +131,14 @@ def compare_values(before: Domain, domain: Domain) -> Values:
         for stated in find_stated(talk.on_record(value), domain)
     }
     values, current = Values(), _list_values(domain)
-    for part, (spoken, _) in _list_values(before).items():
-        if part in current and current[part][0] == spoken:
-            continue
-        for stated in spoken:
-            if _is_among(stated, today):
-                values.shared.append(part)
-            else:
+    for part, texts in _list_values(changes.old).items():
+        now = current.get(changes.renames.fact(part), ([], []))
+        gone = [s for was, still in zip(texts, now, strict=True) for s in was if s not in still]
+        for stated in dict.fromkeys(gone):
+            if not _is_among(stated, today):
                 values.stale.setdefault(stated, []).append(part)
+            elif part not in values.shared:
+                values.shared.append(part)
     return values
 
 
@@ -154,12 +159,11 @@ def _list_values(domain: Domain) -> dict[str, tuple[list[Stated], list[Stated]]]
     return values
 
 
-def find_values(talk: Simulated, before: Domain, stale: dict[Stated, list[str]]) -> list[Finding]:
+def find_values(talk: Simulated, changes: Changes, stale: dict[Stated, list[str]]) -> list[Finding]:
     """The agent's messages of a talk that state an old value the customer did not say first."""
     found, heard = [], set[Stated]()
     for place, message in enumerate(talk.conversation.messages):
-        stated = find_stated(message.content, before)
-        stated += [(n, k) for n, k in stale if k == NAME and n.lower() in message.content.lower()]
+        stated = _find_stated(message.content, changes, stale)
         if message.role == "user":
             heard |= {*stated}
         if message.role == "assistant":
@@ -172,15 +176,39 @@ def find_values(talk: Simulated, before: Domain, stale: dict[Stated, list[str]])
     return found
 
 
+def _find_stated(text: str, changes: Changes, stale: Iterable[Stated]) -> list[Stated]:
+    """What a text states, in the older domain's names; a name of today is no part of an old one.
+
+    Example: where "Tools > Align" has become "Tools > Align > All", that does not state the old one
+    """
+    olds = [name for name, kind in stale if kind == NAME]
+    news = {*changes.new.names, *(offer.name for offer in changes.new.offers.values())} - {*olds}
+    known = {name.lower(): name for name in olds}
+    found: list[Stated] = []
+
+    def take(match: re.Match[str]) -> str:
+        said = THEN.sub(" > ", match.group()).lower()
+        if said in known:
+            found.append((known[said], NAME))
+        return "…"
+
+    # the longest first: either may hold the other
+    names = sorted({*olds, *news}, key=lambda name: (-len(name), name))
+    forms = (THEN.pattern.join(map(re.escape, name.split(" > "))) for name in names)
+    any_name = rf"(?<!\w)(?:{'|'.join(forms)})(?!\w)" if names else r"(?!)"
+    rest = re.sub(any_name, take, text, flags=re.IGNORECASE)
+    return found + find_stated(rest, changes.old)
+
+
 def find_steps(
-    talks: Iterable[Simulated], before: Domain, domain: Domain, gone: set[str]
+    talks: Iterable[Simulated], changes: Changes, gone: set[str]
 ) -> tuple[list[Finding], float | None]:
     """The agent's messages that take a step which is no more, and the share of all that was read.
 
     A message counts if the older phrase book makes it up in no way without such a step, and
     today's in none at all.
     """
-    readers = TemplateReader(before), TemplateReader(domain)
+    readers = TemplateReader(changes.old), TemplateReader(changes.new)
     found, n_read, n = [], 0, 0
     for talk in talks:
         for place, message in enumerate(talk.conversation.messages):
@@ -196,16 +224,12 @@ def find_steps(
     return found, n_read / n if n else None
 
 
-def list_untested(before: Domain, domain: Domain, scenarios: Iterable[Scenario]) -> list[str]:
+def list_untested(changes: Changes, scenarios: Iterable[Scenario]) -> list[str]:
     """Facts and offers that are not as they were, and that no customer's path rests on."""
-    kinds = ("fact.", "offer.")
-    changed = {
-        part
-        for part, hashed in domain.hashes.items()
-        if part.startswith(kinds) and before.hashes.get(part) != hashed
-    }
+    domain = changes.new
+    known = {f"fact.{fact}" for fact in domain.facts} | {f"offer.{o}" for o in domain.offers}
     tested = {part for scenario in scenarios for part in list_parts(scenario, domain)}
-    return sorted(changed - tested)
+    return sorted(known - changes.kept - tested)
 
 
 def _is_among(stated: Stated, others: Iterable[Stated]) -> bool:

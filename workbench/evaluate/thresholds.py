@@ -1,9 +1,10 @@
 """`gate.yaml`: what a compiled model must reach before it may take the place of another."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
+from pydantic_core import PydanticCustomError
 
 from workbench.evaluate.metrics import ALL, PERFECT
 from workbench.evaluate.simulation import STRATA
@@ -32,6 +33,12 @@ class Bounds(Part):
         """Measure to its bound, of those that have one."""
         bounds = self.model_dump(exclude={"n"})
         return {measure: bound for measure, bound in bounds.items() if bound is not None}
+
+    @model_validator(mode="after")
+    def _check_measures(self) -> Self:
+        if not self.measures:
+            raise PydanticCustomError("no_measure", "Name a measure in it, or nothing can break it")
+        return self
 
 
 def _bound(name: str, ideal: tuple[float, ...]) -> type[Bounds]:

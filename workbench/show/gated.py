@@ -6,6 +6,7 @@ from workbench.evaluate.checks import Check, write_gap
 from workbench.evaluate.metrics import ALL
 from workbench.evaluate.regression import BROKEN, Pair, Regression
 from workbench.evaluate.stale import Staleness
+from workbench.show.escape import reveal
 from workbench.show.picture import Panel
 from workbench.show.table import table
 
@@ -34,7 +35,7 @@ def tabulate_checks(checks: Iterable[Check], has_reasons: bool = True) -> Panel:
 def list_reasons(checks: Iterable[Check]) -> str:
     """Why what failed has failed, a line each; "" if all has passed."""
     failed = (check for check in checks if not check.is_passed)
-    return "\n".join(f"FAILED {c.group}, {c.name}: {c.why}" for c in failed)
+    return "\n".join(reveal(f"FAILED {c.group}, {c.name}: {c.why}") for c in failed)
 
 
 def tabulate_kinds(regression: Regression) -> Panel:

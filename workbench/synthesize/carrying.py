@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from workbench.conversation import Act, Conversation
-from workbench.design.changes import Changes
+from workbench.design.changes import ABOUT, Changes
 from workbench.design.older import Older
 from workbench.design.paths import FlowPath
 from workbench.design.renames import Renames
@@ -20,7 +20,7 @@ from workbench.synthesize.behaviours import walk_plan
 from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.teacher import find_steps, label_steps
 
-ALWAYS_USED = ("agency", "title", "start", "prompt.agent_system")
+ALWAYS_USED = (f"{ABOUT}agency", f"{ABOUT}title", f"{ABOUT}start", "prompt.agent_system")
 """Parts that stand in the system prompt, or before everything else."""
 
 
@@ -35,8 +35,8 @@ class Carrier:
 
     @cached_property
     def is_same(self) -> bool:
-        """Whether nothing but names is different, so that nothing needs to be looked at."""
-        return all(change.kind == "renamed" for change in self.changes.listed)
+        """Whether nothing needs to be looked at."""
+        return self.changes.are_names_all
 
     def find_path(self, scenario: Scenario) -> FlowPath | None:
         """The scenario's path under today's names; None where it leads another way today."""
@@ -129,7 +129,7 @@ def find_parts(talk: Conversation, scenario: Scenario, domain: Domain) -> set[st
     """Keys of the parts that a conversation was made of, under its own names."""
     used = {*talk.hashes, *ALWAYS_USED, f"persona.{scenario.persona}"}
     if any(name.startswith("offer.") for name in talk.hashes):
-        used.add("offering")
+        used.add(f"{ABOUT}offering")
     for label in talk.labels:
         given = {Act.parse(act).target for act in label.acts}
         used |= {f"slot.{slot}" for slot in {*label.asks, *given} if slot in domain.slots}

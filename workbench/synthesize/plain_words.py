@@ -1,21 +1,18 @@
 """Plain words: what models are told of acts, manners and faults, free of the flowchart's names."""
 
 from functools import cache
-from pathlib import Path
 from string import Template
 from typing import Any
 
 from workbench.conversation import Act
-from workbench.domain import Domain
+from workbench.domain import PROMPTS, WORDS, Domain
 from workbench.reading import read_yaml
-
-FILE = Path(__file__).with_name("plain_words.yaml")
 
 
 @cache
 def read_words() -> dict[str, Any]:
     """The file's parts: acts, own_act, again, first, manners, behaviours and advice."""
-    return read_yaml(FILE).data
+    return read_yaml(PROMPTS / WORDS).data
 
 
 def word_act(act: Act, domain: Domain, value: str = "") -> str:

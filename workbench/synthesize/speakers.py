@@ -8,7 +8,6 @@ from workbench.conversation import hash_text, seeded
 from workbench.domain import Domain
 from workbench.run import Run
 from workbench.source import FOR_MODELS
-from workbench.synthesize import plain_words
 from workbench.synthesize.teacher import NAME
 
 ROLES = ("teacher", "customer")
@@ -168,6 +167,4 @@ def read_speaker(role: str, name: str, model_share: float = 0.5) -> Speaker:
 
 def hash_told(domain: Domain) -> dict[str, str]:
     """Content hashes of all that models are told, by name, beside the parts of a flowchart."""
-    told = {name: text for name, text in domain.hashes.items() if name.startswith("prompt.")}
-    words = {"prompt.teacher_words", "prompt.customer_words"}
-    return told | dict.fromkeys(words, hash_text(plain_words.FILE.read_text("utf-8")))
+    return {name: text for name, text in domain.hashes.items() if name.startswith("prompt.")}

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from workbench.conversation import hash_text
+from workbench.design.older import find_older
 from workbench.run import Run
 from workbench.train.base_model import hash_weights
 from workbench.train.progress import TrainError
@@ -95,6 +96,7 @@ def choose_start(
     Raises:
         TrainError: the older model is asked for and cannot be started from, or rows of this run
             were not made since that run.
+        UnknownRunError: that run is gone.
     """
     if start_from not in ("", BASE, OLDER):
         raise TrainError(f'start_from is "{start_from}", but must be base or older')
@@ -110,7 +112,7 @@ def choose_start(
             f'the rows of {run.folder} were not made since "{since}"; give stages 1, 2 and 4 the'
             " same since"
         )
-    older = Run(run.folder.parent / since)
+    older = find_older(run, since)
     if start_from == BASE:
         return Start(BASE, "it was asked for", older)
     hindrance = _find_hindrance(older, base_model)
