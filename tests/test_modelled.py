@@ -1,6 +1,7 @@
 """Conversations in which models speak: checked turn by turn, kept, resumed, and paid for once."""
 
 import random
+import time
 import traceback
 from collections import Counter
 from pathlib import Path
@@ -21,7 +22,7 @@ from workbench.design.plan import plan_paths
 from workbench.domain import DomainError, read_domain, read_spoken
 from workbench.inspect.rejections import tabulate_rejections
 from workbench.run import RunError, open_run
-from workbench.synthesize import writing
+from workbench.synthesize import modelled, writing
 from workbench.synthesize.forecast import describe_checks
 from workbench.synthesize.natural import list_unnatural
 from workbench.synthesize.rejections import GIVEN_UP, list_done, read_rejections
@@ -287,6 +288,32 @@ def test_a_provider_that_is_down_stops_the_writing_and_keeps_what_was_paid(
     is_down["at"] = 10**9
     counts = write(run, coffee_domain)
     assert counts["kept"] + counts["given_up"] == 16
+    assert provider.behaved["good"] == sum(t.states["answered"] for t in tally_calls(run))
+
+
+def test_interrupted_nobody_goes_on_talking_and_no_reply_is_paid_for_twice(
+    serve, price, plan, coffee_domain, monkeypatch
+):
+    monkeypatch.setattr(modelled, "AT_ONCE", 4)
+    provider, run = serve(), plan(12)
+    price(provider)
+    costs = []
+
+    class Watcher:
+        def show(self, log):
+            costs.append(log.cost)
+            if log.counts["kept"] == 3 and not log.is_over:
+                raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_conversations(run, coffee_domain, 7, progress=False, cast=MODELS, watcher=Watcher())
+    n_asked = provider.n_requests
+    assert len(talks_of(run)) == 3
+    assert costs[-1].startswith("$")
+    time.sleep(0.3)
+    assert provider.n_requests == n_asked
+    counts = write(run, coffee_domain)
+    assert counts["kept"] + counts["given_up"] == 12
     assert provider.behaved["good"] == sum(t.states["answered"] for t in tally_calls(run))
 
 

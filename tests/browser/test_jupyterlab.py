@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from test_fault_chart import chart_large
+from test_writing_watched import CELLS as CELLS_THAT_WRITE
 
 from workbench.domain import read_domain
 from workbench.show import explore_flowchart
@@ -175,6 +176,22 @@ def test_a_training_is_drawn_while_it_runs(page, lab, tmp_path):
     keep_picture(page, "training")
     assert page.evaluate(CELLS)[1]["execution_count"] is None
     page.wait_for_function(IS_DONE, timeout=60_000)
+
+
+def test_a_writing_is_drawn_while_it_runs_and_stopped_in_the_toolbar(page, lab, tmp_path):
+    write_notebook(tmp_path / "notebooks" / "write.ipynb", *CELLS_THAT_WRITE)
+    open_notebook(page, lab, "write")
+    page.evaluate("void window.jupyterapp.commands.execute('notebook:run-all-cells')")
+    output = page.locator(".jp-OutputArea-output")
+    output.get_by_text("Kept: conversation").wait_for()
+    output.get_by_text("<b>planted</b>").wait_for()
+    assert page.evaluate(CELLS)[2]["execution_count"] is None
+    keep_picture(page, "writing")
+    page.locator("[data-jp-item-name='interrupt'] jp-button").click()
+    output.locator("p", has_text="Stopped: ").wait_for()
+    # a still has taken the widgets' place
+    assert output.locator(".jupyter-widgets").count() == 0
+    keep_picture(page, "stopped")
 
 
 def test_bars_are_clicked_or_walked_to_and_the_kernel_knows(page, lab, tmp_path):

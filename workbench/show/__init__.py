@@ -19,6 +19,7 @@ from workbench.show.talk import draw_conversation, draw_conversations
 from workbench.show.tokens import draw_tokens
 from workbench.show.training import LiveTraining
 from workbench.show.walks import Walks
+from workbench.show.writing import LiveWriting
 
 __all__ = [
     "Browser",
@@ -26,6 +27,7 @@ __all__ = [
     "FlowchartEditor",
     "Interval",
     "LiveTraining",
+    "LiveWriting",
     "Panel",
     "Picture",
     "Walks",

@@ -1,14 +1,14 @@
 """Conversations in which models speak: written many at once, kept as they come."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import closing
 from typing import Any
-
-from tqdm import tqdm
 
 from workbench.domain import Domain
 from workbench.run import Run
 from workbench.synthesize.checking import Checker
 from workbench.synthesize.drafting import Ask, Drafter
+from workbench.synthesize.progress import WritingLog
 from workbench.synthesize.rejections import FILE, read_rejections
 from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.speakers import AT_ONCE, Cast
@@ -22,7 +22,7 @@ def write_modelled(
     checkers: Sequence[Checker],
     scenarios: Sequence[Scenario],
     seed: int,
-    bar: tqdm,
+    log: WritingLog,
 ) -> list[str]:
     """Write these conversations; why some of them have no answer for now.
 
@@ -38,16 +38,18 @@ def write_modelled(
         return []
     drafter = Drafter(domain, cast, reach(models), checkers, seed)
     known, unanswered = {line.key for line in read_rejections(run)}, []
-    for written in run_all(drafter.write, scenarios, AT_ONCE, in_order=False):
-        if written.unanswered:
-            unanswered.append(written.unanswered)
-            continue
-        # a kill may come between the two: what is on record is not written down again
-        run.append(FILE, [line for line in written.rejections if line.key not in known])
-        run.append("conversations.jsonl", [written.talk] * bool(written.talk))
-        cost = next(iter(models.values())).line.describe_cost()
-        bar.set_postfix_str(f"{cost}, {len(unanswered)} failed" if unanswered else cost, False)
-        bar.update()
+    log.begin(len(scenarios))
+    # whoever stops it here, and not in there, must not leave models talking that nobody hears
+    with closing(run_all(drafter.write, scenarios, AT_ONCE, in_order=False)) as finished:
+        for written in finished:
+            unanswered += [written.unanswered] * bool(written.unanswered)
+            log.note_cost(next(iter(models.values())).line.describe_cost(), len(unanswered))
+            if written.unanswered:
+                continue
+            # a kill may come between the two: what is on record is not written down again
+            run.append(FILE, [line for line in written.rejections if line.key not in known])
+            run.append("conversations.jsonl", [written.talk] * bool(written.talk))
+            log.add(written.talk, written.rejections)
     return unanswered
 
 

@@ -2,11 +2,9 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any
-
-from tqdm import tqdm
 
 from workbench.conversation import Act, Conversation, Label, Message, hash_text, seeded
 from workbench.design.covering import cover_route_pairs
@@ -23,6 +21,7 @@ from workbench.synthesize.checking import Checker
 from workbench.synthesize.dealing import deal_wordings, talk_seed
 from workbench.synthesize.drawing import draw_paths, draw_training
 from workbench.synthesize.modelled import write_modelled
+from workbench.synthesize.progress import Watcher, WritingLog
 from workbench.synthesize.provenance import list_used
 from workbench.synthesize.rejections import (
     FILE,
@@ -218,12 +217,18 @@ def plan_apart(
 
 
 def write_conversations(
-    run: Run, domain: Domain, seed: int, progress: bool = True, cast: Cast | None = None
+    run: Run,
+    domain: Domain,
+    seed: int,
+    progress: bool = True,
+    cast: Cast | None = None,
+    watcher: Watcher | None = None,
 ) -> dict[str, Any]:
     """Write the conversations of all training and validation scenarios; returns the counts.
 
-    Appends as it goes; a second call writes only what is missing. Test scenarios get no
-    conversation here: their customers talk to the models later.
+    Appends as it goes; stopped at any moment, a second call writes only what is missing. Test
+    scenarios get no conversation here: their customers talk to the models later. Who watches is
+    shown each conversation.
 
     Raises:
         StoppedError: a model's provider is down or refuses, or (CapError) the cap is reached; what
@@ -237,21 +242,17 @@ def write_conversations(
         done = list_done(run)
         left = [s for s in scenarios if s.scenario_id not in done]
         unanswered: list[str] = []
-        with tqdm(
-            total=len(scenarios),
-            initial=len(scenarios) - len(left),
-            desc="conversations",
-            disable=not progress,
-        ) as bar:
-            try:
-                unanswered = _write(run, domain, seed, cast, scenarios, left, bar)
-            finally:
-                counts = count_written(run, len(scenarios))
-                if left:
-                    # of the last call that wrote something
-                    counts["seconds"] = round(time.perf_counter() - begun_s, 1)
-                speakers = {"teacher": cast.teacher.name, "customer": cast.customer.name}
-                run.record("synthesize", **speakers, unanswered=len(unanswered), **counts)
+        log = WritingLog(run, len(scenarios), progress, watcher)
+        try:
+            unanswered = _write(run, domain, seed, cast, scenarios, left, log, progress)
+        finally:
+            counts = count_written(run, len(scenarios))
+            if left:
+                # of the last call that wrote something
+                counts["seconds"] = round(time.perf_counter() - begun_s, 1)
+            speakers = {"teacher": cast.teacher.name, "customer": cast.customer.name}
+            run.record("synthesize", **speakers, unanswered=len(unanswered), **counts)
+            log.end(counts)
     if unanswered:
         counts["unanswered"] = len(unanswered)
         print(f"{len(unanswered)} conversations lack an answer: {unanswered[0]}")
@@ -265,12 +266,13 @@ def _write(
     cast: Cast,
     scenarios: list[Scenario],
     left: list[Scenario],
-    bar: tqdm,
+    log: WritingLog,
+    progress: bool,
 ) -> list[str]:
     """Write what is left; why scenarios are to be tried another time."""
     if not left:
         return []
-    models = cast.open_models(run, not bar.disable)
+    models = cast.open_models(run, progress)
     checkers: list[Checker] = []
     if cast.needs_phrases:
         checkers = fit_checkers(domain, scenarios, seed)
@@ -278,8 +280,8 @@ def _write(
         checkers = [fit_checker(domain, scenarios, seed)]
     modelled = [s for s in left if cast.has_model(seed, s.scenario_id)]
     scripted = [s for s in left if not cast.has_model(seed, s.scenario_id)]
-    _write_scripted(run, domain, seed, checkers, scripted, bar)
-    return write_modelled(run, domain, cast, models, checkers, modelled, seed, bar)
+    _write_scripted(run, domain, seed, checkers, scripted, log)
+    return write_modelled(run, domain, cast, models, checkers, modelled, seed, log)
 
 
 def _write_scripted(
@@ -288,19 +290,25 @@ def _write_scripted(
     seed: int,
     checkers: list[Checker],
     left: list[Scenario],
-    bar: tqdm,
+    log: WritingLog,
 ) -> None:
+    log.begin(len(left))
     # many at a time: encoding their sentences together is what takes the time
     for place in range(0, len(left), CHUNK):
         open_scenarios = left[place : place + CHUNK]
         for attempt in range(MOST_TRIES):
-            kept, rejections = _try_all(open_scenarios, domain, checkers, seed, attempt)
-            run.append("conversations.jsonl", kept)
-            run.append(FILE, rejections)
-            bar.update(len(kept))
-            good = {talk.scenario_id for talk in kept}
+            good = set()
+            for talk, problems in _try_all(open_scenarios, domain, checkers, seed, attempt):
+                kept, rejections = [talk] * (not problems), _rejections(talk, problems)
+                good |= {talk.scenario_id for talk in kept}
+                # one by one: who stops it keeps all that was read
+                run.append("conversations.jsonl", kept)
+                run.append(FILE, rejections)
+                log.add(talk if kept else None, rejections)
             open_scenarios = [s for s in open_scenarios if s.scenario_id not in good]
-        run.append(FILE, [give_up(scenario.scenario_id) for scenario in open_scenarios])
+        lost = [give_up(scenario.scenario_id) for scenario in open_scenarios]
+        run.append(FILE, lost)
+        log.add(None, lost)
 
 
 def write_talk(
@@ -423,9 +431,8 @@ def _plan_practice(
 
 def _try_all(
     scenarios: list[Scenario], domain: Domain, checkers: list[Checker], seed: int, attempt: int
-) -> tuple[list[Conversation], list[Rejection]]:
-    """One conversation for each scenario: those to keep, and why the others are not."""
-    kept, rejections = [], []
+) -> Iterator[tuple[Conversation, list[tuple[str, str]]]]:
+    """One conversation for each scenario, with what is wrong with it."""
     by_fold: dict[int, list[tuple[Conversation, Scenario]]] = {}
     for scenario in scenarios:
         own, fold = talk_seed(seed, scenario.scenario_id, attempt)
@@ -433,12 +440,7 @@ def _try_all(
     for fold, pairs in by_fold.items():
         checkers[fold].prepare([talk for talk, _ in pairs])
         for talk, scenario in pairs:
-            problems = checkers[fold].problems(talk, scenario)
-            if problems:
-                rejections += _rejections(talk, problems)
-            else:
-                kept.append(talk)
-    return kept, rejections
+            yield talk, checkers[fold].problems(talk, scenario)
 
 
 def _rejections(talk: Conversation, problems: list[tuple[str, str]]) -> list[Rejection]:
