@@ -267,14 +267,16 @@ class Impatient:
     def __init__(self, run):
         self.run = run
 
-    def show(self, lines):
+    def show(self, lines, is_over=False):
+        self.is_over = is_over
         if len([one for one in lines if "loss" in one]) == 3:
             assert stop_training(self.run)
 
 
 def test_a_training_that_is_stopped_keeps_what_it_has(root):
     run = make_run(root, "stopped")
-    result = train(run, **SMALL | {"epochs": 500}, watcher=Impatient(run))
+    result = train(run, **SMALL | {"epochs": 500}, watcher=(watcher := Impatient(run)))
+    assert watcher.is_over
     assert (result["steps"], result["ended"]) == (4, "it was stopped")
     assert run.file("model/model.safetensors").exists()
     assert train(run, **SMALL | {"epochs": 500}) == result

@@ -2,7 +2,8 @@
 
 import pytest
 
-from workbench.show.training import EVERY_S, LiveTraining
+from workbench.show.training import LiveTraining
+from workbench.show.watched import EVERY_S
 from workbench.train.progress import TrainingLog
 
 STEP = {"learning_rate": 1e-4, "tokens": 900, "seconds": 9.0, "tokens_per_s": 100.0, "eta_s": 600.0}
@@ -47,7 +48,7 @@ def test_it_is_drawn_again_only_when_the_drawing_is_old(live, clock):
     clock[0] += EVERY_S
     live.show(LINES)
     assert "step 2" in live._widgets["said"].value
-    assert "svg+xml" in live._widgets["chart"].value
+    assert "svg+xml" in live._widgets["drawn"].value
 
 
 def test_without_widgets_nothing_is_drawn_before_it_is_asked_for(live):
@@ -65,3 +66,22 @@ def test_the_log_shows_each_line(tmp_path, live):
     log.add_valid(1, 2.0)
     assert [("valid_loss" in one) for one in live.lines] == [False, True]
     log.end()
+    assert live.describe().startswith("Done: step 1, loss 2.000")
+
+
+def test_at_the_end_a_still_stands_where_the_widgets_were(live):
+    live._build()
+    live.show(LINES)
+    assert "application/vnd.jupyter.widget-view+json" in live._repr_mimebundle_()
+    live.show(LINES, is_over=True)
+    bundle = live._repr_mimebundle_()
+    assert {*bundle} == {"text/html", "text/plain"}
+    assert "Done: step 2" in bundle["text/plain"]
+    assert "svg+xml" in bundle["text/html"]
+
+
+def test_a_training_that_was_done_before_is_shown_as_it_went(live):
+    live.show([])
+    live.show(LINES, is_over=True)
+    assert "best held-out loss 2.250" in live.describe()
+    assert "left" not in live.describe()

@@ -10,7 +10,7 @@ from test_writing import make_run, written
 
 from workbench.conversation import Conversation, Label, Message
 from workbench.run import open_run
-from workbench.show.training import EVERY_S
+from workbench.show.watched import EVERY_S
 from workbench.show.writing import MOST_MESSAGES, LiveWriting
 from workbench.synthesize import progress, writing
 from workbench.synthesize.checking import Checker
@@ -123,7 +123,7 @@ def test_it_is_drawn_again_only_when_the_drawing_is_old_or_all_is_over(live, log
     clock[0] += EVERY_S
     log.add(make_talk("Good day."), [])
     assert "2 of 1,000" in live._widgets["said"].value
-    assert "Good day." in live._widgets["talk"].value
+    assert "Good day." in live._widgets["drawn"].value
     log.end({"asked": 1000, "kept": 3, "rejected": 0, "given_up": 0, "rejected_by_step": {}})
     assert live._widgets["said"].value == (
         "Stopped: 3 of 1,000 conversations kept, 0 rejected. "
@@ -163,7 +163,7 @@ def test_evil_words_stay_words(live, log, clock):
     clock[0] += EVERY_S
     evil = reject(EVIL, step=EVIL, role="teacher", text=[EVIL])
     log.add(make_talk(EVIL, EVIL), [evil])
-    for drawn in (live._widgets["talk"].value, live._repr_mimebundle_()["text/html"]):
+    for drawn in (live._widgets["drawn"].value, live._repr_mimebundle_()["text/html"]):
         assert "&lt;script&gt;" in drawn
         assert "<script" not in drawn
         assert "<img" not in drawn

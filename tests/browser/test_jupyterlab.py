@@ -254,7 +254,7 @@ def test_all_five_notebooks_run_and_draw_in_jupyterlab(page, lab):
         run_cells(page, lab, name)
     run_cells(page, lab, "4_train")
     keep_picture(page, "4_train")
-    assert page.get_by_text("minutes left").count() == 1
+    assert page.get_by_text("Done: step").count() == 1
     assert page.locator(".jp-OutputArea-output svg").count() >= 1
     run_cells(page, lab, "5_evaluate")
     keep_picture(page, "5_evaluate")

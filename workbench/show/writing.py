@@ -2,14 +2,12 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 from workbench.conversation import Conversation
 from workbench.show.escape import clip, escape
 from workbench.show.picture import Panel
 from workbench.show.talk import NAMES
-from workbench.show.training import EVERY_S
-from workbench.show.widgets import refer_to
+from workbench.show.watched import Watched
 from workbench.synthesize.progress import WritingLog
 from workbench.synthesize.rejections import Rejection
 
@@ -23,28 +21,17 @@ _BOX = "max-width:760px;height:17em;overflow:auto;font-size:13px;line-height:1.5
 """As high however long a conversation is: what stands below must not jump about."""
 
 
-class LiveWriting:
-    """What a writing has done so far, drawn again every few seconds.
-
-    Made before the writing and given to it as `watcher`. In a notebook it is shown by being the
-    last line of a cell before the one that writes. Without widgets that cell's output is replaced
-    each time; at the end it always is, by a still that needs no kernel.
-    """
+class LiveWriting(Watched):
+    """What a writing has done so far. Made before it and given to it as `watcher`."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic):
+        super().__init__(clock)
         self.log: WritingLog | None = None
-        self._clock, self._drawn_s = clock, float("-inf")
-        self._widgets: dict[str, Any] = {}
-        self._handle: Any = None
-        self._is_still = False
 
     def show(self, log: WritingLog) -> None:
         """Take what is written so far, and draw it if it is over or the last drawing is old."""
         self.log = log
-        is_turn = log.is_over != self._is_still
-        if is_turn or self._clock() - self._drawn_s >= EVERY_S:
-            self._drawn_s, self._is_still = self._clock(), log.is_over
-            self._draw(is_turn)
+        self._take(log.is_over)
 
     def draw(self) -> Panel:
         """The latest conversation that was kept, and why the latest rejected one was not."""
@@ -78,38 +65,9 @@ class LiveWriting:
             return f"Stopped: {said}. Run the cell that writes again: it goes on from here."
         return f"Done: {said}."
 
-    def _ipython_display_(self) -> None:
-        from IPython.display import display
-
-        self._build()
-        self._handle = display(self._repr_mimebundle_(), raw=True, display_id=True)
-
-    def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
-        """The widgets while it goes on, and what is known now."""
-        panel = self.draw() if self.log else Panel("", "")
-        html = f"<p>{escape(self.describe())}</p>{panel.html}"
-        bundle = {"text/html": html, "text/plain": f"{self.describe()}\n{panel}".strip()}
-        has_widgets = self._widgets and not self._is_still
-        return (refer_to(self._widgets["box"]) if has_widgets else {}) | bundle
-
-    def _build(self) -> None:
-        try:
-            import ipywidgets as widgets
-        except ImportError:
-            return
-        if self._widgets:
-            return
-        made = self._widgets = {"said": widgets.HTML(), "talk": widgets.HTML()}
-        made["box"] = widgets.VBox([made["said"], made["talk"]])
-        self._draw(is_turn=False)
-
-    def _draw(self, is_turn: bool) -> None:
-        if self._widgets:
-            self._widgets["said"].value = escape(self.describe())
-            drawn = self.draw().html if self.log else ""
-            self._widgets["talk"].value = drawn and f'<div style="{_BOX}">{drawn}</div>'
-        if self._handle and (is_turn or not self._widgets):
-            self._handle.update(self._repr_mimebundle_(), raw=True)
+    def _picture(self) -> Panel:
+        drawn = self.draw() if self.log else Panel("", "")
+        return Panel(drawn.html and f'<div style="{_BOX}">{drawn.html}</div>', drawn.text)
 
 
 def _say_speed(log: WritingLog) -> str:

@@ -51,6 +51,9 @@ TOKENS_AT_A_TIME = {"cpu": 4096, "mps": 4096, "cuda": 32768}
 parts. With 4096 the demo's training takes 9.6 GB on a CPU at its peak. On a GPU they are fewer
 where the formula in `memory.py` says that no more fit."""
 
+LOG = "model/training_log.jsonl"
+"""Each step's losses and speed."""
+
 VALID_ROWS = 32
 """Rows that held-out loss is measured on, at most: it is measured twice an epoch."""
 
@@ -135,6 +138,8 @@ def train(
                 _claim(run, parameters, base, overwrite)
             result = run.manifest["train"].get("result")
             is_done = result is not None and run.file("model/model.safetensors").exists()
+        if is_done and watcher:
+            watcher.show(run.read(LOG, missing_ok=True), is_over=True)
         return result if is_done else _train(run, base, parameters, watcher, start)
 
 
@@ -447,7 +452,7 @@ def _make_trainer(
     n_steps = math.ceil(len(order) / batch_size)
     n_between = max(1, math.ceil(len(rows) / batch_size / 2))
     log = TrainingLog(
-        run.file("model/training_log.jsonl"),
+        run.file(LOG),
         [
             sum(lengths[at] for at in order[i : i + batch_size])
             for i in range(0, len(order), batch_size)

@@ -40,8 +40,8 @@ class TrainError(ValueError):
 class Watcher(Protocol):
     """Somebody who watches a training."""
 
-    def show(self, lines: list[dict[str, Any]]) -> None:
-        """All lines of the log so far; called after each."""
+    def show(self, lines: list[dict[str, Any]], is_over: bool = False) -> None:
+        """All lines of the log so far; called after each, and at the end."""
 
 
 class TrainingLog:
@@ -118,6 +118,8 @@ class TrainingLog:
     def end(self) -> None:
         """Close the bar."""
         self._bar.close()
+        if self.watcher:
+            self.watcher.show(self.lines, is_over=True)
 
     @property
     def seconds(self) -> float:
