@@ -238,7 +238,9 @@ def _simulate_all(
         return simulate_condition(run, condition, domain, agent_reader, limit, progress)
 
     talks: list[Simulated] = []
-    for condition in conditions:
+    for number, condition in enumerate(conditions, start=1):
+        if progress:
+            print(f"condition {number} of {len(conditions)}: {condition.agent.name}")
         talks += meet(condition)
     scores = score_all(talks, scenarios, domain)
     run.write("scores.jsonl", scores)
