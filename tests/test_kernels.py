@@ -39,7 +39,11 @@ def test_states_and_gradients_are_the_usual_ones(length, changes):
     found = torch.autograd.grad((ours * direction).sum(), weights)
     for one, other in zip(found, expected, strict=True):
         torch.testing.assert_close(
-            one, other, rtol=1e-3, atol=1e-6 + 1e-4 * float(other.abs().max())
+            # where all of a gradient is rounding, its largest is no measure
+            one,
+            other,
+            rtol=1e-3,
+            atol=5e-6 + 1e-4 * float(other.abs().max()),
         )
 
 

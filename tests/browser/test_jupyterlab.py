@@ -137,10 +137,11 @@ def page():
 def test_the_first_three_notebooks_run_and_draw_in_jupyterlab(page, lab, travel):
     complaints = listen(page)
     n_nodes = len(travel.flowchart.nodes)
-    assert run_all(page, lab, "1_design").count(n_nodes) == 2
+    # to be clicked, covered, and path by path
+    assert run_all(page, lab, "1_design").count(n_nodes) == 3
     run_all(page, lab, "2_synthesize")
-    # planned, asked for, written, kept, dropped: one is seen
-    assert run_all(page, lab, "3_inspect").count(n_nodes) == 5
+    # planned, asked for, written, kept, dropped, of which one is seen, and beside a conversation
+    assert run_all(page, lab, "3_inspect").count(n_nodes) == 6
     assert page.locator("[data-switch] svg:visible").count() == 1
     page.get_by_role("radio", name="planned").click()
     assert page.locator("[data-switch]").get_attribute("data-chosen") == "planned"
@@ -157,7 +158,7 @@ def test_one_talks_with_a_model_and_sees_where_the_talk_stands(page, lab, tmp_pa
     output.get_by_placeholder("Say something").press("Enter")
     output.get_by_text("Could you tell me the size?").wait_for()
     assert output.get_by_text("I want a latte. <b>Now</b>").count() == 1
-    output.locator("img[alt*='take_order.missing']").wait_for()
+    output.locator("svg[aria-label*='take_order.missing']").wait_for()
     output.get_by_text("drink: latte").wait_for()
     # one writes on without a click
     page.wait_for_function("document.activeElement.placeholder?.startsWith('Say something')")

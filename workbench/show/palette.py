@@ -16,5 +16,5 @@ INK, QUIET, NEVER, FRAME = "#1F2933", "#66717E", "#C8102E", "#C9D1D9"
 
 def write_in(color: str) -> str:
     """CSS for writing in a colour on the page's own ground, which may be light or dark."""
-    # the page's own writing makes it darker or lighter; who cannot mix colours takes the first
+    # the page's own writing makes it darker or lighter; what cannot mix takes the first
     return f"color:{color};color:color-mix(in srgb,{color} 65%,currentColor)"
