@@ -205,23 +205,24 @@ def test_gguf_says_what_the_model_says_and_stops(tmp_path):
     theirs = AutoTokenizer.from_pretrained(folder, gguf_file=name)
     assert theirs.chat_template == ours.chat_template
     questions = [f"What is {n} plus {n}? Answer with a number." for n in range(20)]
-    answers = []
-    for model in (
-        AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32),
-        AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32),
-    ):
-        own = []
-        for question in questions:
-            talk = [{"role": "user", "content": question}]
-            ids = ours.apply_chat_template(talk, add_generation_prompt=True, return_tensors="pt")
-            ids = ids if isinstance(ids, torch.Tensor) else ids["input_ids"]
-            written = model.generate(
-                ids, max_new_tokens=24, do_sample=False, eos_token_id=ours.eos_token_id
-            )
-            own.append(written[0, ids.shape[1] :].tolist())
-        answers.append(own)
-    assert answers[0] == answers[1]
-    assert any(answer[-1] == ours.eos_token_id for answer in answers[0])
+    asked = ours.apply_chat_template(
+        [[{"role": "user", "content": question}] for question in questions],
+        add_generation_prompt=True,
+        return_tensors="pt",
+        return_dict=True,
+        padding=True,
+        padding_side="left",
+    )
+    n_asked = asked["input_ids"].shape[1]
+    own, others = (
+        model.generate(**asked, max_new_tokens=24, do_sample=False, eos_token_id=ours.eos_token_id)
+        for model in (
+            AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32),
+            AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32),
+        )
+    )
+    assert own.tolist() == others.tolist()
+    assert any(ours.eos_token_id in answer for answer in own[:, n_asked:].tolist())
 
 
 @pytest.mark.exhaustive

@@ -130,7 +130,10 @@ def page():
         pytest.skip("no Chromium on the PATH: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CALM.split())
-        yield browser.new_page(viewport={"width": 1280, "height": 2000})
+        page = browser.new_page(viewport={"width": 1280, "height": 2000})
+        # a processor that is shared is slow
+        page.set_default_timeout(90_000)
+        yield page
         browser.close()
 
 
