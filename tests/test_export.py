@@ -11,7 +11,7 @@ from workbench.models import LocalModel
 from workbench.run import RunError, open_run
 from workbench.train import export as module
 from workbench.train.base_model import load_tokenizer, resolve_base_model
-from workbench.train.card import hash_model
+from workbench.train.card import hash_model, make_card
 from workbench.train.export import ExportError, export, parse_kinds, write_quantized
 
 SYSTEM = {"role": "system", "content": 'You sell """coffee""".'}
@@ -79,6 +79,15 @@ def test_its_card_says_where_it_is_from_and_what_it_was_measured_to_do(run):
     assert "torch 2.0" in text
     assert text.count("| rows |") == 1
     assert "not evaluated" in text
+
+
+def test_a_card_says_which_models_wrote_what_it_learnt(tmp_path):
+    run = open_run("coffee", "taught", tmp_path)
+    assert "No large model wrote or judged them" in make_card(run, FACTS)
+    run.record("synthesize", teacher="phrase_book+api/large", customer="phrase_book")
+    text = make_card(run, FACTS)
+    assert "written by phrase_book+api/large as the agent and phrase_book as the" in text
+    assert "No large model" not in text
 
 
 def test_its_card_quotes_what_was_measured_of_this_model_and_of_no_other(run):
