@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import signal
@@ -14,7 +15,7 @@ from workbench.run import RunError, open_run
 from workbench.train import finetune
 from workbench.train.backend import BackendError, choose_backend
 from workbench.train.base_model import load_tokenizer, resolve_base_model
-from workbench.train.checkpoints import bytes_needed, find_damage
+from workbench.train.checkpoints import bytes_needed, find_damage, find_last
 from workbench.train.estimate import estimate_training
 from workbench.train.finetune import (
     TrainError,
@@ -195,6 +196,17 @@ def test_a_byte_that_changed_on_the_disk_is_found_in_the_optimizer(root, monkeyp
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     assert "optimizer.pt is broken" in find_damage(file.parent)
+
+
+def test_the_best_checkpoint_is_found_where_a_run_was_moved_to(tmp_path):
+    for step in (2, 4):
+        state = {"global_step": step, "best_model_checkpoint": "/gone/checkpoint-2"}
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}/trainer_state.json").write_text(json.dumps(state))
+    last = find_last(tmp_path)
+    state = json.loads((last / "trainer_state.json").read_text())
+    assert (last.name, state["global_step"]) == ("checkpoint-4", 4)
+    assert state["best_model_checkpoint"] == str(tmp_path / "checkpoint-2")
 
 
 def test_a_full_disk_is_named_before_anything_is_trained(root, monkeypatch):
