@@ -14,7 +14,7 @@ from workbench.models import LocalModel, device_and_dtype
 from workbench.run import RunError, open_run
 from workbench.train import finetune
 from workbench.train.backend import BackendError, choose_backend
-from workbench.train.base_model import load_tokenizer, resolve_base_model
+from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_model
 from workbench.train.checkpoints import bytes_needed, find_damage, find_last
 from workbench.train.estimate import estimate_training
 from workbench.train.finetune import (
@@ -132,6 +132,19 @@ def test_the_card_says_where_the_model_comes_from_and_who_taught_it(trained):
 def test_a_finished_training_is_not_repeated(trained, monkeypatch):
     monkeypatch.setattr("workbench.train.finetune._train", None)
     assert train(trained, **SMALL) == trained.manifest["train"]["result"]
+
+
+def test_what_a_training_killed_at_its_very_end_left_is_cleared_away(root, monkeypatch):
+    base = BaseModel(root, "tiny-random", "nowhere", "none", "abc")
+    monkeypatch.setattr(finetune, "resolve_base_model", lambda _: base)
+    monkeypatch.setattr(finetune, "_train", lambda *_: None)
+    run = make_run(root, "left")
+    train(run, **SMALL)
+    run.write_text("model/model.safetensors", "")
+    run.write_text("model/checkpoints/checkpoint-8/optimizer.pt", "")
+    run.record("train", result={"steps": 8})
+    assert train(run, **SMALL) == {"steps": 8}
+    assert not run.file("model/checkpoints").exists()
 
 
 def test_other_parameters_are_refused(trained):
