@@ -179,6 +179,17 @@ def test_where_a_template_knows_no_system_message_it_begins_the_customers_first(
     assert text == f"[{TALK[0]['content']}\n\n{JOINING}]{TALK[1]['content']}<|im_end|>"
 
 
+def test_a_template_with_the_date_of_the_day_is_replaced_by_that_of_the_training(tokenizer):
+    other = load_tokenizer(tokenizer.name_or_path)
+    dated = "{{ '<|im_start|>' + strftime_now('%d %b %Y') + '<|im_end|>' }}"
+    other.chat_template = dated + CHAT_TEMPLATE
+    written = chat_format(other)
+    assert written.is_altered
+    other.chat_template = written.write_template()
+    assert "strftime_now" not in other.chat_template
+    assert other.apply_chat_template(TALK, return_dict=False) == encode_row(TALK, other).ids
+
+
 def test_a_template_that_ends_no_reply_is_refused(tokenizer):
     other = load_tokenizer(tokenizer.name_or_path)
     other.chat_template = "{% for m in messages %}{{ m.role }}: {{ m.content }} {% endfor %}"

@@ -176,7 +176,9 @@ def chat_format(tokenizer: "PreTrainedTokenizerBase") -> ChatFormat:
         for options in ({"enable_thinking": False}, {})
     )
     has_system = roles[0] == "system"
-    is_altered = not has_system or united != glue or as_asked != by_itself
+    # a day later it would write another date than that of the rows
+    is_dated = "strftime_now" in str(tokenizer.chat_template)
+    is_altered = not has_system or united != glue or as_asked != by_itself or is_dated
     return ChatFormat(tokenizer, united, opener == "user", has_system, is_altered)
 
 
