@@ -4,13 +4,14 @@ import json
 import shutil
 
 import pytest
+from go_templates import write_by_go
 
 from workbench.__main__ import main
 from workbench.inspect.rows import hash_rows
 from workbench.models import LocalModel
 from workbench.run import RunError, open_run
 from workbench.train import export as module
-from workbench.train.base_model import load_tokenizer, resolve_base_model
+from workbench.train.base_model import CHAT_TEMPLATE, load_tokenizer, resolve_base_model
 from workbench.train.card import hash_model, make_card
 from workbench.train.export import ExportError, export, parse_kinds, write_quantized
 
@@ -189,8 +190,16 @@ def test_ollama_gets_prompt_opening_and_stop_token(run):
     assert "PARAMETER num_ctx 2000" in text
     assert "SYSTEM \"\"\"You sell '''coffee'''.\"\"\"\nMESSAGE assistant" in text
     assert "{{ .Role }}" in text
-    tokenizer.chat_template = "another"
-    assert "TEMPLATE" not in module.write_modelfile("a.gguf", [], tokenizer, 2000)
+
+
+def test_ollama_gets_the_template_of_any_model_in_its_own_language(run):
+    tokenizer = load_tokenizer(run.file("model"))
+    tokenizer.chat_template = CHAT_TEMPLATE.replace("\\n", "\\n\\n")
+    text = module.write_modelfile("a.gguf", [], tokenizer, 2000)
+    template = text.split('TEMPLATE """')[1].split('"""')[0]
+    talk = [SYSTEM, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Hi."}]
+    options = {"tokenize": False, "add_generation_prompt": True}
+    assert write_by_go(template, talk) == tokenizer.apply_chat_template(talk, **options)
 
 
 @pytest.mark.slow

@@ -4,6 +4,7 @@ from copy import deepcopy
 from importlib.resources import files
 
 import pytest
+from go_templates import write_by_go
 
 from workbench.chat_format import (
     JOINING,
@@ -162,6 +163,13 @@ def test_other_programs_can_be_told_to_write_what_was_trained(any_tokenizer):
         text = other.apply_chat_template(TALK[:length], tokenize=False, add_generation_prompt=True)
         assert text == other.decode(prompt_ids(TALK[:length], any_tokenizer))
     assert encode_row(TALK, other) == encode_row(TALK, any_tokenizer)
+
+
+def test_ollama_can_be_told_it_in_its_own_language(any_tokenizer):
+    template = chat_format(any_tokenizer).write_go_template()
+    for length in (1, 3):
+        text = any_tokenizer.decode(prompt_ids(TALK[:length], any_tokenizer))
+        assert write_by_go(template, TALK[:length]) == text
 
 
 def test_a_template_of_ours_refuses_what_no_row_has(any_tokenizer):

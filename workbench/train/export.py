@@ -193,15 +193,17 @@ def write_modelfile(gguf: str, opening: Sequence[Message], tokenizer, context: i
     """Ollama's Modelfile: greedy, with the system prompt, and the agent's opening said already.
 
     `context` is how many tokens a talk may have: without it Ollama forgets the beginning earlier.
-    The template is written where it is the embedded base model's; of other models Ollama takes the
-    one in the GGUF.
+    The template stands there in Ollama's own language: the one in the GGUF it takes only if that is
+    much like one that it knows, and ours, which brings the system prompt, is not.
     """
-    stop = tokenizer.decode(chat_format(tokenizer).stop_id)
+    written = chat_format(tokenizer)
+    stop = tokenizer.decode(written.stop_id)
     numbers = {"temperature": 0, "repeat_penalty": 1, "num_ctx": context}
     numbers |= {"num_predict": MAX_NEW_TOKENS, "stop": f'"{stop}"'}
     lines = [f"FROM ./{gguf}", *(f"PARAMETER {name} {value}" for name, value in numbers.items())]
-    if tokenizer.chat_template.endswith(CHAT_TEMPLATE):
-        lines.append(f'TEMPLATE """{CHATML}"""')
+    is_embedded = tokenizer.chat_template.endswith(CHAT_TEMPLATE)
+    template = CHATML if is_embedded else written.write_go_template()
+    lines.append(f'TEMPLATE """{template}"""')
     for message in opening:
         word = "SYSTEM" if message.role == "system" else f"MESSAGE {message.role}"
         # three quotes would end it
