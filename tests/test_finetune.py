@@ -211,6 +211,22 @@ def test_a_byte_that_changed_on_the_disk_is_found_in_the_optimizer(root, monkeyp
     assert "optimizer.pt is broken" in find_damage(file.parent)
 
 
+def test_a_damaged_checkpoint_that_is_half_deleted_is_no_whole_one(tmp_path, monkeypatch):
+    checkpoint = tmp_path / "checkpoint-2"
+    checkpoint.mkdir()
+    (checkpoint / "trainer_state.json").write_text("{}")
+    (checkpoint / "optimizer.pt").write_bytes(b"torn")
+
+    def killed(folder):
+        (folder / "optimizer.pt").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.warns(match="no whole archive"), pytest.raises(KeyboardInterrupt):
+        find_last(tmp_path)
+    assert find_damage(checkpoint)
+
+
 def test_the_best_checkpoint_is_found_where_a_run_was_moved_to(tmp_path):
     for step in (2, 4):
         state = {"global_step": step, "best_model_checkpoint": "/gone/checkpoint-2"}

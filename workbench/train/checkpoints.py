@@ -62,6 +62,8 @@ def find_last(folder: Path) -> Path | None:
             f"{checkpoint} is damaged ({damage}); training goes on from the one before, or anew",
             stacklevel=2,
         )
+        # first what tells a whole one: a kill amid the deletion leaves nothing that looks like it
+        (checkpoint / "trainer_state.json").unlink(missing_ok=True)
         shutil.rmtree(checkpoint)
     return None
 
