@@ -127,6 +127,13 @@ def test_only_an_earlier_export_is_replaced(run, tmp_path):
     assert (other / "model" / "notes.txt").exists()
 
 
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": []}', "\xff"])
+def test_a_file_that_has_the_name_of_our_mark_by_chance_is_left_alone(tmp_path, content):
+    (tmp_path / module.MARK).write_text(content, "latin-1")
+    with pytest.raises(ExportError, match=r"no export wrote \(export\.json\)"):
+        module._check_replaceable(tmp_path)
+
+
 def test_where_it_cannot_be_written_is_said_in_a_sentence(run, tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(ExportError, match="is a file; name a folder"):

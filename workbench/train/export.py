@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from io import StringIO
 from pathlib import Path
 
@@ -145,13 +145,21 @@ def _check_replaceable(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise ExportError(f"{folder} is a file; name a folder")
-    mark = folder / MARK
-    known = json.loads(mark.read_text())["files"] if mark.is_file() else []
-    if others := sorted({*_list_files(folder)} - {*known, MARK}):
+    if others := sorted({*_list_files(folder)} - _read_mark(folder / MARK)):
         raise ExportError(
             f"{folder} holds files that no export wrote ({', '.join(others[:3])}); name another"
             " folder, or move them away"
         )
+
+
+def _read_mark(mark: Path) -> set[str]:
+    """The files of an earlier export, this one among them; none where it is somebody else's."""
+    # what is not ours may hold anything
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        facts = json.loads(mark.read_text("utf-8"))
+        if facts["domain"] and facts["run"]:
+            return {*facts["files"], MARK}
+    return set()
 
 
 def _write(run: Run, draft: Path, kinds: Sequence[str], opening: Sequence[Message]) -> None:
