@@ -57,7 +57,7 @@ def serve(
     # nothing is fetched, nor asked for on the network
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.chdir(run.folder)
-    # what is still to be written to a file or a pipe would end with this program
+    # what is not yet written to a file would end with this program
     sys.stdout.flush()
     command = write_command(engine, host, port)
     become(command[0], command)
