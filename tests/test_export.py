@@ -4,14 +4,15 @@ import json
 import shutil
 
 import pytest
+from go_templates import write_by_go
 
 from workbench.__main__ import main
 from workbench.inspect.rows import hash_rows
 from workbench.models import LocalModel
 from workbench.run import RunError, open_run
 from workbench.train import export as module
-from workbench.train.base_model import load_tokenizer, resolve_base_model
-from workbench.train.card import hash_model
+from workbench.train.base_model import CHAT_TEMPLATE, load_tokenizer, resolve_base_model
+from workbench.train.card import hash_model, make_card
 from workbench.train.export import ExportError, export, parse_kinds, write_quantized
 
 SYSTEM = {"role": "system", "content": 'You sell """coffee""".'}
@@ -81,6 +82,15 @@ def test_its_card_says_where_it_is_from_and_what_it_was_measured_to_do(run):
     assert "not evaluated" in text
 
 
+def test_a_card_says_which_models_wrote_what_it_learnt(tmp_path):
+    run = open_run("coffee", "taught", tmp_path)
+    assert "No large model wrote or judged them" in make_card(run, FACTS)
+    run.record("synthesize", teacher="phrase_book+api/large", customer="phrase_book")
+    text = make_card(run, FACTS)
+    assert "written by phrase_book+api/large as the agent and phrase_book as the" in text
+    assert "No large model" not in text
+
+
 def test_its_card_quotes_what_was_measured_of_this_model_and_of_no_other(run):
     metric = {"mean": 0.5, "low": 0.25, "high": 0.75, "n": 8, "unscored": 2}
     unscored = {"mean": None, "low": None, "high": None, "n": 0, "unscored": 8}
@@ -115,6 +125,13 @@ def test_only_an_earlier_export_is_replaced(run, tmp_path):
     with pytest.raises(ExportError, match=r"no export wrote \(model/notes\.txt\)"):
         export(run, other, [])
     assert (other / "model" / "notes.txt").exists()
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"files": []}', "\xff"])
+def test_a_file_that_has_the_name_of_our_mark_by_chance_is_left_alone(tmp_path, content):
+    (tmp_path / module.MARK).write_text(content, "latin-1")
+    with pytest.raises(ExportError, match=r"no export wrote \(export\.json\)"):
+        module._check_replaceable(tmp_path)
 
 
 def test_where_it_cannot_be_written_is_said_in_a_sentence(run, tmp_path):
@@ -180,8 +197,16 @@ def test_ollama_gets_prompt_opening_and_stop_token(run):
     assert "PARAMETER num_ctx 2000" in text
     assert "SYSTEM \"\"\"You sell '''coffee'''.\"\"\"\nMESSAGE assistant" in text
     assert "{{ .Role }}" in text
-    tokenizer.chat_template = "another"
-    assert "TEMPLATE" not in module.write_modelfile("a.gguf", [], tokenizer, 2000)
+
+
+def test_ollama_gets_the_template_of_any_model_in_its_own_language(run):
+    tokenizer = load_tokenizer(run.file("model"))
+    tokenizer.chat_template = CHAT_TEMPLATE.replace("\\n", "\\n\\n")
+    text = module.write_modelfile("a.gguf", [], tokenizer, 2000)
+    template = text.split('TEMPLATE """')[1].split('"""')[0]
+    talk = [SYSTEM, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Hi."}]
+    options = {"tokenize": False, "add_generation_prompt": True}
+    assert write_by_go(template, talk) == tokenizer.apply_chat_template(talk, **options)
 
 
 @pytest.mark.slow

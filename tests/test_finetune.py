@@ -1,3 +1,4 @@
+import json
 import os
 import shutil
 import signal
@@ -13,8 +14,8 @@ from workbench.models import LocalModel, device_and_dtype
 from workbench.run import RunError, open_run
 from workbench.train import finetune
 from workbench.train.backend import BackendError, choose_backend
-from workbench.train.base_model import load_tokenizer, resolve_base_model
-from workbench.train.checkpoints import bytes_needed, find_damage
+from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_model
+from workbench.train.checkpoints import bytes_needed, find_damage, find_last
 from workbench.train.estimate import estimate_training
 from workbench.train.finetune import (
     TrainError,
@@ -133,6 +134,19 @@ def test_a_finished_training_is_not_repeated(trained, monkeypatch):
     assert train(trained, **SMALL) == trained.manifest["train"]["result"]
 
 
+def test_what_a_training_killed_at_its_very_end_left_is_cleared_away(root, monkeypatch):
+    base = BaseModel(root, "tiny-random", "nowhere", "none", "abc")
+    monkeypatch.setattr(finetune, "resolve_base_model", lambda _: base)
+    monkeypatch.setattr(finetune, "_train", lambda *_: None)
+    run = make_run(root, "left")
+    train(run, **SMALL)
+    run.write_text("model/model.safetensors", "")
+    run.write_text("model/checkpoints/checkpoint-8/optimizer.pt", "")
+    run.record("train", result={"steps": 8})
+    assert train(run, **SMALL) == {"steps": 8}
+    assert not run.file("model/checkpoints").exists()
+
+
 def test_other_parameters_are_refused(trained):
     with pytest.raises(RunError, match="epochs was 2, now 3"):
         train(trained, **SMALL | {"epochs": 3})
@@ -195,6 +209,33 @@ def test_a_byte_that_changed_on_the_disk_is_found_in_the_optimizer(root, monkeyp
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
     assert "optimizer.pt is broken" in find_damage(file.parent)
+
+
+def test_a_damaged_checkpoint_that_is_half_deleted_is_no_whole_one(tmp_path, monkeypatch):
+    checkpoint = tmp_path / "checkpoint-2"
+    checkpoint.mkdir()
+    (checkpoint / "trainer_state.json").write_text("{}")
+    (checkpoint / "optimizer.pt").write_bytes(b"torn")
+
+    def killed(folder):
+        (folder / "optimizer.pt").unlink()
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(shutil, "rmtree", killed)
+    with pytest.warns(match="no whole archive"), pytest.raises(KeyboardInterrupt):
+        find_last(tmp_path)
+    assert find_damage(checkpoint)
+
+
+def test_the_best_checkpoint_is_found_where_a_run_was_moved_to(tmp_path):
+    for step in (2, 4):
+        state = {"global_step": step, "best_model_checkpoint": "/gone/checkpoint-2"}
+        (tmp_path / f"checkpoint-{step}").mkdir()
+        (tmp_path / f"checkpoint-{step}/trainer_state.json").write_text(json.dumps(state))
+    last = find_last(tmp_path)
+    state = json.loads((last / "trainer_state.json").read_text())
+    assert (last.name, state["global_step"]) == ("checkpoint-4", 4)
+    assert state["best_model_checkpoint"] == str(tmp_path / "checkpoint-2")
 
 
 def test_a_full_disk_is_named_before_anything_is_trained(root, monkeypatch):

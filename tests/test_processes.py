@@ -10,7 +10,7 @@ from test_finetune import talk
 from workbench.run import open_run
 from workbench.train.__main__ import main
 from workbench.train.finetune import TrainError, train
-from workbench.train.processes import count_processes, is_main
+from workbench.train.processes import count_processes, is_any, is_main
 
 
 @pytest.fixture
@@ -33,6 +33,13 @@ def test_one_process_is_the_main_one_and_of_several_it_is_the_first(monkeypatch)
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "1")
     assert (count_processes(), is_main()) == (2, False)
+
+
+def test_what_one_process_has_heard_of_all_have(monkeypatch):
+    assert (is_any(True), is_any(False)) == (True, False)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setattr("accelerate.utils.gather_object", lambda flags: [*flags, True])
+    assert is_any(False)
 
 
 def test_a_batch_that_cannot_be_shared_out_is_refused(run, monkeypatch):

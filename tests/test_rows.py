@@ -4,6 +4,7 @@ from copy import deepcopy
 from importlib.resources import files
 
 import pytest
+from go_templates import write_by_go
 
 from workbench.chat_format import (
     JOINING,
@@ -164,6 +165,13 @@ def test_other_programs_can_be_told_to_write_what_was_trained(any_tokenizer):
     assert encode_row(TALK, other) == encode_row(TALK, any_tokenizer)
 
 
+def test_ollama_can_be_told_it_in_its_own_language(any_tokenizer):
+    template = chat_format(any_tokenizer).write_go_template()
+    for length in (1, 3):
+        text = any_tokenizer.decode(prompt_ids(TALK[:length], any_tokenizer))
+        assert write_by_go(template, TALK[:length]) == text
+
+
 def test_a_template_of_ours_refuses_what_no_row_has(any_tokenizer):
     from jinja2 import TemplateError
 
@@ -177,6 +185,17 @@ def test_where_a_template_knows_no_system_message_it_begins_the_customers_first(
     other.chat_template = NO_SYSTEM
     text = other.decode(encode_row(TALK[:2], other).ids)
     assert text == f"[{TALK[0]['content']}\n\n{JOINING}]{TALK[1]['content']}<|im_end|>"
+
+
+def test_a_template_with_the_date_of_the_day_is_replaced_by_that_of_the_training(tokenizer):
+    other = load_tokenizer(tokenizer.name_or_path)
+    dated = "{{ '<|im_start|>' + strftime_now('%d %b %Y') + '<|im_end|>' }}"
+    other.chat_template = dated + CHAT_TEMPLATE
+    written = chat_format(other)
+    assert written.is_altered
+    other.chat_template = written.write_template()
+    assert "strftime_now" not in other.chat_template
+    assert other.apply_chat_template(TALK, return_dict=False) == encode_row(TALK, other).ids
 
 
 def test_a_template_that_ends_no_reply_is_refused(tokenizer):

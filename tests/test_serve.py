@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 from urllib.error import URLError
 from urllib.request import urlopen
@@ -81,6 +82,15 @@ def test_the_process_becomes_the_server_in_the_folder_of_the_run(run, engines, p
     assert f"http://localhost:{port}/v1" in told[0]
     opening = told[0].split("messages = ")[1].splitlines()[0]
     assert json.loads(opening) == [SYSTEM]
+
+
+def test_the_address_is_told_before_the_process_is_another(run, engines, port, monkeypatch):
+    engines()
+    # as a file or a pipe is, it is written to only when there is much
+    monkeypatch.setattr(sys, "stdout", TextIOWrapper(written := BytesIO()))
+    told = []
+    serve(run, port=port, become=lambda *_: told.append(written.getvalue().decode()))
+    assert f"http://localhost:{port}/v1" in told[0]
 
 
 @pytest.mark.parametrize(

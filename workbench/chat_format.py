@@ -47,6 +47,32 @@ _TEMPLATE = """\
 {%- endfor -%}"""
 """Of `write_template`, with four words to be filled in."""
 
+_GO_TEMPLATE = """\
+{{- $before := "start" }}{{ $between := "" }}{{ $system := "" }}{{ $open := IS_OPEN }}
+{{- range .Messages }}
+{{- if and (eq .Role "system") (not HAS_SYSTEM) }}
+{{- $system = printf "%s%s\\n\\n" $system .Content }}
+{{- else }}
+{{- if and (not $open) (eq .Role "assistant") }}
+JOINED
+{{- end }}
+{{- if ne .Role "system" }}{{ $open = true }}{{ end }}
+{{- $between = printf "%s %s" $before .Role }}
+GLUE{{ $system }}{{ .Content }}
+{{- $before = .Role }}{{ $system = "" }}
+{{- end }}
+{{- end }}
+{{- if not $open }}
+JOINED
+{{- end }}
+{{- $between = printf "%s reply" $before }}
+GLUE_REPLY"""
+_GO_JOINED = """\
+{{- $between = printf "%s user" $before }}
+GLUE_CUSTOMER{{ $system }}{{ JOINING }}
+{{- $before = "user" }}{{ $system = "" }}{{ $open = true }}"""
+"""Of `write_go_template`, with words to be filled in."""
+
 _TALK = ["assistant", "user", "assistant", "user"]
 _WAYS = (["system", *_TALK], ["system", "user", *_TALK], ["user", *_TALK])
 """What templates are asked to write, until one can: some demand a customer before the agent may
@@ -127,6 +153,32 @@ class ChatFormat:
             .replace("GLUE", json.dumps(glue, ensure_ascii=False, indent=1))
         )
 
+    def write_go_template(self) -> str:
+        """The same in the language of Go's templates, for Ollama, which knows no other.
+
+        What a tokenizer puts in front of every text is left out: engines put it there themselves.
+        """
+        first = self.tokenizer.bos_token
+        is_put = first and self.tokenizer.encode("")[:1] == [self.tokenizer.bos_token_id]
+
+        def write(*roles: str) -> str:
+            cases = []
+            for (before, after), piece in self.glue.items():
+                text = piece.text.removeprefix(first if is_put and before == _START else "")
+                if after in roles:
+                    cases.append(f'if eq $between "{before} {after}" }}}}{{{{ {_quote(text)} }}}}')
+            return "{{- " + "\n{{- else ".join(cases) + "\n{{- end }}"
+
+        return (
+            _GO_TEMPLATE.replace("JOINED", _GO_JOINED)
+            .replace("JOINING", _quote(JOINING))
+            .replace("IS_OPEN", "false" if self.is_user_first else "true")
+            .replace("HAS_SYSTEM", "true" if self.has_system else "false")
+            .replace("GLUE_CUSTOMER", write("user"))
+            .replace("GLUE_REPLY", write(_REPLY))
+            .replace("GLUE", write("system", "user", "assistant"))
+        )
+
     def _turns(self, messages: Iterable[Message | dict[str, Any]]) -> list[tuple[str, str]]:
         turns = [
             (one["role"], one["content"]) if isinstance(one, dict) else (one.role, one.content)
@@ -147,6 +199,11 @@ class ChatFormat:
                 f" assistant, ...; mend or drop it while screening"
             )
         return self.glue[before, after]
+
+
+def _quote(text: str) -> str:
+    """A string of JSON is one of Go as well, if letters stay letters."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 @lru_cache(maxsize=4)
@@ -176,7 +233,9 @@ def chat_format(tokenizer: "PreTrainedTokenizerBase") -> ChatFormat:
         for options in ({"enable_thinking": False}, {})
     )
     has_system = roles[0] == "system"
-    is_altered = not has_system or united != glue or as_asked != by_itself
+    # a day later it would write another date than that of the rows
+    is_dated = "strftime_now" in str(tokenizer.chat_template)
+    is_altered = not has_system or united != glue or as_asked != by_itself or is_dated
     return ChatFormat(tokenizer, united, opener == "user", has_system, is_altered)
 
 

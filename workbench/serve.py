@@ -57,6 +57,8 @@ def serve(
     # nothing is fetched, nor asked for on the network
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.chdir(run.folder)
+    # what is not yet written to a file would end with this program
+    sys.stdout.flush()
     command = write_command(engine, host, port)
     become(command[0], command)
 

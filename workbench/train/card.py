@@ -5,6 +5,7 @@ from typing import Any
 
 from workbench.conversation import hash_text
 from workbench.run import Run
+from workbench.synthesize.teacher import NAME
 from workbench.train.recipes import ALPHA, METHODS, RANK, WARNING
 
 TEACHER = (
@@ -13,6 +14,11 @@ TEACHER = (
     " this model are not comparable with those of models taught by one."
 )
 
+OTHER_WRITERS = (
+    "The conversations were written by {teacher} as the agent and {customer} as the customer, along"
+    " paths of a flowchart; each was read by the workbench's checks before it was kept."
+)
+"""Said in the place of `TEACHER` where a model took part."""
 
 LIMITS = (
     "It was trained on one procedure and on the facts of that day. It states no computed figure."
@@ -80,7 +86,7 @@ def make_card(run: Run, facts: dict[str, Any], measured: dict[str, Any] | None =
             }
         ),
         "",
-        TEACHER,
+        _tell_writers(run),
         "",
         "## How it was made",
         "",
@@ -116,6 +122,15 @@ def make_card(run: Run, facts: dict[str, Any], measured: dict[str, Any] | None =
         "",
     ]
     return "\n".join(parts)
+
+
+def _tell_writers(run: Run) -> str:
+    """Who wrote the conversations."""
+    facts = run.manifest.get("synthesize", {})
+    # runs from before there was a choice name the teacher alone, or nobody
+    writers = {role: facts.get(role, NAME) for role in ("teacher", "customer")}
+    is_embedded = set(writers.values()) == {NAME}
+    return TEACHER if is_embedded else OTHER_WRITERS.format(**writers)
 
 
 def _tell_start(facts: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import warnings
 import zipfile
 from pathlib import Path
 
+from workbench.run import replace_file
 from workbench.train.progress import TrainError
 
 KEPT = 2
@@ -55,13 +56,30 @@ def find_last(folder: Path) -> Path | None:
     for checkpoint in reversed(checkpoints):
         damage = find_damage(checkpoint)
         if damage is None:
+            _find_best(checkpoint)
             return checkpoint
         warnings.warn(
             f"{checkpoint} is damaged ({damage}); training goes on from the one before, or anew",
             stacklevel=2,
         )
+        # first what tells a whole one: a kill amid the deletion leaves nothing that looks like it
+        (checkpoint / "trainer_state.json").unlink(missing_ok=True)
         shutil.rmtree(checkpoint)
     return None
+
+
+def _find_best(checkpoint: Path) -> None:
+    """Let a checkpoint know where the best one lies now, in case the run was moved.
+
+    It has the whole path on record; where nothing lies there, training would end in the last
+    weights and not in the best.
+    """
+    file = checkpoint / "trainer_state.json"
+    state = json.loads(file.read_text())
+    if recorded := state.get("best_model_checkpoint"):
+        best = checkpoint.with_name(Path(recorded).name)
+        if str(best) != recorded and best.is_dir():
+            replace_file(file, json.dumps(state | {"best_model_checkpoint": str(best)}).encode())
 
 
 def find_damage(checkpoint: Path) -> str | None:

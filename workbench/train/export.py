@@ -7,7 +7,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import redirect_stderr
+from contextlib import redirect_stderr, suppress
 from io import StringIO
 from pathlib import Path
 
@@ -145,13 +145,21 @@ def _check_replaceable(folder: Path) -> None:
         return
     if not folder.is_dir():
         raise ExportError(f"{folder} is a file; name a folder")
-    mark = folder / MARK
-    known = json.loads(mark.read_text())["files"] if mark.is_file() else []
-    if others := sorted({*_list_files(folder)} - {*known, MARK}):
+    if others := sorted({*_list_files(folder)} - _read_mark(folder / MARK)):
         raise ExportError(
             f"{folder} holds files that no export wrote ({', '.join(others[:3])}); name another"
             " folder, or move them away"
         )
+
+
+def _read_mark(mark: Path) -> set[str]:
+    """The files of an earlier export, this one among them; none where it is somebody else's."""
+    # what is not ours may hold anything
+    with suppress(OSError, ValueError, TypeError, KeyError):
+        facts = json.loads(mark.read_text("utf-8"))
+        if facts["domain"] and facts["run"]:
+            return {*facts["files"], MARK}
+    return set()
 
 
 def _write(run: Run, draft: Path, kinds: Sequence[str], opening: Sequence[Message]) -> None:
@@ -193,15 +201,17 @@ def write_modelfile(gguf: str, opening: Sequence[Message], tokenizer, context: i
     """Ollama's Modelfile: greedy, with the system prompt, and the agent's opening said already.
 
     `context` is how many tokens a talk may have: without it Ollama forgets the beginning earlier.
-    The template is written where it is the embedded base model's; of other models Ollama takes the
-    one in the GGUF.
+    The template stands there in Ollama's own language: the one in the GGUF it takes only if that is
+    much like one that it knows, and ours, which brings the system prompt, is not.
     """
-    stop = tokenizer.decode(chat_format(tokenizer).stop_id)
+    written = chat_format(tokenizer)
+    stop = tokenizer.decode(written.stop_id)
     numbers = {"temperature": 0, "repeat_penalty": 1, "num_ctx": context}
     numbers |= {"num_predict": MAX_NEW_TOKENS, "stop": f'"{stop}"'}
     lines = [f"FROM ./{gguf}", *(f"PARAMETER {name} {value}" for name, value in numbers.items())]
-    if tokenizer.chat_template.endswith(CHAT_TEMPLATE):
-        lines.append(f'TEMPLATE """{CHATML}"""')
+    is_embedded = tokenizer.chat_template.endswith(CHAT_TEMPLATE)
+    template = CHATML if is_embedded else written.write_go_template()
+    lines.append(f'TEMPLATE """{template}"""')
     for message in opening:
         word = "SYSTEM" if message.role == "system" else f"MESSAGE {message.role}"
         # three quotes would end it

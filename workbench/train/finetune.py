@@ -138,6 +138,9 @@ def train(
                 _claim(run, parameters, base, overwrite)
             result = run.manifest["train"].get("result")
             is_done = result is not None and run.file("model/model.safetensors").exists()
+            if is_done and is_main():
+                # gigabytes, if it was killed between its last word and this
+                _clear_away(run)
         if is_done and watcher:
             watcher.show(run.read(LOG, missing_ok=True), is_over=True)
         return result if is_done else _train(run, base, parameters, watcher, start)
@@ -291,9 +294,14 @@ def _train(
     if is_main():
         run.write_text("model/README.md", make_card(run, run.manifest["train"] | facts))
         run.record("train", **facts)
-        run.file(f"model/{STOP}").unlink(missing_ok=True)
-        shutil.rmtree(run.file("model/checkpoints"), ignore_errors=True)
+        _clear_away(run)
     return result
+
+
+def _clear_away(run: Run) -> None:
+    """Delete what only a training needs that is not at its end."""
+    run.file(f"model/{STOP}").unlink(missing_ok=True)
+    shutil.rmtree(run.file("model/checkpoints"), ignore_errors=True)
 
 
 def _keep_model(run: Run, start: Start) -> dict[str, Any]:

@@ -86,11 +86,31 @@ def save_model(
         tokenizer.chat_template = written.write_template()
     if system:
         tokenizer.chat_template = with_system(tokenizer.chat_template, system)
+    _set_greedy(model, written.stop_id)
     draft = folder / "checkpoints" / "final"
     model.to(torch.bfloat16).save_pretrained(draft, max_shard_size="1TB")
     tokenizer.save_pretrained(draft)
     for file in sorted(draft.iterdir(), key=lambda file: file.suffix == ".safetensors"):
         file.replace(folder / file.name)
+
+
+def _set_greedy(model: "PreTrainedModel", stop_id: int) -> None:
+    """Have servers of the model take the likeliest token, up to the stop token, as it is evaluated.
+
+    Base models bring settings that servers obey where a request is silent: a temperature, say, or a
+    penalty on words that were said before.
+    """
+    from transformers import GenerationConfig
+
+    old = model.generation_config
+    ends = old.eos_token_id if isinstance(old.eos_token_id, list) else [old.eos_token_id]
+    stops = list(dict.fromkeys([stop_id, *(one for one in ends if one is not None)]))
+    model.generation_config = GenerationConfig(
+        do_sample=False,
+        bos_token_id=old.bos_token_id,
+        pad_token_id=old.pad_token_id,
+        eos_token_id=stops if len(stops) > 1 else stop_id,
+    )
 
 
 def _load(folder: Path, **options: Any) -> "PreTrainedModel":

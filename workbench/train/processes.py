@@ -19,6 +19,18 @@ def is_main() -> bool:
     return count_processes() == 1 or os.environ.get("RANK", "0") == "0"
 
 
+def is_any(flag: bool) -> bool:
+    """Whether a process says yes: what all must do at the same step, they must all have heard of.
+
+    All have to ask; it is the same answer for all.
+    """
+    if count_processes() == 1:
+        return flag
+    from accelerate.utils import gather_object
+
+    return any(gather_object([flag]))
+
+
 @contextmanager
 def main_first() -> Iterator[None]:
     """Let the main process through the block before all others."""

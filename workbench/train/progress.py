@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.models import release_memory
 from workbench.run import append_jsonl, read_jsonl, write_jsonl
+from workbench.train.processes import is_any
 
 if TYPE_CHECKING:
     from trl import SFTTrainer
@@ -212,7 +213,9 @@ def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
         def on_step_end(self, args, state, control, **_):
             if state.global_step % STEPS_TO_RELEASE == 0:
                 release_memory()
-            if log.is_over_time or log.is_stopped or state.global_step == state.max_steps:
+            # one may see the file to stop at, and another at the same step not yet
+            is_ended = is_any(log.is_over_time or log.is_stopped)
+            if is_ended or state.global_step == state.max_steps:
                 control.should_training_stop = True
                 control.should_evaluate = args.eval_strategy != "no"
                 control.should_save = True
