@@ -11,10 +11,10 @@ from workbench.__main__ import main
 from workbench.conformance import KINDS
 from workbench.conversation import Act, Label, Message
 from workbench.evaluate.labelling import CLEAR, find_choice, fit_readers, read_acts
-from workbench.evaluate.transcripts import TranscriptError
+from workbench.evaluate.transcripts import TranscriptError, join_messages
 from workbench.recognizer import Reading
 from workbench.record import Record
-from workbench.scoring import join_messages, score_file
+from workbench.scoring import score_file
 
 FULL = TALK | {"labels": [label | {"asks": []} for label in TALK["labels"]]}
 
