@@ -304,7 +304,9 @@ def _show_customers(
         yield tabulate_customers(result)
         yield (
             "Simulated customers are easier than people, as others have measured; the last rows"
-            " say how people talk, as far as it was counted."
+            " say how people talk, as far as it was counted. Of people who are scored here each turn"
+            " with a question mark counts as one that asks, of customers only those that ask why or"
+            " about a rule."
         )
     if result.get("humans"):
         yield "## People by the same measure"
