@@ -28,6 +28,7 @@ def metric(mean, n=20):
 def cost(seconds, calls, usd):
     tokens = {"prompt_tokens": 900.0, "cached_tokens": 100.0, "reply_tokens": 100.0}
     return tokens | {
+        "conversations": 20,
         "replies": 6.0,
         "seconds_per_conversation": seconds,
         "calls": calls,
@@ -84,6 +85,8 @@ def test_scores_stand_beside_those_that_the_paper_prints(result):
 
 def test_what_a_conversation_takes_stands_beside_the_paper_s(result):
     table = tabulate_effort(result)
+    # columns need not be of the same customers
+    assert cells(table, "conversations")[1:4] == ["20", "20", "–"]
     assert cells(table, "messages of both")[1:3] == ["11.0", "11.0"]
     assert cells(table, "messages of both")[3] == "22.6"
     assert cells(table, "calls")[1:3] == ["–", "6.0"]

@@ -68,6 +68,12 @@ def test_fitness_is_told_for_each_kind_that_is_not_forgiven():
     assert means == {"silent": 1.0, "all": 0.5}
 
 
+def test_what_is_forgiven_in_a_talk_is_over_those_that_were_aligned():
+    broken = make_score(2).model_copy(update={"measures": {"fitness": None}})
+    scores = [make_score(0, forgiven_kinds={"silent": 3}), broken]
+    assert measure_forgiveness(scores, {})["compiled"]["seen"]["forgiven"] == {"silent": 3}
+
+
 def test_decisions_are_counted_hub_by_hub():
     scores = [make_score(i, hubs={"assess": [1, 2], "pay": [1, 1]}) for i in range(8)]
     scores.append(make_score(9, "floor/base", hubs={"assess": [0, 3]}))

@@ -164,3 +164,11 @@ def test_where_none_tells_more_the_first_whom_both_met_is_taken():
     (pair,) = pick_pairs(alike)
     assert pair[1] == alike[1]
     assert pick_pairs(alike[:1]) == []
+
+
+def test_a_talk_that_was_broken_off_is_not_shown_as_one_served_wrongly():
+    own, broken = make_pair("a", 1, 0)
+    broken = broken.model_copy(update={"measures": dict.fromkeys(broken.measures)})
+    assert pick_pairs([own, broken]) == []
+    later = [*make_pair("b", 1, 1)]
+    assert pick_pairs([own, broken, *later]) == [tuple(later)]

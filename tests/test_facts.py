@@ -2,6 +2,7 @@
 
 import shutil
 from random import Random
+from types import SimpleNamespace
 
 import pytest
 from conftest import PRINTER, edit
@@ -9,7 +10,7 @@ from conftest import PRINTER, edit
 from workbench.conversation import Act
 from workbench.domain import read_domain
 from workbench.evaluate.faults import FaultyAgent
-from workbench.facts import FactCheck, find_stated, offers_named
+from workbench.facts import FactCheck, find_invented, find_stated, offers_named
 from workbench.phrases import Voice
 from workbench.quantities import find_quantities
 from workbench.record import Record
@@ -287,3 +288,12 @@ def test_masking_hides_which_name_it_was(printer):
     masked = {printer.mask(f"You press {name} now.") for name in printer.names}
     assert len(masked) == 1
     assert printer.mask(min(masked)) == min(masked)
+
+
+def test_a_very_long_message_is_looked_through_at_once():
+    domain = SimpleNamespace(
+        names={"Tools > Align": ""}, said_forms={}, offers={}, split_names=lambda text: ([], text)
+    )
+    # looked at anew from each place of it, this would take minutes
+    text = "Go to Menu > Page. " + "and so on and so on " * 10_000 + ", Edit → Undo"
+    assert find_invented(text, domain) == ["Go to Menu > Page", "Edit → Undo"]

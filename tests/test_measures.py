@@ -84,6 +84,17 @@ def test_conversations_may_be_added_one_by_one_or_be_our_own(coffee_domain):
     assert score_transcript(ours, coffee_domain, aligner).measures["branch_correct"] == 1
 
 
+def test_what_is_said_in_two_messages_is_as_right_as_in_one(coffee_domain):
+    first, *rest = TALK["messages"][2:]
+    parts = ("A large latte.", "That is 3 euros. Shall I?")
+    said = [first | {"content": part} for part in parts]
+    talk = TALK | {"messages": [*TALK["messages"][:2], *said, *rest]}
+    talk["labels"] = [*TALK["labels"][:3], {}, *TALK["labels"][3:]]
+    aligner = Aligner(coffee_domain.flowchart)
+    found = measures.Prediction(**talk).score(coffee_domain, aligner).measures
+    assert (found["facts_right"], found["fitness"], found["ending_correct"]) == (1, 1, 1)
+
+
 def test_repeats_of_one_customer_make_pass_k(coffee_domain):
     repeats = [talk | {"scenario_id": "ann"} for talk in (TALK, TALK, WRONG)]
     metric = measures.PassK(coffee_domain)

@@ -146,6 +146,7 @@ def test_agent_nodes_in_a_row_join_into_one_message_that_pays_for_all_calls(cond
     assert reply.text == "part 3 part 4"
     # the router, the hub's route and the node behind it
     assert (reply.prompt_tokens, reply.reply_tokens, reply.seconds) == (40, 7, 1.25)
+    assert (opening.calls, reply.calls) == (1, 3)
 
 
 def test_a_side_trip_is_answered_and_the_walk_stays(conduct, coffee_domain):

@@ -484,6 +484,18 @@ def test_a_report_names_the_kinds_of_customers_that_training_never_shows(
     assert "- untrained: the same in kinds that training never shows" in text
 
 
+def test_a_report_says_what_its_figures_do_not_show(run, result, coffee_domain):
+    result["baselines"] = {"in_context/toy": {"model": "toy", "host": "here", "max_tokens": 9}}
+    write_report(run, coffee_domain, result)
+    text = run.file("report.md").read_text()
+    assert "The recognizer has practised some of it" in text
+    assert "what another seed or other words would change is in no interval" in text
+    assert "which counts tokens in its own way" in text
+    assert "columns are of other mixes of customers" in text
+    assert "each turn with a question mark counts as one that asks" in text
+    assert "All met the same customers" not in text
+
+
 def test_the_reading_error_stands_in_every_part_that_rests_on_it(run, result, coffee_domain):
     result["pass_k"] = {1: metrics()["ending_correct"]}
     write_report(run, coffee_domain, result)

@@ -10,11 +10,17 @@ from workbench import scoring
 from workbench.__main__ import main
 from workbench.conformance import KINDS
 from workbench.conversation import Act, Label, Message
-from workbench.evaluate.labelling import CLEAR, find_choice, fit_readers, read_acts
-from workbench.evaluate.transcripts import TranscriptError
+from workbench.evaluate.labelling import (
+    CLEAR,
+    _is_told_alike,
+    find_choice,
+    fit_readers,
+    read_acts,
+)
+from workbench.evaluate.transcripts import TranscriptError, join_messages
 from workbench.recognizer import Reading
 from workbench.record import Record
-from workbench.scoring import join_messages, score_file
+from workbench.scoring import score_file
 
 FULL = TALK | {"labels": [label | {"asks": []} for label in TALK["labels"]]}
 
@@ -164,6 +170,23 @@ def test_acts_are_what_was_read_with_the_details_in_the_words(travel, text, labe
     record.offer(["lisbon_tram", "lisbon_fado"])
     found = [str(act) for act in read_acts(text, Reading(labels, 1.0), record, travel)]
     assert found == (acts or ["give(destination=Lisbon)", "vague(dates)"])
+
+
+@pytest.mark.parametrize(
+    ("told", "heard", "is_alike"),
+    [
+        (["give(size=large)"], ["give(size=large)"], True),
+        (["give(size=large)"], [], False),
+        (["give(size=large)"], ["give(size=small)"], False),
+        (["drop(size)"], ["vague(size)"], True),
+        (["remind(drink)"], ["give(drink=mocha)"], True),
+        (["leave"], ["leave", "give(drink=latte)"], False),
+    ],
+)
+def test_a_message_is_read_right_only_with_its_details(told, heard, is_alike):
+    record = Record(["drink", "size"])
+    record.hear([Act("give", "drink", "mocha"), *map(Act.parse, told)])
+    assert _is_told_alike(Label(acts=told), Label(acts=heard), record) is is_alike
 
 
 def test_a_message_without_a_word_is_silence(travel, coffee_domain):

@@ -82,6 +82,13 @@ def test_pairs_that_agree_show_no_difference():
     assert not found.is_as_good(0.05)
 
 
+def test_gaps_that_come_to_the_same_on_every_path_are_not_certain():
+    # as wide as for four pairs that are wholly alike, one on each path
+    found = compare([1.0, 0.5] * 4, [0.5, 1.0] * 4, list("aabbccdd"))
+    assert found.mean == 0
+    assert found.high == -found.low == pytest.approx(0.49, abs=0.01)
+
+
 def test_a_pair_of_which_one_is_not_scored_is_left_out_and_counted():
     found = compare([1.0, None, 0.0], [0.0, 1.0, None], list("abc"))
     assert (found.mean, found.n, found.unscored) == (1, 1, 2)
@@ -192,6 +199,11 @@ def test_a_ratio_to_nothing_is_none():
     assert compare_ratio([], [], []).mean is None
     alone = compare_ratio([4.0, 2.0], [2.0, 1.0], ["a", "a"])
     assert (alone.mean, alone.low, alone.high) == (2, None, None)
+
+
+def test_a_ratio_that_is_the_same_on_all_paths_has_no_interval():
+    found = compare_ratio([4.0, 2.0, 6.0], [2.0, 1.0, 3.0], list("abc"))
+    assert (found.mean, found.low, found.high) == (2, None, None)
 
 
 DRAWS = 400

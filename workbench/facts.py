@@ -40,7 +40,8 @@ def find_invented(text: str, domain: Domain, heard: str = "") -> list[str]:
     known |= {*domain.said_forms, *(offer.name for offer in domain.offers.values())}
     quoted = (one or other for one, other in _QUOTED.findall(text))
     invented = [q for q in quoted if q.strip(" .,:;!?") not in known and q not in heard]
-    chains = re.findall(r"[^.,:;!?]*[>→][^.,:;!?]*", domain.split_names(text)[1])
+    clauses = re.split(r"[.,:;!?]", domain.split_names(text)[1])
+    chains = [clause for clause in clauses if ">" in clause or "→" in clause]
     return invented + [" ".join(chain.split()) for chain in chains if chain.strip() not in heard]
 
 

@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from workbench.conformance import DEFAULT, Aligner, Forgiveness
-from workbench.conversation import UNCLEAR, Conversation, Label, Message
+from workbench.conversation import UNCLEAR, Conversation, Label
 from workbench.domain import Domain, read_domain
 from workbench.evaluate.labelling import fit_readers, label_transcript
 from workbench.evaluate.metrics import Score, average_scores, score_transcript
 from workbench.evaluate.off_procedure import TURNS
 from workbench.evaluate.statistics import Metric
-from workbench.evaluate.transcripts import Transcript, TranscriptError, read_transcripts
+from workbench.evaluate.transcripts import (
+    Transcript,
+    TranscriptError,
+    join_messages,
+    read_transcripts,
+)
 from workbench.show import Panel, table
 
 
@@ -152,22 +157,6 @@ def _score(transcript: Transcript, labels: list[Label], domain: Domain, aligner:
     if is_open and not score.measures["reasked"]:
         score.measures["reasked"] = None
     return score
-
-
-def join_messages(
-    messages: Sequence[Message], labels: Sequence[Label]
-) -> tuple[list[Message], list[Label]]:
-    """Messages of one speaker in a row as one message, with all that they do."""
-    joined: list[tuple[Message, Label]] = []
-    for message, label in zip(messages, labels, strict=True):
-        before = joined[-1] if joined else None
-        if before and before[0].role == message.role != "system":
-            content = f"{before[0].content}\n{message.content}"
-            both = {name: [*getattr(before[1], name), *found] for name, found in label}
-            joined[-1] = (Message(role=message.role, content=content), Label(**both))
-        else:
-            joined.append((message, label))
-    return [message for message, _ in joined], [label for _, label in joined]
 
 
 def _describe_accuracy(accuracy: Metric) -> str:

@@ -201,9 +201,11 @@ def measure_forgiveness(
         kinds = Counter[str]()
         for score in own:
             kinds.update(score.forgiven_kinds)
+        # what was broken off was not aligned
+        n_aligned = sum(score.measures["fitness"] is not None for score in own)
         found.setdefault(condition, {})[stratum] = {
             "fitness_without": {},
-            "forgiven": {kind: n / len(own) for kind, n in kinds.items()},
+            "forgiven": {kind: n / n_aligned for kind, n in kinds.items()},
         }
     for kind, others in unforgiven.items():
         for (condition, stratum), own in _group(others).items():

@@ -157,8 +157,26 @@ def _hold_trial(scenario: Scenario, domain: Domain) -> Talk:
     return hold_talk(talk, PhraseBookAgent(domain, Voice("test"), rng))
 
 
+def _is_told_alike(truth: Label, read: Label, record: Record) -> bool:
+    """Whether all details of a customer's message are read, and none that is not on record then."""
+    told, heard = map(_list_details, (truth, read))
+    is_so = all(record.given.get(slot, "") == value for slot, value in heard.items())
+    return is_so and told.items() <= heard.items()
+
+
+def _list_details(label: Label) -> dict[str, str]:
+    """Slot to the value that a customer's message leaves on record; "" is one taken back."""
+    kinds = {*GIVING, "drop", "vague"}
+    return {act.target: act.value for act in label.parsed_acts() if act.kind in kinds}
+
+
 def _measure(readers: Readers, talks: Sequence[Talk], role: str) -> Metric:
-    """Share of messages of a role that are read right, clustered by path."""
+    """Share of messages of a role that are read right, clustered by path.
+
+    Of a customer's message the details must be right as well: that they are on record is what
+    most measures rest on. All the book's ways to say a value are known, those kept for tests too,
+    so of details this says nothing about others.
+    """
     rights, paths = [], []
     for talk in talks:
         bare = Transcript(
@@ -168,11 +186,14 @@ def _measure(readers: Readers, talks: Sequence[Talk], role: str) -> Metric:
             endings=None,
             is_overrun=None,
         )
+        record = readers.domain.open_record()
         recognizer = readers.agent if role == "assistant" else readers.customer
         pairs = zip(talk.messages, talk.labels, label_transcript(bare, readers), strict=True)
         for _, truth, read in (pair for pair in pairs if pair[0].role == role):
             is_right = recognizer.expected(truth) == recognizer.expected(read)
             is_right = is_right and sorted(truth.asks) == sorted(read.asks)
+            record.hear(truth.parsed_acts())
+            is_right = is_right and _is_told_alike(truth, read, record)
             rights.append(None if UNCLEAR in read.acts else float(is_right))
             paths.append(talk.scenario.path_id)
     return average(rights, paths)

@@ -22,6 +22,7 @@ from workbench.domain import Domain
 from workbench.evaluate.metrics import MEASURES, Score, score_transcript
 from workbench.evaluate.repeats import measure_pass_k
 from workbench.evaluate.statistics import Metric, average
+from workbench.evaluate.transcripts import join_messages
 
 FORMULAS = {
     "ending_correct": "1 if the closing reply reaches an acceptable outcome, no reply reaches "
@@ -76,7 +77,11 @@ class Prediction(BaseModel):
         return self
 
     def score(self, domain: Domain, aligner: Aligner) -> Score:
-        """Its score; what has no id is known by its content, and a path of its own."""
+        """Its score; what has no id is known by its content, and a path of its own.
+
+        Messages of one speaker in a row count as one, as in a file of transcripts.
+        """
+        messages, labels = join_messages(self.messages, self.labels)
         own = self.conversation_id or hash_text(*(m.content for m in self.messages))
         scenario = self.scenario_id or own
         conversation = Conversation(
@@ -85,8 +90,8 @@ class Prediction(BaseModel):
             path_id=self.path_id or scenario,
             split="test",
             teacher="",
-            messages=self.messages,
-            labels=self.labels,
+            messages=messages,
+            labels=labels,
         )
         known = (self.endings, self.is_overrun, self.has_left_in_anger)
         return score_transcript(conversation, domain, aligner, *known)

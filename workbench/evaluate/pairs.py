@@ -13,11 +13,14 @@ def pick_pairs(scores: Iterable[Score], condition: str = "compiled") -> list[tup
     """Scores of two talks with one customer: the condition's own, and another's.
 
     For each other model a customer whom the condition serves rightly and the other does not, and
-    one the other way round; where there is neither, any whom both met.
+    one the other way round; where there is neither, any whom both met. A talk of which it is not
+    known how it ended, as one that was broken off, shows nothing and is left out.
     """
     own: dict[tuple[str, str], Score] = {}
     others: dict[str, list[Score]] = {}
     for score in scores:
+        if score.measures["ending_correct"] is None:
+            continue
         if score.condition == condition:
             own[score.stratum, score.scenario_id] = score
         elif not is_instrument(score.condition) and not score.condition.startswith(SCRIPTED):
@@ -29,11 +32,8 @@ def pick_pairs(scores: Iterable[Score], condition: str = "compiled") -> list[tup
             for other in theirs
             if (key := (other.stratum, other.scenario_id)) in own
         ]
-        ahead = [pair for pair in both if _is_right(pair[0]) > _is_right(pair[1])]
-        behind = [pair for pair in both if _is_right(pair[0]) < _is_right(pair[1])]
+        rights = [[score.measures["ending_correct"] for score in pair] for pair in both]
+        ahead = [pair for pair, (a, b) in zip(both, rights, strict=True) if a > b]
+        behind = [pair for pair, (a, b) in zip(both, rights, strict=True) if a < b]
         found += [*ahead[:1], *behind[:1]] or both[:1]
     return found
-
-
-def _is_right(score: Score) -> float:
-    return score.measures["ending_correct"] or 0.0

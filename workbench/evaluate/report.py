@@ -7,6 +7,7 @@ from typing import Any
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
 from workbench.evaluate.curve import Point, list_swept, read_curve
+from workbench.evaluate.faults import PRACTISED
 from workbench.evaluate.metrics import ALL, HEADLINE, MEASURES, Score
 from workbench.evaluate.pairs import pick_pairs
 from workbench.evaluate.simulation import Simulated
@@ -190,7 +191,8 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
         yield tabulate_savings(result)
         yield (
             "How many times as much the same customers' talks take with the procedure in the"
-            " prompt of the same base model: sums over both, with 95 % intervals clustered by path."
+            " prompt of the same base model, or of the one named, which counts tokens in its own"
+            " way: sums over both, with 95 % intervals clustered by path."
             " For this the compiled model meets them once more, without its other customers: what"
             " is held at once tells on seconds and caches. Those are compared where both began"
             " with as many talks, which leaves out what was resumed after an interruption."
@@ -270,7 +272,8 @@ def _show_instruments(result: dict[str, Any]) -> Iterable[Part]:
     yield (
         "Scripted agents in test-only wordings, each with one planted fault or a harmless change."
         " A talk is flagged if any measure finds anything wrong in it; talks without occasion for"
-        " the fault are left out."
+        " the fault are left out. The recognizer has practised some of it, in training wordings:"
+        f" {', '.join(PRACTISED)}."
     )
     yield tabulate_instruments(result)
     yield _say_read(result)
@@ -301,7 +304,9 @@ def _show_customers(
         yield tabulate_customers(result)
         yield (
             "Simulated customers are easier than people, as others have measured; the last rows"
-            " say how people talk, as far as it was counted."
+            " say how people talk, as far as it was counted. Of people who are scored here each turn"
+            " with a question mark counts as one that asks, of customers only those that ask why or"
+            " about a rule."
         )
     if result.get("humans"):
         yield "## People by the same measure"
@@ -473,8 +478,9 @@ def _explain(result: dict[str, Any]) -> str:
     never = f" Kinds that training never shows: {', '.join(untrained)}." if untrained else ""
     meanings = "\n".join(f"- {name}: {meaning}" for name, meaning in MEASURES.items())
     return (
-        f"{_explain_reading(result)} All is of one training: what another seed would change is in"
-        " no interval. Intervals are 95 %, and know that conversations on one path are alike:"
+        f"{_explain_reading(result)} All is of one training, and in the wordings of one phrase"
+        " book: what another seed or other words would change is in no interval. Intervals are"
+        " 95 %, and know that conversations on one path are alike:"
         " Wilson's of as many as the paths are worth, for differences and ratios the"
         f" jackknife's over paths. All scenarios follow paths that training never shows.{never}"
         f"\n\n{customers}\n\n{meanings}"
@@ -534,8 +540,10 @@ def _explain_baselines(result: dict[str, Any]) -> str:
         for name, found in result.get("baselines", {}).items()
     )
     return (
-        f"{f'Asked over the API: {asked}. ' if asked else ''}All met the same customers, with the"
-        " same seeds and limits of replies. Baselines over the API have room for all that they want"
+        f"{f'Asked over the API: {asked}. ' if asked else ''}Whoever met another condition met the"
+        " compiled model too, with the same seed and limit of replies; but the compiled model met"
+        " more, so that columns are of other mixes of customers: with the same ones conditions are"
+        " compared above. Baselines over the API have room for all that they want"
         ' to say at a time, an orchestrated one at each node. What begins with "paper" is quoted'
         " from arXiv 2605.22502 (calls and tokens from arXiv 2604.27891) for reference, as others"
         " have transcribed it: other models, customers, flowcharts and another judge, whose scores"

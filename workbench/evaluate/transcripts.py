@@ -7,12 +7,13 @@ Only `messages` must be there. What is not labelled is left to be read.
 """
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
-from workbench.conversation import Act, Message
+from workbench.conversation import Act, Label, Message
 from workbench.domain import Domain
 from workbench.reading import suggest
 
@@ -77,6 +78,22 @@ def read_transcripts(file: str | Path, domain: Domain) -> list[Transcript]:
             '{"messages": [{"role": "assistant", "content": "Hello!"}]}'
         )
     return found
+
+
+def join_messages(
+    messages: Sequence[Message], labels: Sequence[Label]
+) -> tuple[list[Message], list[Label]]:
+    """Messages of one speaker in a row as one message, with all that they do."""
+    joined: list[tuple[Message, Label]] = []
+    for message, label in zip(messages, labels, strict=True):
+        before = joined[-1] if joined else None
+        if before and before[0].role == message.role != "system":
+            content = f"{before[0].content}\n{message.content}"
+            both = {name: [*getattr(before[1], name), *found] for name, found in label}
+            joined[-1] = (Message(role=message.role, content=content), Label(**both))
+        else:
+            joined.append((message, label))
+    return [message for message, _ in joined], [label for _, label in joined]
 
 
 def _read_lines(stream: Any, file: Path, domain: Domain):

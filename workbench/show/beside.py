@@ -113,6 +113,7 @@ def _own_effort(result: Mapping[str, Any], condition: str) -> dict[str, str | No
     wrong = sum((1 - metric["mean"]) * metric["n"] for metric in scored) / n if n else None
     tokens = cost.get("prompt_tokens", 0) + cost.get("reply_tokens", 0) if cost else None
     return {
+        "conversations": str(cost["conversations"]) if "conversations" in cost else None,
         "judged failures": _percent(judged and judged["judged"]),
         "wrong endings, computed": _percent(wrong) and f"{_percent(wrong)}, n {n}",
         # the agent opens and has the last word
