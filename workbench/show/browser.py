@@ -21,7 +21,7 @@ from workbench.show.palette import NEVER, write_in
 from workbench.show.picture import Panel
 from workbench.show.talk import draw_conversation
 from workbench.show.tokens import draw_tokens
-from workbench.show.widgets import WRAPPED, make_column, refer_to
+from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
 from workbench.synthesize.scenarios import Scenario
 
 if TYPE_CHECKING:
@@ -168,7 +168,9 @@ class Browser:
                 placeholder="an id, or steps: a > b", description="path", layout=wide
             ),
             "same": widgets.Button(description="All on the path of this one", layout=wide),
-            "list": widgets.Select(rows=18, layout=wide),
+            "list": widgets.Select(
+                rows=18, description="conversations", style=UNSEEN_NAME, layout=wide
+            ),
             "page": widgets.IntSlider(min=1, max=2, description="page", layout=wide),
             "count": widgets.HTML(),
             "talk": widgets.HTML(),

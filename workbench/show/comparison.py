@@ -14,7 +14,7 @@ from workbench.show.escape import escape
 from workbench.show.pairs import Side, draw_pair
 from workbench.show.picture import Panel, Picture
 from workbench.show.talk import draw_conversation
-from workbench.show.widgets import WRAPPED, make_column, refer_to
+from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
 from workbench.synthesize.scenarios import Scenario
 
 GROUPINGS = ("customers", "behaviour", "ending", "hub")
@@ -184,7 +184,9 @@ class Comparison:
             "by": widgets.Dropdown(options=GROUPINGS, value=self.by, description="by"),
             "bars": Rows(),
             "hint": widgets.HTML("Click a bar, or walk there with the tab key and press Enter."),
-            "list": widgets.Select(rows=14, layout=wide),
+            "list": widgets.Select(
+                rows=14, description="conversations", style=UNSEEN_NAME, layout=wide
+            ),
             "beside": widgets.Dropdown(description="beside", layout=wide),
             "talks": widgets.HTML(),
         }

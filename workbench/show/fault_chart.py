@@ -13,7 +13,7 @@ from workbench.show.flow import Faults, draw_flowchart
 from workbench.show.picture import Panel, Picture
 from workbench.show.switch import switch
 from workbench.show.talk import draw_conversation, fold
-from workbench.show.widgets import WRAPPED, make_column, refer_to
+from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
 
 LISTED = 300
 """Conversations that the list shows at most."""
@@ -139,7 +139,9 @@ class FaultChart:
             "said": widgets.HTML(),
             "chart": Nodes(),
             "place": widgets.Dropdown(description="place", layout=wide),
-            "list": widgets.Select(rows=14, layout=wide),
+            "list": widgets.Select(
+                rows=14, description="conversations", style=UNSEEN_NAME, layout=wide
+            ),
             "talk": widgets.HTML(),
         }
         for name in ("condition", "customers", "kind"):
