@@ -223,7 +223,9 @@ class Browser:
         # there may be none before somebody judges
         values |= {*VERDICTS} if facet == "verdict" else set()
         made = widgets.Dropdown(
-            options=[ANY, *sorted(values)], description=facet, layout={"width": "auto"}
+            options=[(clip(value, 60), value) for value in (ANY, *sorted(values))],
+            description=facet,
+            layout={"width": "auto"},
         )
         made.observe(lambda _: self._search(), "value")
         self._widgets[facet] = made
@@ -285,7 +287,8 @@ class Browser:
             row = encode_row(talk.messages, self.tokenizer)
             panel = draw_tokens(row.ids, row.mask, self.tokenizer)
         reason = self.entries[self.place].reason if talk else ""
-        why = f'<div style="{write_in(NEVER)}">dropped: {escape(reason)}</div>' if reason else ""
+        look = f"{write_in(NEVER)};overflow-wrap:anywhere"
+        why = f'<div style="{look}">dropped: {escape(reason)}</div>' if reason else ""
         self._widgets["talk"].value = (
             '<div tabindex="0" role="region" aria-label="the conversation" '
             f'style="height:430px;overflow:auto">{why}{panel.html}</div>'

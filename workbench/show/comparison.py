@@ -10,7 +10,7 @@ from workbench.evaluate.metrics import ALL, MEASURES, Score
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import average
 from workbench.show.charts import Interval, intervals
-from workbench.show.escape import escape
+from workbench.show.escape import clip, escape
 from workbench.show.pairs import Side, draw_pair
 from workbench.show.picture import Panel, Picture
 from workbench.show.talk import draw_conversation
@@ -227,7 +227,8 @@ class Comparison:
         scenario = self.scenarios[score.scenario_id]
         does = ", ".join(scenario.behaviours).replace("_", " ") or "plain"
         mark = "✗" if score.wrong else "✓"
-        return f"{mark} {score.stratum} {score.scenario_id[:6]}: {does}, {scenario.endings[0]}"
+        name = f"{mark} {score.stratum} {score.scenario_id[:6]}: {does}, {scenario.endings[0]}"
+        return clip(name, 120)
 
     def _read(self, place: int | None, beside: str | None = None) -> None:
         if place is not None:
