@@ -1,6 +1,9 @@
 """What our widgets write can be read in JupyterLab's dark theme and in its light one."""
 
 import pytest
+from test_comparison import compare_some
+from test_fault_chart import chart_some
+from test_hostile_widgets import write_widgets
 from test_jupyterlab import (
     ROOT,
     SIDES,
@@ -11,8 +14,14 @@ from test_jupyterlab import (
     run_cells,
     write_notebook,
 )
+from test_writing_watched import make_talk, reject
 
-pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.exhaustive]
+from workbench.run import open_run
+from workbench.show import LiveWriting
+from workbench.show.editor import FlowchartEditor
+from workbench.synthesize.progress import WritingLog
+
+pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
 LEAST = 4.5
 """How much lighter or darker than its ground writing is, as WCAG 2 counts it for small letters."""
@@ -75,7 +84,33 @@ PALE = """(least) => {
     }).filter((seen) => seen[3] < least);
 }"""
 
+GROUNDS = {"#111111": "#FFFFFFDE", "#FFFFFF": "#000000DE"}
+"""JupyterLab's own ground and writing, dark and light."""
 
+
+def watch_writing(folder):
+    watched = LiveWriting()
+    log = WritingLog(open_run("coffee", "seen", folder), 5, progress=False, watcher=watched)
+    log.add(make_talk("Hello.", "A latte."), [reject("no fact")])
+    return watched
+
+
+def test_what_is_written_can_be_read_on_both_grounds(page, coffee_domain, copy):  # noqa: F811
+    editor = FlowchartEditor(copy)
+    editor.write(editor.text.replace("to: pay", "to: pya", 1))
+    shown = [compare_some(coffee_domain), chart_some(coffee_domain), editor]
+    parts = [*map(write_widgets, shown), watch_writing(copy)._repr_mimebundle_()["text/html"]]
+    for ground, ink in GROUNDS.items():
+        # without a type, tables would not take the page's writing
+        page.set_content(
+            f'<!DOCTYPE html><meta charset=utf-8><body style="background:{ground};color:{ink}">'
+            f'<div class="jp-OutputArea-output">{"".join(parts)}</div>'
+        )
+        assert len(page.evaluate(PALE, MOST)) > 20
+        assert page.evaluate(PALE, LEAST) == []
+
+
+@pytest.mark.exhaustive
 def test_what_widgets_write_can_be_read_in_both_themes(page, lab, tmp_path):  # noqa: F811
     write_notebook(tmp_path / "notebooks" / "seen.ipynb", SIDES, WRONG, EDIT, TALK)
     page.set_default_timeout(180_000)
