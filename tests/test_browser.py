@@ -8,7 +8,7 @@ from workbench.conversation import Conversation, seeded
 from workbench.inspect.reviews import ReviewError, read_reviews
 from workbench.inspect.screening import Dropped
 from workbench.run import open_run
-from workbench.show.browser import Browser
+from workbench.show.browser import PAGE, Browser
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_talk
 
@@ -52,6 +52,40 @@ def test_conversations_are_found_by_what_they_are(browser):
         assert any("take_order.missing" in label.steps for label in talk.labels)
     n = {outcome: len(browser.find(outcome=outcome)) for outcome in browser.flowchart.outcomes}
     assert sum(n.values()) == len(browser.entries)
+
+
+def test_conversations_are_found_by_the_path_they_were_written_for(browser):
+    path_id = browser.entries[1].talk.path_id
+    assert browser.entries[1].talk in browser.find(path=path_id[:8])
+    assert {talk.path_id for talk in browser.find(path=path_id)} == {path_id}
+    assert browser.find(path="no such path") == []
+
+
+def test_conversations_are_found_by_steps_in_their_order_as_far_as_they_are_typed(browser):
+    for entry in browser.entries:
+        steps = [step for label in entry.talk.labels for step in label.steps]
+        assert entry.talk in browser.find(path=" > ".join(steps))
+        assert entry.talk in browser.find(path=f"{steps[0]}>{steps[-1].upper()[:5]}")
+        assert entry.talk not in browser.find(path=f"{' > '.join(steps)} > opening")
+    assert len(browser.find(path=" > ")) == len(browser.entries)
+
+
+def test_a_walk_is_found_with_the_customers_nodes_and_the_end_in_it(browser, walks_of_coffee):
+    for walk in walks_of_coffee:
+        found = browser.find(path=" > ".join([*walk.steps, walk.nodes[-1]]))
+        assert walk.path_id in {talk.path_id for talk in found}
+
+
+def test_a_button_finds_all_on_the_path_of_the_one_that_is_shown(browser):
+    browser._build()
+    made, path_id = browser._widgets, browser.entries[2].talk.path_id
+    made["list"].value = 2
+    made["same"].click()
+    assert made["path"].value == path_id
+    assert {browser.entries[n].talk.path_id for n in browser.found} == {path_id}
+    made["path"].value = "nowhere"
+    made["same"].click()
+    assert browser.found == []
 
 
 def test_an_unknown_facet_is_named(browser):
@@ -119,12 +153,43 @@ def test_without_widgets_the_first_that_is_found_stands_there(browser):
     assert bundle["text/html"].startswith("1 of 6 conversations")
 
 
-def test_of_ten_thousand_conversations_some_are_listed_and_all_are_searched(run, coffee, browser):
+@pytest.fixture
+def large(run, coffee, browser):
+    """Ten thousand conversations."""
     one = json.loads(browser.entries[0].talk.model_dump_json())
-    many = [Conversation(**one | {"conversation_id": str(n)}) for n in range(10_000)]
+    many = [Conversation(**one | {"conversation_id": f"{n:05d}"}) for n in range(10_000)]
     run.write("conversations.jsonl", many)
-    large = Browser(run, coffee)
-    assert len(large.find(outcome=large.entries[0].facets["outcome"])) == 10_000
+    return Browser(run, coffee)
+
+
+def test_of_ten_thousand_conversations_a_page_is_listed_and_all_are_searched(large):
+    facets = large.entries[0].facets
+    assert len(large.find(path="opening > ", outcome=facets["outcome"])) == 10_000
     assert large.find("not said by anyone") == []
     large._build()
-    assert len(large._widgets["list"].options) < 1000
+    assert large._widgets["page"].layout.display == "none"
+    large.find()
+    large._list_found()
+    assert len(large._widgets["list"].options) == PAGE
+
+
+def test_pages_are_turned_to_until_each_conversation_was_listed(large):
+    seen = [talk.conversation_id for page in range(large.n_pages) for talk in large.turn_to(page)]
+    assert seen == [entry.talk.conversation_id for entry in large.entries]
+    with pytest.raises(ValueError, match="no page 50; there are 0 to 49"):
+        large.turn_to(50)
+
+
+def test_the_list_the_count_and_the_talk_follow_the_page(large):
+    large._build()
+    made = large._widgets
+    assert made["count"].value == "10,000 of 10,000 conversations, 1 to 200 listed"
+    made["page"].value = 50
+    assert made["count"].value.endswith("9,801 to 10,000 listed")
+    assert large.talk.conversation_id == "09800"
+    assert made["list"].value == 9800
+    made["words"].value = "not said by anyone"
+    assert (made["page"].value, large.page, large.talk) == (1, 0, None)
+    made["words"].value = ""
+    assert made["page"].max == 50
+    assert large.talk.conversation_id == "00000"

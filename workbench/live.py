@@ -17,7 +17,7 @@ from workbench.models import MAX_NEW_TOKENS, LocalModel
 from workbench.phrases import Voice
 from workbench.run import Run
 from workbench.show import Panel, draw_conversation
-from workbench.show.escape import escape
+from workbench.show.escape import clip, escape
 from workbench.show.pairs import Side, draw_pair
 from workbench.show.palette import NEVER, write_in
 from workbench.show.widgets import WRAPPED, make_column, refer_to
@@ -312,7 +312,8 @@ def _list_baselines(run: Run, domain: Domain, opening: Sequence[Message]) -> lis
 
 def _name_customer(stratum: str, scenario: Scenario) -> str:
     does = ", ".join(scenario.behaviours) or "plain"
-    return f"{stratum} customer {scenario.scenario_id[:6]}: {does}, for {scenario.endings[0]}"
+    name = f"{stratum} customer {scenario.scenario_id[:6]}: {does}, for {scenario.endings[0]}"
+    return clip(name, 120)
 
 
 def _scroll(panel: Panel) -> str:
@@ -336,4 +337,5 @@ def _list_seen(seen: Seen, notice: str) -> str:
         f"<div><b>{name}</b> {escape(text)}</div>" for name, text in lines.items() if text
     )
     warned = f'<div style="{write_in(NEVER)}">{escape(notice)}</div>' if notice else ""
-    return f'<div style="font-size:13px;line-height:1.5">{warned}{said}</div>'
+    look = "font-size:13px;line-height:1.5;overflow-wrap:anywhere"
+    return f'<div style="{look}">{warned}{said}</div>'

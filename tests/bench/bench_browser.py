@@ -4,11 +4,13 @@ Run it with `python tests/bench/bench_browser.py`; it needs Chromium, playwright
 chart is that of `domains/insurance_claims`. "First picture" is from the call that draws it to its
 boxes being in the page, "click" from the press to the next painted frame with the card open, the
 middle of several. "Filter" is from a word typed over 10,000 conversations (copies of those of a
-run) to the list that follows it, in JupyterLab with its kernel. Seconds are of the clock, so
+run) to the list that follows it, in JupyterLab with its kernel; "path" the same for steps in their
+order, and "page" for the number of another page of the list. Seconds are of the clock, so
 nothing else should run. Exits with 1 if anything takes longer than its bar.
 """
 
 import argparse
+import ast
 import json
 import socket
 import statistics
@@ -16,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,12 +30,15 @@ import test_jupyterlab as jupyterlab  # noqa: E402
 from workbench.domain import read_domain  # noqa: E402
 from workbench.show import explore_flowchart  # noqa: E402
 
-BARS_S = {"first picture": 2.0, "click": 0.15, "filter": 0.3}
+BARS_S = {"first picture": 2.0, "click": 0.15, "filter": 0.3, "path": 0.3, "page": 0.3}
 CLICKED = 9
 """Nodes that are clicked."""
 
 WORDS = ("zzz", "the", "book", "thank you", "price", "")
 """What is typed, one after the other: found nowhere, often, everywhere."""
+
+TURNED = 5
+"""Pages that are turned to."""
 
 CLICK = """(number) => new Promise((told) => {
     const start = performance.now();
@@ -118,26 +124,51 @@ def measure_filter(page: Any, n: int) -> dict[str, float]:
             try:
                 jupyterlab.wait_for(address, server, log.name)
                 jupyterlab.run_cells(page, address, "look")
-                return {"filter": statistics.median(_time_words(page, n))}
+                return {
+                    "filter": statistics.median(_time_typed(page, n, "words", WORDS)),
+                    "path": statistics.median(_time_typed(page, n, "path", _list_paths(page))),
+                    "page": statistics.median(_time_pages(page)),
+                }
             finally:
                 server.terminate()
                 server.wait(30)
 
 
-def _time_words(page: Any, n: int) -> list[float]:
-    field = page.get_by_placeholder("words")
+def _list_paths(page: Any) -> tuple[str, ...]:
+    """What is typed for a path: found nowhere, of one talk's steps more and more, everywhere."""
+    told = page.evaluate(jupyterlab.ASK, "browser.entries[0].walk.split()")
+    steps = ast.literal_eval(told)
+    return ("zzz", steps[0], *(" > ".join(steps[: len(steps) // n]) for n in (2, 1)), "")
+
+
+def _time_typed(page: Any, n: int, name: str, typed: Sequence[str]) -> list[float]:
+    hints = {"words": "words", "path": "an id, or steps: a > b"}
+    field = page.get_by_placeholder(hints[name], exact=True)
     count = page.get_by_text(f"of {n:,} conversations").first
     count.wait_for()
     seconds = []
-    for word in WORDS:
-        wanted = page.evaluate(jupyterlab.ASK, f"len(browser.find({word!r}))")
+    for text in typed:
+        wanted = page.evaluate(jupyterlab.ASK, f"len(browser.find({name}={text!r}))")
         before = count.inner_text()
         start = time.perf_counter()
-        field.fill(word)
+        field.fill(text)
         page.get_by_text(f"{int(wanted):,} of {n:,} conversations").first.wait_for()
-        # a word that finds as many as the one before tells nothing of when it was answered
+        # what finds as many as the one before tells nothing of when it was answered
         if count.inner_text() != before:
             seconds.append(time.perf_counter() - start)
+    return seconds
+
+
+def _time_pages(page: Any) -> list[float]:
+    # JupyterLab takes the arrow keys for itself, so that a page is turned to by its number
+    number = page.locator(".widget-readout:visible").first
+    seconds = []
+    for turned in range(2, TURNED + 2):
+        start = time.perf_counter()
+        number.fill(str(turned))
+        number.press("Enter")
+        page.get_by_text(f"conversations, {200 * (turned - 1) + 1:,} to ").first.wait_for()
+        seconds.append(time.perf_counter() - start)
     return seconds
 
 

@@ -5,7 +5,14 @@ import json
 import pytest
 from test_comparison import compare_some
 from test_fault_chart import chart_some
-from test_jupyterlab import keep_picture, lab, listen, open_notebook, page  # noqa: F401 (fixtures)
+from test_jupyterlab import (
+    ROOT,
+    keep_picture,
+    lab,  # noqa: F401 (a fixture)
+    open_notebook,
+    page,  # noqa: F401 (a fixture)
+    write_notebook,
+)
 
 from workbench.design.coverage import measure_coverage
 from workbench.design.covering import cover_routes
@@ -88,3 +95,49 @@ def test_untrusted_outputs_are_images_and_folds(page, lab, shown, tmp_path):  # 
     area.locator("summary", has_text="planned").click()
     assert area.get_by_text("All taken: nodes, routes, outcomes.").is_visible()
     keep_picture(page, "untrusted")
+
+
+HEADLESS = (
+    f"""
+import sys
+
+sys.path.insert(0, {str(ROOT / "tests")!r})
+from conftest import COFFEE
+
+from workbench.design.paths import enumerate_paths
+from workbench.domain import read_domain
+from workbench.show import Walks, draw_flowchart, explore_flowchart
+
+domain = read_domain(COFFEE)
+draw_flowchart(domain.flowchart)
+""",
+    "explore_flowchart(domain)",
+    "Walks(domain.flowchart, every=enumerate_paths(domain.flowchart))",
+)
+
+
+@pytest.mark.exhaustive
+def test_what_ran_headless_is_still_until_it_is_trusted(page, lab, tmp_path):  # noqa: F811
+    papermill = pytest.importorskip("papermill")
+    folder = tmp_path / "notebooks"
+    write_notebook(folder / "raw.ipynb", *HEADLESS)
+    papermill.execute_notebook(
+        folder / "raw.ipynb", folder / "ran.ipynb", kernel_name="python3", progress_bar=False
+    )
+    page.set_default_timeout(180_000)
+    open_notebook(page, lab, "ran")
+    areas = page.locator(".jp-Notebook .jp-CodeCell .jp-OutputArea")
+    areas.nth(2).locator("img").wait_for()
+    assert areas.locator("script, g.node, .jupyter-widgets").count() == 0
+    assert areas.nth(0).locator("img").count() == 1
+    areas.nth(2).get_by_text("paths that visit no node more than 2 times").wait_for()
+    keep_picture(page, "headless_untrusted")
+    page.evaluate("void window.jupyterapp.commands.execute('notebook:trust')")
+    page.locator(".jp-Dialog button.jp-mod-accept").click()
+    areas.nth(0).locator("g.node").first.wait_for()
+    areas.nth(1).locator("g.node", has_text="take_order").first.click()
+    assert areas.nth(1).locator("[data-explore]").get_attribute("data-chosen") == "take_order"
+    # drawn from the state that papermill kept, as no kernel knows of them
+    areas.nth(2).get_by_label("outcome", exact=True).wait_for()
+    areas.nth(2).locator("svg[role=group]").wait_for()
+    keep_picture(page, "headless_trusted")

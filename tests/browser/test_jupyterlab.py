@@ -26,6 +26,10 @@ CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
 )
 CALM = "--no-sandbox --disable-gpu --no-first-run --disable-background-networking --disable-sync"
+START_S = 180
+"""Within which a browser, a server, a page or a kernel must be there: other processes may take the
+machine."""
+
 CELLS = """window.jupyterapp.shell.currentWidget.content.model.toJSON().cells
     .filter(cell => cell.cell_type === 'code')"""
 # the page says idle before the kernel is connected; cells run in between are lost
@@ -129,7 +133,9 @@ def page():
     if not CHROMIUM:
         pytest.skip("no Chromium on the PATH: apt-get install chromium")
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=CALM.split())
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=CALM.split(), timeout=START_S * 1000
+        )
         page = browser.new_page(viewport={"width": 1280, "height": 2000})
         # a processor that is shared is slow
         page.set_default_timeout(90_000)
@@ -395,8 +401,8 @@ def run_cells(page, lab: str, name: str) -> None:
 
 def open_notebook(page, lab: str, name: str) -> None:
     """Open a notebook, and wait for its kernel."""
-    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset")
-    page.wait_for_function(IS_READY, timeout=60_000)
+    page.goto(f"{lab}/lab/tree/notebooks/{name}.ipynb?reset", timeout=START_S * 1000)
+    page.wait_for_function(IS_READY, timeout=START_S * 1000)
 
 
 def copy_project(folder: Path) -> None:
@@ -448,9 +454,9 @@ def wait_for(address: str, server: subprocess.Popen, log: str) -> None:
     """Until the server answers.
 
     Raises:
-        AssertionError: it ended, or did not answer in a minute.
+        AssertionError: it ended, or did not answer in `START_S`.
     """
-    end = time.monotonic() + 60
+    end = time.monotonic() + START_S
     while time.monotonic() < end and server.poll() is None:
         try:
             urllib.request.urlopen(f"{address}/api", timeout=5).close()

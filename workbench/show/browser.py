@@ -16,20 +16,20 @@ from workbench.inspect.reviews import (
 from workbench.inspect.rows import encode_row
 from workbench.inspect.screening import Dropped
 from workbench.run import Run
-from workbench.show.escape import escape
+from workbench.show.escape import clip, escape
 from workbench.show.palette import NEVER, write_in
 from workbench.show.picture import Panel
 from workbench.show.talk import draw_conversation
 from workbench.show.tokens import draw_tokens
-from workbench.show.widgets import WRAPPED, make_column, refer_to
+from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
 from workbench.synthesize.scenarios import Scenario
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 ANY = "any"
-LISTED = 200
-"""Conversations that the list shows at most; the count says how many there are."""
+PAGE = 200
+"""Conversations that the list shows at a time."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,8 @@ class _Entry:
 
     talk: Conversation
     words: str
+    walk: str
+    """The agent's steps, each on a line of its own that a newline begins."""
     facets: dict[str, str]
     reason: str
     """Why it was dropped; "" if it was not."""
@@ -51,7 +53,7 @@ class Browser:
     """
 
     facets = ("split", "outcome", "customer", "behaviour", "route", "fate", "verdict")
-    """What conversations are filtered by, besides their words."""
+    """What conversations are filtered by, besides their words and their path."""
 
     def __init__(
         self, run: Run, flowchart: Flowchart, tokenizer: "PreTrainedTokenizerBase | None" = None
@@ -60,13 +62,18 @@ class Browser:
         self.entries = _list_entries(run, flowchart)
         self.found: list[int] = []
         self.place = 0
+        self.page = 0
+        """Which of the pages of those found the list shows."""
         self._widgets: dict[str, Any] = {}
         self.find()
 
-    def find(self, words: str = "", **wanted: str) -> list[Conversation]:
+    def find(self, words: str = "", path: str = "", **wanted: str) -> list[Conversation]:
         """The conversations with these words, in any case, and these facets, in the run's order.
 
-        Example: browser.find("refund", outcome="success", fate="kept")
+        A path is the beginning of its id, or steps in their order with others between them, each by
+        how it begins. What is no step of an agent in it, as a customer's node, is passed over.
+
+        Example: browser.find("refund", "take_order.missing > pay", outcome="success", fate="kept")
 
         Raises:
             ValueError: there is no such facet.
@@ -74,15 +81,40 @@ class Browser:
         if unknown := set(wanted) - set(self.facets):
             raise ValueError(f"{unknown.pop()} is no facet; there are {', '.join(self.facets)}")
         wanted = {facet: value for facet, value in wanted.items() if value and value != ANY}
-        sought = words.casefold()
+        sought, steps = words.casefold(), self._read_path(path)
         self.found = [
             n
             for n, entry in enumerate(self.entries)
             if sought in entry.words
+            and (_goes_by(entry.walk, steps) or _is_named(entry.talk.path_id, steps))
             and all(value in entry.facets[facet].split(", ") for facet, value in wanted.items())
         ]
-        self.place = self.found[0] if self.found else -1
+        self.place, self.page = (self.found[0] if self.found else -1), 0
         return [self.entries[n].talk for n in self.found]
+
+    def turn_to(self, page: int) -> list[Conversation]:
+        """The conversations of a page of the list, of `PAGE` each; 0 is the first.
+
+        Raises:
+            ValueError: there is no such page.
+        """
+        if page not in range(self.n_pages):
+            raise ValueError(f"there is no page {page}; there are 0 to {self.n_pages - 1}")
+        self.page = page
+        return [self.entries[n].talk for n in self._list_page()]
+
+    @property
+    def n_pages(self) -> int:
+        """Pages of the list; one even where nothing is found."""
+        return max(1, -(-len(self.found) // PAGE))
+
+    def _list_page(self) -> list[int]:
+        return self.found[self.page * PAGE : (self.page + 1) * PAGE]
+
+    def _read_path(self, path: str) -> list[str]:
+        parts = (part.strip().casefold() for part in path.split(">"))
+        silent = {id_ for id_, node in self.flowchart.nodes.items() if node.role != "agent"}
+        return [part for part in parts if part and part not in silent]
 
     @property
     def talk(self) -> Conversation | None:
@@ -111,7 +143,10 @@ class Browser:
         return bundle | {"text/html": escape(self._count()) + panel.html, "text/plain": said}
 
     def _count(self) -> str:
-        return f"{len(self.found):,} of {len(self.entries):,} conversations"
+        count = f"{len(self.found):,} of {len(self.entries):,} conversations"
+        first = self.page * PAGE + 1
+        last = first + len(self._list_page()) - 1
+        return count + f", {first:,} to {last:,} listed" * (self.n_pages > 1)
 
     def _draw_talk(self, upto: int) -> Panel:
         talk = self.talk
@@ -129,7 +164,14 @@ class Browser:
         wide = {"width": "auto"}
         made = self._widgets = {
             "words": widgets.Text(placeholder="words", continuous_update=True, layout=wide),
-            "list": widgets.Select(rows=18, layout=wide),
+            "path": widgets.Text(
+                placeholder="an id, or steps: a > b", description="path", layout=wide
+            ),
+            "same": widgets.Button(description="All on the path of this one", layout=wide),
+            "list": widgets.Select(
+                rows=18, description="conversations", style=UNSEEN_NAME, layout=wide
+            ),
+            "page": widgets.IntSlider(min=1, max=2, description="page", layout=wide),
             "count": widgets.HTML(),
             "talk": widgets.HTML(),
             "chart": Nodes(),
@@ -146,6 +188,9 @@ class Browser:
         }
         filters = [self._build_filter(widgets, facet) for facet in self.facets]
         made["words"].observe(lambda _: self._search(), "value")
+        made["path"].observe(lambda _: self._search(), "value")
+        made["same"].on_click(lambda _: self._find_same())
+        made["page"].observe(lambda _: self._turn(), "value")
         made["list"].observe(lambda _: self._choose(), "value")
         made["message"].observe(lambda _: self._show_message(), "value")
         made["view"].observe(lambda _: self._show_talk(), "value")
@@ -159,7 +204,8 @@ class Browser:
         ]
         if self.tokenizer is None:
             made["view"].layout.display = "none"
-        left = [made["words"], *filters, made["count"], made["list"]]
+        sought = [made["words"], made["path"], made["same"], *filters]
+        left = [*sought, made["count"], made["list"], made["page"]]
         middle = [made["view"], made["talk"], made["message"], *judging]
         made["box"] = widgets.HBox(
             [
@@ -177,7 +223,9 @@ class Browser:
         # there may be none before somebody judges
         values |= {*VERDICTS} if facet == "verdict" else set()
         made = widgets.Dropdown(
-            options=[ANY, *sorted(values)], description=facet, layout={"width": "auto"}
+            options=[(clip(value, 60), value) for value in (ANY, *sorted(values))],
+            description=facet,
+            layout={"width": "auto"},
         )
         made.observe(lambda _: self._search(), "value")
         self._widgets[facet] = made
@@ -185,22 +233,38 @@ class Browser:
 
     def _search(self) -> None:
         wanted = {facet: self._widgets[facet].value for facet in self.facets}
-        self.find(self._widgets["words"].value, **wanted)
+        self.find(self._widgets["words"].value, self._widgets["path"].value, **wanted)
         self._list_found()
 
+    def _find_same(self) -> None:
+        if self.talk:
+            self._widgets["path"].value = self.talk.path_id
+
+    def _turn(self) -> None:
+        # told of too when it is set to where the list is already
+        if (page := self._widgets["page"].value - 1) != self.page:
+            self.turn_to(page)
+            self._list_found()
+
     def _list_found(self) -> None:
-        self._widgets["count"].value = escape(self._count())
-        shown = self.found[:LISTED]
-        names = [(self._name(n), n) for n in shown]
+        made, shown = self._widgets, self._list_page()
+        # it must not be brought down to fewer pages before it is set, and tell of that
+        made["page"].max = max(self.n_pages, made["page"].max)
+        made["page"].value = self.page + 1
+        made["page"].max = max(2, self.n_pages)
+        made["page"].layout.display = None if self.n_pages > 1 else "none"
+        made["count"].value = escape(self._count())
         # the list tells of its first line only where it was not chosen before
-        self._widgets["list"].options = names
-        self._widgets["list"].value = shown[0] if shown else None
+        made["list"].options = [(self._name(n), n) for n in shown]
+        made["list"].value = shown[0] if shown else None
+        self.place = shown[0] if shown else -1
         self._show_talk()
 
     def _name(self, n: int) -> str:
         facets = self.entries[n].facets
         parts = [facets[name] for name in ("outcome", "customer", "behaviour", "verdict")]
-        return f"{self.entries[n].talk.conversation_id[:6]} {' · '.join(filter(None, parts))}"
+        name = f"{self.entries[n].talk.conversation_id[:6]} {' · '.join(filter(None, parts))}"
+        return clip(name, 120)
 
     def _choose(self) -> None:
         chosen = self._widgets["list"].value
@@ -223,7 +287,8 @@ class Browser:
             row = encode_row(talk.messages, self.tokenizer)
             panel = draw_tokens(row.ids, row.mask, self.tokenizer)
         reason = self.entries[self.place].reason if talk else ""
-        why = f'<div style="{write_in(NEVER)}">dropped: {escape(reason)}</div>' if reason else ""
+        look = f"{write_in(NEVER)};overflow-wrap:anywhere"
+        why = f'<div style="{look}">dropped: {escape(reason)}</div>' if reason else ""
         self._widgets["talk"].value = (
             '<div tabindex="0" role="region" aria-label="the conversation" '
             f'style="height:430px;overflow:auto">{why}{panel.html}</div>'
@@ -268,5 +333,21 @@ def _list_entries(run: Run, flowchart: Flowchart) -> list[_Entry]:
             "verdict": made.verdict if (made := reviews.get(talk.conversation_id)) else "",
         }
         words = "\n".join(message.content for message in talk.messages).casefold()
-        entries.append(_Entry(talk, words, facets, dropped.reason if dropped else ""))
+        walk = "".join(f"\n{step}" for step in steps).casefold()
+        entries.append(_Entry(talk, words, walk, facets, dropped.reason if dropped else ""))
     return entries
+
+
+def _goes_by(walk: str, steps: list[str]) -> bool:
+    """Whether steps that begin like these are in a walk, one after the other."""
+    place = 0
+    for step in steps:
+        # past the newline: the next step is a later one
+        place = walk.find(f"\n{step}", place) + 1
+        if not place:
+            return False
+    return True
+
+
+def _is_named(path_id: str, steps: list[str]) -> bool:
+    return len(steps) == 1 and path_id.casefold().startswith(steps[0])

@@ -10,11 +10,11 @@ from workbench.evaluate.metrics import ALL, MEASURES, Score
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import average
 from workbench.show.charts import Interval, intervals
-from workbench.show.escape import escape
+from workbench.show.escape import clip, escape
 from workbench.show.pairs import Side, draw_pair
 from workbench.show.picture import Panel, Picture
 from workbench.show.talk import draw_conversation
-from workbench.show.widgets import WRAPPED, make_column, refer_to
+from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
 from workbench.synthesize.scenarios import Scenario
 
 GROUPINGS = ("customers", "behaviour", "ending", "hub")
@@ -184,7 +184,9 @@ class Comparison:
             "by": widgets.Dropdown(options=GROUPINGS, value=self.by, description="by"),
             "bars": Rows(),
             "hint": widgets.HTML("Click a bar, or walk there with the tab key and press Enter."),
-            "list": widgets.Select(rows=14, layout=wide),
+            "list": widgets.Select(
+                rows=14, description="conversations", style=UNSEEN_NAME, layout=wide
+            ),
             "beside": widgets.Dropdown(description="beside", layout=wide),
             "talks": widgets.HTML(),
         }
@@ -225,7 +227,8 @@ class Comparison:
         scenario = self.scenarios[score.scenario_id]
         does = ", ".join(scenario.behaviours).replace("_", " ") or "plain"
         mark = "✗" if score.wrong else "✓"
-        return f"{mark} {score.stratum} {score.scenario_id[:6]}: {does}, {scenario.endings[0]}"
+        name = f"{mark} {score.stratum} {score.scenario_id[:6]}: {does}, {scenario.endings[0]}"
+        return clip(name, 120)
 
     def _read(self, place: int | None, beside: str | None = None) -> None:
         if place is not None:

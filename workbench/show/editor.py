@@ -168,7 +168,8 @@ def _list_problems(problems: list[Problem], text: str) -> str:
         f"{_quote(lines, problem.line)}</li>"
         for problem in problems
     )
-    return f'<ul style="font:13px/1.5 Helvetica,Arial,sans-serif;padding-left:18px">{rows}</ul>'
+    look = "font:13px/1.5 Helvetica,Arial,sans-serif;padding-left:18px;overflow-wrap:anywhere"
+    return f'<ul style="{look}">{rows}</ul>'
 
 
 def _quote(lines: list[str], number: int) -> str:

@@ -13,7 +13,7 @@ from workbench.show.flow import Faults, draw_flowchart
 from workbench.show.picture import Panel, Picture
 from workbench.show.switch import switch
 from workbench.show.talk import draw_conversation, fold
-from workbench.show.widgets import WRAPPED, make_column, refer_to
+from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
 
 LISTED = 300
 """Conversations that the list shows at most."""
@@ -133,13 +133,19 @@ class FaultChart:
         wide = {"width": "auto"}
         kinds = [("anything", ""), *((name, kind) for kind, name in KINDS.items())]
         made = self._widgets = {
-            "condition": widgets.Dropdown(options=self.conditions, description="condition"),
-            "customers": widgets.Dropdown(options=self.customers, description="customers"),
+            "condition": widgets.Dropdown(
+                options=_name_choices(self.conditions), description="condition"
+            ),
+            "customers": widgets.Dropdown(
+                options=_name_choices(self.customers), description="customers"
+            ),
             "kind": widgets.Dropdown(options=kinds, description="wrong"),
             "said": widgets.HTML(),
             "chart": Nodes(),
             "place": widgets.Dropdown(description="place", layout=wide),
-            "list": widgets.Select(rows=14, layout=wide),
+            "list": widgets.Select(
+                rows=14, description="conversations", style=UNSEEN_NAME, layout=wide
+            ),
             "talk": widgets.HTML(),
         }
         for name in ("condition", "customers", "kind"):
@@ -169,7 +175,9 @@ class FaultChart:
         chart.chosen = ""
         chart.show(self.draw(), said)
         every = (f"wherever ({len(self.located.found):,})", "")
-        places = [(f"{NAMES.get(place, place)} ({n:,})", place) for place, n in counts.items()]
+        places = [
+            (f"{clip(NAMES.get(place, place), 80)} ({n:,})", place) for place, n in counts.items()
+        ]
         made["place"].options = [every, *places]
         # it tells of its first line only where that was not chosen before
         self._list("")
@@ -236,6 +244,10 @@ def _say(views: list[tuple[Located, Picture]]) -> str:
     """The first chart in words, and a line for each of them."""
     lines = [f"{describe(located)}. {name_places(located)}".strip() for located, _ in views]
     return "\n".join([*(str(picture) for _, picture in views[:1]), *lines]) or "not measured"
+
+
+def _name_choices(names: Iterable[str]) -> list[tuple[str, str]]:
+    return [(clip(name, 80), name) for name in names]
 
 
 def _write(line: str) -> str:

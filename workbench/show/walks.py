@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.design.paths import FlowPath
 from workbench.flowchart import Flowchart
-from workbench.show.escape import escape
+from workbench.show.escape import clip, escape
 from workbench.show.flow import draw_flowchart
 from workbench.show.picture import Picture
 from workbench.show.widgets import WRAPPED, refer_to
@@ -101,7 +101,8 @@ class Walks:
         made = self._widgets = {
             "of": widgets.Dropdown(options=[*self.sets], value=self.of, description="of"),
             "outcome": widgets.Dropdown(
-                options=[ANY, *self.flowchart.outcomes], description="outcome"
+                options=[(clip(name, 60), name) for name in (ANY, *self.flowchart.outcomes)],
+                description="outcome",
             ),
             "by": widgets.Dropdown(options=[ANY, *self._passable()], description="goes by"),
             "place": widgets.IntSlider(min=1, max=max(1, len(self.found)), description="path"),

@@ -5,6 +5,9 @@ from typing import Any
 WRAPPED = {"flex_flow": "row wrap"}
 """Layout of a row whose parts go below each other where there is no room for them."""
 
+UNSEEN_NAME = {"description_width": "0px"}
+"""Style of a list whose name is read out and takes no room: what stands beside it says it too."""
+
 
 def make_column(share: str, least: str, **more: str) -> dict[str, str]:
     """The layout of a part of a wrapped row: its share of the width, and the least it can do with.
