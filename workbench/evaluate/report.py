@@ -304,7 +304,7 @@ def _show_customers(
         yield tabulate_customers(result)
         yield (
             "Simulated customers are easier than people, as others have measured; the last rows"
-            " say how people talk, as far as it was counted. Of people who are scored here each turn"
+            " say how people talk, as far as it was counted. Of people who are scored here a turn"
             " with a question mark counts as one that asks, of customers only those that ask why or"
             " about a rule."
         )
