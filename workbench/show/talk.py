@@ -19,7 +19,8 @@ _LOOK = {
 }
 _WRONG = "border:2px solid #C8102E;"
 _MARKED = "box-shadow:inset 4px 0 0 #E8590C;padding-left:8px;"
-_SMALL = f"font-size:12px;{write_in(QUIET)};margin:2px 6px 0 6px;"
+_BELOW = "font-size:12px;margin:2px 6px 0 6px;"
+_SMALL = f"{_BELOW}{write_in(QUIET)};"
 NAMES = {"assistant": "agent", "user": "customer", "system": "system"}
 
 
@@ -98,13 +99,16 @@ def draw_message(
         return f'<div style="{_SMALL}font-style:italic;margin:6px">system: {content}</div>'
     side, look = _LOOK[message.role]
     below = [_draw_step(step, flowchart) for step in label.steps] + [*map(escape, label.acts)]
+    meant = f'<span style="{write_in(QUIET)}">{" · ".join(below)}</span>'
     if index in wrong:
         look += _WRONG
-        below.insert(0, f'<b style="{write_in(NEVER)}">✗ {escape(wrong[index])}</b>')
+        # beside what is quiet, not in it: both colours are mixed with that of the page
+        mark = f'<b style="{write_in(NEVER)}">✗ {escape(wrong[index])}</b>'
+        meant = f"{mark} · {meant}" if below else mark
     return (
         f'<div style="text-align:{side};margin:8px 0"><div style="{_BUBBLE}{look}'
         f'max-width:{widest}%" dir="auto">{content}</div>'
-        f'<div style="{_SMALL}">{" · ".join(below)}</div></div>'
+        f'<div style="{_BELOW}">{meant}</div></div>'
     )
 
 
