@@ -102,7 +102,7 @@ def draw_message(
     meant = f'<span style="{write_in(QUIET)}">{" · ".join(below)}</span>'
     if index in wrong:
         look += _WRONG
-        # beside what is quiet, not in it: both colours are mixed with that of the page
+        # beside what is quiet, not in it: each is mixed with what the page writes in
         mark = f'<b style="{write_in(NEVER)}">✗ {escape(wrong[index])}</b>'
         meant = f"{mark} · {meant}" if below else mark
     return (
