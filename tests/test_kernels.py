@@ -37,14 +37,13 @@ def test_states_and_gradients_are_the_usual_ones(length, changes):
     weights = list(model.model.parameters())
     expected = torch.autograd.grad((usual * direction).sum(), weights)
     found = torch.autograd.grad((ours * direction).sum(), weights)
+    # of what is nothing but rounding, as of queries that see one key, no digit need be the same
+    rounding = torch.finfo(torch.float32).eps * max(float(one.abs().max()) for one in expected)
     for one, other in zip(found, expected, strict=True):
-        torch.testing.assert_close(
-            # where all of a gradient is rounding, its largest is no measure
-            one,
-            other,
-            rtol=1e-3,
-            atol=5e-6 + 1e-4 * float(other.abs().max()),
-        )
+        if (largest := float(other.abs().max())) < rounding:
+            assert float(one.abs().max()) < rounding
+        else:
+            torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4 * largest)
 
 
 def test_bfloat16_products_change_the_states_by_rounding_only():
