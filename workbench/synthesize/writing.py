@@ -59,8 +59,8 @@ TRIP_SHARE = 0.15
 """Share of an agent's messages that they also practise on with a side trip put before."""
 
 MOST_ROUNDS = 6
-"""Times that few scenarios are practised at most. Size smoke would have sixteen, until each wording
-is heard: six take three quarters of the time, and no more was rejected (2026-11-27)."""
+"""Times that few scenarios are practised at most: size smoke would have sixteen, until each wording
+is heard, and takes longer with them than it is meant to."""
 
 MOST_TRIES = 6
 """Conversations written for one scenario before it is given up."""
