@@ -17,6 +17,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -109,8 +110,14 @@ def hold_talks(run, n_talks: int, seed: int):
     domain = read_domain(COFFEE)
     scenarios = plan_customers(domain, 1)
     agent = open_baseline("in_context/toy", run, domain, 24)
-    # another beginning is another talk, whose calls are not in the ledger
-    agent.system, agent.model.at_once = f"{agent.system}\n{seed}", AT_ONCE
+    agent.model.at_once = AT_ONCE
+    numbers = itertools.count()
+
+    def open_apart():
+        # what two talks ask alike is sent once, and toy customers say much alike
+        return replace(agent, system=f"{agent.system}\n{seed}-{next(numbers)}").open()
+
+    agent.open = open_apart
     customers = [
         ("unseen", s.model_copy(update={"seed": f"{seed}-{n}", "scenario_id": f"{seed}-{n}"}))
         for n, s in zip(range(n_talks), itertools.cycle(scenarios), strict=False)
@@ -136,7 +143,6 @@ def measure_talks(n_calls: int, n_rounds: int) -> None:
         before, start = count_calls(run), time.perf_counter()
         for _ in hold_talks(run, n_calls // 4, turn):
             pass
-        # what two talks ask alike is sent once
         rates.append((count_calls(run) - before) / (time.perf_counter() - start))
         shares.append(rates[-1] / bare)
     process.kill()
