@@ -20,6 +20,7 @@ from workbench.show import Panel, draw_conversation
 from workbench.show.escape import clip, escape
 from workbench.show.pairs import Side, draw_pair
 from workbench.show.palette import NEVER, write_in
+from workbench.show.talk import scroll
 from workbench.show.widgets import WRAPPED, make_column, refer_to
 from workbench.sizes import Size
 from workbench.synthesize.scenarios import Scenario
@@ -274,7 +275,7 @@ class LiveTalk:
             shown = self.seen.conversation.model_copy(
                 update={"messages": messages, "labels": labels}
             )
-            self._widgets["talk"].value = _scroll(self._draw(shown))
+            self._widgets["talk"].value = _scroll_to_end(self._draw(shown))
 
 
 def talk_live(run: Run, domain: Domain, settings: Size) -> LiveTalk:
@@ -316,14 +317,12 @@ def _name_customer(stratum: str, scenario: Scenario) -> str:
     return clip(name, 120)
 
 
-def _scroll(panel: Panel) -> str:
+def _scroll_to_end(panel: Panel) -> str:
     """The talk, scrolled to its end."""
     # what is laid out upwards stays at its end as it grows
-    return (
-        '<div tabindex="0" role="region" aria-label="the talk" '
-        'style="display:flex;flex-direction:column-reverse;height:460px;overflow-y:auto;'
-        f'border:1px solid #D5DAE0;border-radius:6px;padding:4px">{panel.html}</div>'
-    )
+    look = "display:flex;flex-direction:column-reverse;height:460px;overflow-y:auto;"
+    look += "border:1px solid #D5DAE0;border-radius:6px;padding:4px"
+    return scroll(panel.html, "the talk", look)
 
 
 def _list_seen(seen: Seen, notice: str) -> str:

@@ -19,7 +19,7 @@ from workbench.run import Run
 from workbench.show.escape import clip, escape
 from workbench.show.palette import NEVER, write_in
 from workbench.show.picture import Panel
-from workbench.show.talk import draw_conversation
+from workbench.show.talk import draw_conversation, scroll
 from workbench.show.tokens import draw_tokens
 from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
 from workbench.synthesize.scenarios import Scenario
@@ -289,10 +289,8 @@ class Browser:
         reason = self.entries[self.place].reason if talk else ""
         look = f"{write_in(NEVER)};overflow-wrap:anywhere"
         why = f'<div style="{look}">dropped: {escape(reason)}</div>' if reason else ""
-        self._widgets["talk"].value = (
-            '<div tabindex="0" role="region" aria-label="the conversation" '
-            f'style="height:430px;overflow:auto">{why}{panel.html}</div>'
-        )
+        look = "height:430px;overflow:auto"
+        self._widgets["talk"].value = scroll(why + panel.html, "the conversation", look)
         self._widgets["text"].value = talk.messages[upto].content if talk else ""
         walk = [step for label in talk.labels[: upto + 1] for step in label.steps] if talk else []
         self._widgets["chart"].show_walk(self.flowchart, walk)

@@ -13,7 +13,7 @@ from workbench.show.charts import Interval, intervals
 from workbench.show.escape import clip, escape
 from workbench.show.pairs import Side, draw_pair
 from workbench.show.picture import Panel, Picture
-from workbench.show.talk import draw_conversation
+from workbench.show.talk import draw_conversation, scroll
 from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
 from workbench.synthesize.scenarios import Scenario
 
@@ -238,7 +238,5 @@ class Comparison:
                 others.options = names
             others.value = self.beside or None
         panel = self.draw_talks()
-        self._widgets["talks"].value = (
-            '<div tabindex="0" role="region" aria-label="the conversations" '
-            f'style="max-height:640px;overflow:auto">{panel.html}</div>'
-        )
+        look = "max-height:640px;overflow:auto"
+        self._widgets["talks"].value = scroll(panel.html, "the conversations", look)

@@ -84,10 +84,7 @@ class CostExplorer:
         drawn, said = widgets.HTML(), widgets.HTML()
 
         def redraw(change: object = None) -> None:
-            picture = self.picture
-            alt = escape(str(picture).split("\n")[0])
-            look = f'<svg role="img" aria-label="{alt}" style="max-width:100%;height:auto"'
-            drawn.value = picture.svg.replace("<svg", look, 1)
+            drawn.value = self.picture.inline
             said.value = f"<p>{escape(self.say_load())}</p>"
 
         for slider in self.sliders.values():

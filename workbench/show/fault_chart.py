@@ -12,7 +12,7 @@ from workbench.show.escape import clip, escape
 from workbench.show.flow import Faults, draw_flowchart
 from workbench.show.picture import Panel, Picture
 from workbench.show.switch import switch
-from workbench.show.talk import draw_conversation, fold
+from workbench.show.talk import draw_conversation, fold, scroll
 from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
 
 LISTED = 300
@@ -109,9 +109,7 @@ class FaultChart:
         """The views as folds, the first one open: for a page on which no script runs."""
         views, folds = [*self.draw_views()], []
         for located, picture in views:
-            # a drawing is no wider than its page
-            svg = picture.svg.replace("<svg ", '<svg style="max-width:100%;height:auto" ', 1)
-            inside = _write(name_places(located)) + svg
+            inside = _write(name_places(located)) + picture.inline
             folds.append(fold(describe(located), inside, is_open=not folds))
         return Panel("".join(folds) or _write("not measured"), _say(views))
 
@@ -199,9 +197,9 @@ class FaultChart:
         return clip(f"{score.stratum} {score.scenario_id[:6]}: {what}", 120)
 
     def _read(self, number: int | None) -> None:
-        style = "max-height:640px;overflow:auto"
         panel = self.draw_talk(number or 0)
-        self._widgets["talk"].value = f'<div style="{style}">{panel.html}</div>'
+        look = "max-height:640px;overflow:auto"
+        self._widgets["talk"].value = scroll(panel.html, "the conversation", look)
 
 
 def describe(located: Located) -> str:

@@ -55,9 +55,7 @@ def page(title: str, parts: Iterable[Picture | Panel | str]) -> str:
 
 def _write_part(part: Picture | Panel | str) -> str:
     if isinstance(part, Picture):
-        alt = escape(str(part).split("\n")[0])
-        svg = part.svg.replace("<svg", f'<svg role="img" aria-label="{alt}"', 1)
-        return f"<figure>{svg}</figure>"
+        return f"<figure>{part.inline}</figure>"
     if isinstance(part, Panel):
         return f"<figure>{part.html}</figure>"
     return "\n".join(_write_block(block.strip()) for block in part.split("\n\n") if block.strip())

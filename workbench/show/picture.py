@@ -66,6 +66,13 @@ class Picture:
             data=base64.b64encode(data).decode(),
         )
 
+    @property
+    def inline(self) -> str:
+        """The drawing itself, named by its first line and no wider than its page."""
+        alt = escape(str(self).split("\n")[0])
+        look = f'<svg role="img" aria-label="{alt}" style="max-width:100%;height:auto"'
+        return self.svg.replace("<svg", look, 1)
+
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
         return {"text/html": self.html, "text/plain": str(self)}
 

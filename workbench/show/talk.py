@@ -79,6 +79,13 @@ def fold(head: str, html: str, is_open: bool = False) -> str:
     )
 
 
+def scroll(html: str, name: str, look: str) -> str:
+    """HTML that scrolls by itself: the keys reach it, and a reader of screens hears its name."""
+    return (
+        f'<div tabindex="0" role="region" aria-label="{escape(name)}" style="{look}">{html}</div>'
+    )
+
+
 def _sum_up(talk: Conversation) -> str:
     steps = [step for label in talk.labels for step in label.steps]
     last = f", ends with {steps[-1]}" if steps else ""
