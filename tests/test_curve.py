@@ -5,7 +5,14 @@ import json
 import pytest
 
 from workbench.evaluate.breakdown import BARS
-from workbench.evaluate.curve import bars_of, find_best, find_first, list_swept, read_curve
+from workbench.evaluate.curve import (
+    bars_of,
+    find_best,
+    find_first,
+    is_alike,
+    list_swept,
+    read_curve,
+)
 from workbench.run import open_run
 from workbench.show.learning import draw_curve, tabulate_curve
 
@@ -85,3 +92,19 @@ def test_no_runs_are_no_curve(tmp_path):
     assert read_curve([tmp_path]) == []
     assert draw_curve([]).text.endswith("no values")
     assert tabulate_curve([]).text == "not measured"
+
+
+def test_a_run_of_another_recipe_is_no_point_of_the_curve(tmp_path):
+    numbers = {"base_model": "smollm2", "learning_rate": 5e-4, "batch_size": 2, "epochs": 1}
+    own = open_run("coffee", "demo", root=tmp_path)
+    own.claim("train", **numbers)
+    for name, other in [
+        ("demo-conversations-90", {}),
+        ("demo-epochs-2", {"epochs": 2}),
+        ("demo-conversations-90-batch_size-4", {"batch_size": 4}),
+        ("demo-conversations-90-method-lora", {"method": "lora"}),
+    ]:
+        open_run("coffee", name, root=tmp_path).claim("train", **numbers | other)
+    open_run("coffee", "demo-conversations-5", root=tmp_path)
+    alike = [folder.name for folder in list_swept(own) if is_alike(own, folder)]
+    assert alike == ["demo-conversations-5", "demo-conversations-90", "demo-epochs-2"]

@@ -12,10 +12,24 @@ Point = dict[str, Any]
 """run, conversations, epochs, stratum, measure, mean, low, high, n."""
 
 
+RECIPE = ("base_model", "method", "learning_rate", "batch_size", "max_length", "seed")
+"""Numbers of a training of which a curve may show one value alone."""
+
+
 def list_swept(run: Run) -> list[Path]:
     """Folders of the runs that a sweep of this one over its training has left."""
     patterns = (f"{run.name}-{what}-*" for what in ("conversations", "epochs"))
     return sorted(folder for pattern in patterns for folder in run.folder.parent.glob(pattern))
+
+
+def is_alike(run: Run, folder: Path) -> bool:
+    """Whether two runs were trained by the same numbers, but for the epochs and the rows.
+
+    One that was not trained yet, or whose numbers are not known, is taken to be.
+    """
+    inputs = Run(folder).manifest.get("train", {}).get("inputs", {})
+    own = run.manifest.get("train", {}).get("inputs", {})
+    return not (inputs and own) or all(inputs.get(name) == own.get(name) for name in RECIPE)
 
 
 def read_curve(folders: Iterable[Path]) -> list[Point]:

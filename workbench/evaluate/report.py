@@ -6,7 +6,7 @@ from typing import Any
 
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
-from workbench.evaluate.curve import Point, list_swept, read_curve
+from workbench.evaluate.curve import Point, is_alike, list_swept, read_curve
 from workbench.evaluate.faults import PRACTISED
 from workbench.evaluate.metrics import ALL, HEADLINE, MEASURES, Score
 from workbench.evaluate.pairs import pick_pairs
@@ -104,9 +104,10 @@ def read_simulated(run: Run) -> dict[str, Simulated]:
 def read_sweep(run: Run) -> list[Point]:
     """The learning curve of the runs that a sweep of this one over its training has left.
 
-    This run's own point is among them; without a sweep there is no curve.
+    This run's own point is among them; without a sweep there is no curve. Runs that were trained by
+    another recipe than this one are none of its points.
     """
-    swept = list_swept(run)
+    swept = [folder for folder in list_swept(run) if is_alike(run, folder)]
     return read_curve([*swept, run.folder]) if read_curve(swept) else []
 
 
