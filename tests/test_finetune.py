@@ -199,16 +199,18 @@ def test_a_damaged_checkpoint_is_passed_over(root, trained, monkeypatch, name):
     assert_same_weights(run, trained)
 
 
-def test_a_byte_that_changed_on_the_disk_is_found_in_the_optimizer(root, monkeypatch):
-    run = make_run(root, "flipped")
+@pytest.mark.parametrize("name", ["optimizer.pt", "model.safetensors"])
+def test_a_byte_that_changed_on_the_disk_is_found(root, monkeypatch, name):
+    run = make_run(root, "flipped-" + name.partition(".")[0])
     stop_at(monkeypatch, 3)
     with pytest.raises(KeyboardInterrupt):
         train(run, **SMALL)
-    file = run.file("model/checkpoints/checkpoint-2/optimizer.pt")
+    file = run.file(f"model/checkpoints/checkpoint-2/{name}")
+    assert find_damage(file.parent) is None
     content = bytearray(file.read_bytes())
     content[len(content) // 2] ^= 1
     file.write_bytes(content)
-    assert "optimizer.pt is broken" in find_damage(file.parent)
+    assert find_damage(file.parent).startswith(name)
 
 
 def test_a_damaged_checkpoint_that_is_half_deleted_is_no_whole_one(tmp_path, monkeypatch):

@@ -1,5 +1,6 @@
 """Checkpoints of a training: room for them on the disk, and the newest that is whole."""
 
+import hashlib
 import json
 import shutil
 import warnings
@@ -14,6 +15,9 @@ KEPT = 2
 
 BYTES_A_WEIGHT = 12
 """Of a checkpoint: the weight and its two moments, in float32."""
+
+SUMS = "sha256.json"
+"""Of a checkpoint: the sums of its weights' files, which have none of their own."""
 
 BYTES_A_FINAL_WEIGHT = 2
 """Of the compiled model, in bfloat16."""
@@ -45,6 +49,19 @@ def check_space(n_weights: int, folder: Path, n_trained: int | None = None) -> N
             f"training writes up to {needed / 1e9:.1f} GB of checkpoints to {folder}, and its disk"
             f" has {free / 1e9:.1f} GB left; free the difference, or keep runs on another disk"
         )
+
+
+def keep_sums(checkpoint: Path) -> None:
+    """Write down what the weights of a checkpoint are that has just been saved."""
+    replace_file(checkpoint / SUMS, json.dumps(_sum_weights(checkpoint)).encode())
+
+
+def _sum_weights(checkpoint: Path) -> dict[str, str]:
+    sums = {}
+    for path in sorted(checkpoint.glob("*.safetensors")):
+        with path.open("rb") as file:
+            sums[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return sums
 
 
 def find_last(folder: Path) -> Path | None:
@@ -93,6 +110,11 @@ def find_damage(checkpoint: Path) -> str | None:
             # its header says how long it must be
             with safe_open(file, framework="pt"):
                 pass
+        # a kill right after saving leaves a whole one without sums
+        if (checkpoint / SUMS).exists():
+            kept = json.loads((checkpoint / SUMS).read_text())
+            if changed := [k for k, v in _sum_weights(checkpoint).items() if kept.get(k) != v]:
+                return f"{changed[0]} is not what was saved"
         for file in sorted([*checkpoint.glob("*.pt"), *checkpoint.glob("*.pth")]):
             with zipfile.ZipFile(file) as archive:
                 if broken := archive.testzip():

@@ -20,7 +20,7 @@ from workbench.run import Run
 from workbench.train.backend import Backend, choose_backend
 from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_model
 from workbench.train.card import make_card
-from workbench.train.checkpoints import KEPT, check_space, find_last
+from workbench.train.checkpoints import KEPT, check_space, find_last, keep_sums
 from workbench.train.choosing import choose_recipe
 from workbench.train.continuing import Picked, Start, choose_start, pick_rows
 from workbench.train.kernels import is_plain_llama, labelled_loss, last_states
@@ -521,5 +521,5 @@ def _make_trainer(
             if weight.requires_grad:
                 # TRL makes QLoRA's adapters bfloat16, in which a T4 cannot be trained
                 weight.data = weight.data.float()
-    follow(trainer, log)
+    follow(trainer, log, keep_sums)
     return trainer, log

@@ -2,12 +2,13 @@
 
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from workbench.models import release_memory
 from workbench.run import append_jsonl, read_jsonl, write_jsonl
-from workbench.train.processes import is_any
+from workbench.train.processes import is_any, is_main
 
 if TYPE_CHECKING:
     from trl import SFTTrainer
@@ -188,8 +189,13 @@ class TrainingLog:
             self.watcher.show(self.lines)
 
 
-def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
-    """Let the log hear of each step, and end training when its time is over."""
+def follow(
+    trainer: "SFTTrainer", log: TrainingLog, on_saved: Callable[[Path], None] | None = None
+) -> None:
+    """Let the log hear of each step, and end training when its time is over.
+
+    `on_saved` is called with the folder of each checkpoint, by the main process alone.
+    """
     from transformers import TrainerCallback
     from transformers.trainer_callback import PrinterCallback
 
@@ -200,8 +206,10 @@ def follow(trainer: "SFTTrainer", log: TrainingLog) -> None:
             log.begin(state.global_step)
             self.saved_s = log.seconds
 
-        def on_save(self, *_, **__):
+        def on_save(self, args, state, control, **_):
             self.saved_s = log.seconds
+            if on_saved and is_main():
+                on_saved(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
         def on_log(self, args, state, control, logs, **_):
             if "loss" in logs:
