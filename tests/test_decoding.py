@@ -2,7 +2,7 @@
 
 import pytest
 
-from workbench.decoding import Decoder, DecodingError
+from workbench.decoding import Decoder, DecodingError, find_uncomputed
 from workbench.train.base_model import resolve_base_model
 
 PROMPTS = [[5 + i % 90 for i in range(start, start + n)] for start, n in enumerate((9, 1, 40, 17))]
@@ -343,3 +343,13 @@ def test_nothing_but_what_is_allowed_is_written(decoder, wanted):
 def test_rows_without_options_beside_rows_with_them_are_refused(decoder):
     with pytest.raises(ValueError, match="shorter"):
         decoder.write(PROMPTS[:2], 2, options=[[[1, 2]]])
+
+
+def test_attention_that_is_not_computed_here_is_told_by_its_configuration():
+    from transformers import Gemma2Config, Gemma3TextConfig, MistralConfig, Qwen3Config
+
+    assert find_uncomputed(Gemma2Config(), 1024) == ["attn_logit_softcapping"]
+    assert find_uncomputed(Gemma3TextConfig(sliding_window=512), 1024) == ["sliding_window"]
+    assert find_uncomputed(MistralConfig(sliding_window=4096), 1024) == []
+    assert find_uncomputed(MistralConfig(sliding_window=4096), 8192) == ["sliding_window"]
+    assert find_uncomputed(Qwen3Config(), 40_000) == []

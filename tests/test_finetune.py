@@ -6,7 +6,9 @@ import subprocess
 import sys
 import time
 
+import numpy
 import pytest
+from safetensors.numpy import save_file
 
 from workbench.__main__ import main
 from workbench.chat_format import prompt_ids
@@ -238,6 +240,18 @@ def test_the_best_checkpoint_is_found_where_a_run_was_moved_to(tmp_path):
     state = json.loads((last / "trainer_state.json").read_text())
     assert (last.name, state["global_step"]) == ("checkpoint-4", 4)
     assert state["best_model_checkpoint"] == str(tmp_path / "checkpoint-2")
+
+
+def test_a_model_that_could_not_be_evaluated_is_not_trained(root, tmp_path):
+    from transformers import Gemma2Config
+
+    Gemma2Config().save_pretrained(tmp_path)
+    (tmp_path / "tokenizer_config.json").write_text("{}")
+    save_file({"lm_head.weight": numpy.zeros((1, 1))}, tmp_path / "model.safetensors")
+    run = make_run(root, "capped")
+    with pytest.raises(TrainError, match="has attn_logit_softcapping, which the evaluation"):
+        train(run, **SMALL | {"base_model": str(tmp_path)})
+    assert not run.file("model").exists()
 
 
 def test_a_full_disk_is_named_before_anything_is_trained(root, monkeypatch):

@@ -40,6 +40,18 @@ class DecodingError(ValueError):
     """A model that cannot be decoded here; the message says why."""
 
 
+def find_uncomputed(config: Any, longest: int) -> list[str]:
+    """What a model's attention does that is not computed here, by its configuration.
+
+    Example: find_uncomputed(Gemma2Config(), 1024) is ["attn_logit_softcapping"]. A window that no
+    conversation of `longest` tokens goes beyond hides nothing.
+    """
+    own = config.get_text_config()
+    found = ["attn_logit_softcapping"] * bool(getattr(own, "attn_logit_softcapping", None))
+    window = getattr(own, "sliding_window", None)
+    return found + ["sliding_window"] * (window is not None and window < longest)
+
+
 @dataclass(frozen=True)
 class Memory:
     """What was read of one conversation, or of what all of them begin with."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import hash_text
+from workbench.decoding import find_uncomputed
 from workbench.inspect.rows import encode_row, hash_rows, mask_labels, read_system
 from workbench.models import describe_hardware, prepare_process
 from workbench.run import Run
@@ -109,7 +110,8 @@ def train(
 
     Raises:
         RunError: this run was trained with other rows or parameters, and `overwrite` is not set.
-        TrainError: there are no rows, none fits, the method cannot be done here, memory is too
+        TrainError: there are no rows, none fits, the base model is of a kind that cannot be
+            evaluated, the method cannot be done here, memory is too
             small for a single row, the disk has no room for checkpoints, or the loss rises where
             it should fall.
     """
@@ -118,6 +120,7 @@ def train(
     _check(method, batch_size, max_minutes)
     with _alone(run):
         base = resolve_base_model(base_model)
+        _refuse_uncomputed(base, max_length)
         parameters = {
             "base_model": base.name,
             "epochs": epochs,
@@ -211,6 +214,18 @@ def _check(method: str, batch_size: int, max_minutes: float) -> None:
         )
     if max_minutes and n > 1:
         raise TrainError("clocks of several processes differ; take max_steps, not max_minutes")
+
+
+def _refuse_uncomputed(base: BaseModel, longest: int) -> None:
+    """Before hours of training, not after: such a model could not be evaluated."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
+    if found := find_uncomputed(config, longest):
+        raise TrainError(
+            f"the attention of {base.name} has {' and '.join(found)}, which the evaluation does not"
+            " compute; take another base_model"
+        )
 
 
 @contextmanager
