@@ -6,6 +6,7 @@ import pytest
 
 from workbench.design.paths import enumerate_paths
 from workbench.phrases import FOLDS, PhraseBook, Wording
+from workbench.recognizer import AgentRecognizer, CustomerRecognizer
 from workbench.synthesize.checking import Checker
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import fit_checkers, write_practice, write_talk
@@ -22,7 +23,9 @@ def pairs(coffee_domain):
 @pytest.fixture
 def checker(coffee_domain, pairs, word_encoder):
     """One that knows all wordings: what it rejects was planted."""
-    return Checker(coffee_domain, write_practice(coffee_domain, [s for _, s in pairs], 7))
+    talks = write_practice(coffee_domain, [s for _, s in pairs], 7)
+    agent = AgentRecognizer(coffee_domain).learn(talks)
+    return Checker(coffee_domain, agent, CustomerRecognizer(coffee_domain).learn(talks))
 
 
 def find(pairs, step):

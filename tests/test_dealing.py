@@ -6,7 +6,7 @@ import pytest
 
 from workbench.design.paths import enumerate_paths
 from workbench.phrases import FOLDS
-from workbench.synthesize.dealing import deal_wordings, talk_seed
+from workbench.synthesize.dealing import deal_wordings, house_voice, talk_seed
 from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.writing import write_practice, write_talk
 
@@ -90,3 +90,9 @@ def test_recognizers_practise_on_other_words(travel, dealt):
         for s, talk in zip(own, talks, strict=True)
     )
     assert alike < len(own) / 3
+
+
+def test_the_house_speaks_in_one_fold_and_another_seed_in_another():
+    assert house_voice(SEED) == house_voice(SEED)
+    assert house_voice(SEED).is_settled
+    assert {house_voice(seed).fold for seed in range(20)} == {*range(FOLDS)}

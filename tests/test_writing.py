@@ -12,6 +12,7 @@ from workbench.inspect.overlap import find_leaks
 from workbench.run import open_run
 from workbench.synthesize import writing
 from workbench.synthesize.checking import Checker
+from workbench.synthesize.dealing import house_voice
 from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.writing import (
     Rejection,
@@ -228,16 +229,31 @@ def test_practice_has_side_trips_before_all_sorts_of_messages(tmp_path, travel, 
 def test_checkers_hear_customers_in_more_rounds_the_more_wordings_there_are(
     tmp_path, coffee_domain, travel, monkeypatch
 ):
-    monkeypatch.setattr(writing, "Checker", lambda domain, others, more: (others, more))
+    class Heard:
+        """What a recognizer is given to learn from."""
+
+        def __init__(self, domain):
+            pass
+
+        def learn(self, talks):
+            return talks
+
+    monkeypatch.setattr(writing, "AgentRecognizer", Heard)
+    monkeypatch.setattr(writing, "CustomerRecognizer", Heard)
+    monkeypatch.setattr(writing, "Checker", lambda domain, agent, customer: (agent, customer))
     for book, rounds in ((coffee_domain, 1), (travel, 2)):
         scenarios = make_run(tmp_path / book.flowchart.name, book, n=40).read(
             "scenarios.jsonl", Scenario
         )
         checkers = writing.fit_checkers(book, scenarios[:20], seed=3, most=10)
-        for others, more in checkers:
+        for agent, customer in checkers:
             # the same scenarios in other words, of both other folds each time
-            assert len(others) == 2 * 10
-            assert len(more) == 2 * 10 * (rounds - 1)
-            heard = {talk.conversation_id for talk in [*others, *more]}
-            assert len(heard) > 0.9 * len([*others, *more])
+            assert len(agent) == 2 * 10
+            assert len(customer) == 2 * 10 * rounds
+            assert len({talk.conversation_id for talk in customer}) > 0.9 * len(customer)
         assert len(checkers) == 3
+        # the teacher's own fold has taught none of those who read its words
+        known = book.fact_values()
+        own = {w.text.format_map(known) for w in book.agent.wordings("opening", house_voice(3))}
+        heard = {message.content for talk in checkers[0][0] for message in talk.messages}
+        assert not own & heard, own & heard

@@ -113,13 +113,12 @@ class Voice:
     fold: int | None = None
     """One fold of the training wordings; None: all of them."""
     manner: str = ""
-    habit: float = 0.0
-    """0: each wording is as likely as any other; 1: the n-th of them is 1/n as likely."""
+    is_settled: bool = False
+    """Whether what may be said in several ways is always said in the first of them."""
 
     def choose(self, options: Sequence[T], rng: random.Random) -> T:
-        """One of the options, those in front more often the stronger the habit."""
-        weights = [(place + 1) ** -self.habit for place in range(len(options))]
-        return rng.choices(options, weights)[0]
+        """One of the options: any, or the first of them if the voice is settled."""
+        return options[0] if self.is_settled else rng.choices(options)[0]
 
     def admits(self, wording: Wording) -> bool:
         """Whether split and fold allow the wording."""

@@ -33,17 +33,10 @@ class Doubt:
 
 
 class Checker:
-    """Reads conversations of one fold of wordings, having learnt from the other folds.
+    """Reads conversations by recognizers that have learnt from other wordings."""
 
-    What the customer says it may learn from more of them.
-    """
-
-    def __init__(
-        self, domain: Domain, others: list[Conversation], more: Sequence[Conversation] = ()
-    ):
-        self.domain = domain
-        self.agent = AgentRecognizer(domain).learn(others)
-        self.customer = CustomerRecognizer(domain).learn([*others, *more])
+    def __init__(self, domain: Domain, agent: AgentRecognizer, customer: CustomerRecognizer):
+        self.domain, self.agent, self.customer = domain, agent, customer
 
     def prepare(self, talks: list[Conversation]) -> None:
         """Encode the sentences of many conversations at once; `problems` is then quick."""

@@ -20,13 +20,13 @@ from workbench.domain import Domain
 from workbench.phrases import Voice
 from workbench.synthesize.briefing import Messages, ask_anew, brief_customer, brief_teacher
 from workbench.synthesize.checking import Checker, check_form, check_walk
-from workbench.synthesize.dealing import talk_seed
+from workbench.synthesize.dealing import house_voice, talk_seed
 from workbench.synthesize.provenance import list_used
 from workbench.synthesize.rejections import Rejection, give_up
 from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.speakers import Cast, hash_told
 from workbench.synthesize.talk import Talk, open_talk
-from workbench.synthesize.teacher import HABIT, NAME, PhraseBookAgent, find_steps, label_steps
+from workbench.synthesize.teacher import NAME, PhraseBookAgent, find_steps, label_steps
 from workbench.synthesize.turns import Fault, TurnCheck
 
 SCRIPTED = {"silence", "flood", "take_over"}
@@ -122,7 +122,7 @@ class _Draft:
         again = scenario.model_copy(update={"seed": own})
         most = len(scenario.steps) + MOST_REPLIES
         self.talk: Talk = open_talk(domain, again, Voice("train", fold, manner), most)
-        voice = Voice("train", fold, habit=HABIT)
+        voice = house_voice(drafter.seed)
         self.agent = PhraseBookAgent(domain, voice, seeded(0, "agent", own))
         self.rng = seeded(0, "modelled customer", own)
         checkers = drafter.checkers

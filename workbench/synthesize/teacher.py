@@ -10,11 +10,6 @@ from workbench.record import Record
 
 NAME = "phrase_book"
 
-HABIT = 3.0
-"""How much the teacher prefers some of its wordings: the first of a list is said in five of six
-cases. A model that has learnt from it says the likeliest word, and if every step began in a hundred
-ways, the likeliest would be that of the step with the fewest."""
-
 NOTES = {"slots_complete": "noted", "slots_missing": "lacking", "slots_vague": "unclear"}
 """What is said in front of a step that is taken in a state of the slots: parts of the book."""
 
@@ -156,7 +151,7 @@ class PhraseBookAgent:
         key = "part/offer"
         form = self.voice.choose(self.domain.agent.wordings(key, self.voice), self.rng).text
         lines = [form.format_map(self.domain.offer_values(offer)) for offer in offers]
-        return join_clauses(lines, self.rng.choice(["and", "or"]), "; ")
+        return join_clauses(lines, self.voice.choose(["and", "or"], self.rng), "; ")
 
 
 def label_steps(domain: Domain, steps: list[str], record: Record, acts: list[Act]) -> Label:

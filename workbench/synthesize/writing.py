@@ -13,12 +13,13 @@ from workbench.design.plan import PlannedPath
 from workbench.domain import Domain
 from workbench.flowchart import Flowchart
 from workbench.phrases import FOLDS, Voice
+from workbench.recognizer import AgentRecognizer, CustomerRecognizer
 from workbench.record import Record
 from workbench.run import Run
 from workbench.source import hash_domain, keep_source
 from workbench.synthesize.behaviours import list_behaviours
 from workbench.synthesize.checking import Checker
-from workbench.synthesize.dealing import deal_wordings, talk_seed
+from workbench.synthesize.dealing import deal_wordings, house_voice, talk_seed
 from workbench.synthesize.drawing import draw_paths, draw_training
 from workbench.synthesize.modelled import write_modelled
 from workbench.synthesize.progress import Watcher, WritingLog
@@ -39,7 +40,7 @@ from workbench.synthesize.scenarios import (
 )
 from workbench.synthesize.speakers import Cast
 from workbench.synthesize.talk import hold_talk, open_talk
-from workbench.synthesize.teacher import HABIT, NAME, PhraseBookAgent
+from workbench.synthesize.teacher import NAME, PhraseBookAgent
 
 LONG_SHARE = 0.2
 """Share of training conversations that are longer walks than the counted paths."""
@@ -320,12 +321,12 @@ def write_talk(
 ) -> Conversation:
     """One conversation of the scripted agent and customer, in one fold of the training wordings.
 
-    The agent is the teacher with its habits, unless there is another.
+    The agent is the teacher, in this fold's first wordings, unless there is another.
     """
     manner = next(p.manner for p in domain.personas if p.id == scenario.persona)
     again = scenario.model_copy(update={"seed": seed})
     talk = open_talk(domain, again, Voice("train", fold, manner), max_replies=100)
-    voice = Voice("train", fold, habit=HABIT)
+    voice = Voice("train", fold, is_settled=True)
     hold_talk(talk, agent or PhraseBookAgent(domain, voice, seeded(0, "agent", seed)))
     return Conversation(
         conversation_id=hash_text(*(message.content for message in talk.messages)),
@@ -372,7 +373,7 @@ class _PracticeAgent(PhraseBookAgent):
 def write_practice(
     domain: Domain, scenarios: list[Scenario], seed: int, fold: int | None = None
 ) -> list[Conversation]:
-    """Conversations for a recognizer to learn from: no habits, and many side trips.
+    """Conversations for a recognizer to learn from: in all wordings, and with many side trips.
 
     After each stand messages of the agent that lack a step or have a side trip more: a recognizer
     that had seen only whole ones would take a part for the whole.
@@ -394,9 +395,10 @@ def write_practice(
 def fit_checkers(
     domain: Domain, scenarios: list[Scenario], seed: int, most: int = 320
 ) -> list[Checker]:
-    """For each fold of wordings a checker that has learnt from the other folds only.
+    """For each fold of the customers' wordings a checker that has learnt from the others only.
 
-    The customer's words are practised in further rounds, `MOST_ROUNDS` at most, until each wording
+    All read the teacher's words by what the other folds than the teacher's own have taught. The
+    customer's words are practised in further rounds, `MOST_ROUNDS` at most, until each wording
     is heard about once: what a checker never heard it often takes for something else. The agent
     has fewer.
     """
@@ -405,18 +407,22 @@ def fit_checkers(
         [write_practice(domain, sample, seed + n, fold) for fold in range(FOLDS)]
         for n in range(rounds)
     ]
-    checkers = []
-    for fold in range(FOLDS):
-        first, *further = ([*chain(*(r[:fold] + r[fold + 1 :]))] for r in spoken)
-        checkers.append(Checker(domain, first, [*chain(*further)]))
-    return checkers
+    # each round without what is said in a fold
+    others = [[[*chain(*(r[:fold] + r[fold + 1 :]))] for r in spoken] for fold in range(FOLDS)]
+    house = house_voice(seed).fold
+    agent = AgentRecognizer(domain).learn(others[house][0])
+    return [
+        Checker(domain, agent, CustomerRecognizer(domain).learn([*chain(*rounds)]))
+        for rounds in others
+    ]
 
 
 def fit_checker(domain: Domain, scenarios: list[Scenario], seed: int, most: int = 320) -> Checker:
     """A checker that has learnt from all training wordings: for words that are none of them."""
     sample, rounds = _plan_practice(domain, scenarios, most)
     first, *further = (write_practice(domain, sample, seed + n) for n in range(rounds))
-    return Checker(domain, first, [*chain(*further)])
+    agent = AgentRecognizer(domain).learn(first)
+    return Checker(domain, agent, CustomerRecognizer(domain).learn([*first, *chain(*further)]))
 
 
 def _plan_practice(
@@ -436,7 +442,9 @@ def _try_all(
     by_fold: dict[int, list[tuple[Conversation, Scenario]]] = {}
     for scenario in scenarios:
         own, fold = talk_seed(seed, scenario.scenario_id, attempt)
-        by_fold.setdefault(fold, []).append((write_talk(scenario, domain, fold, own), scenario))
+        agent = PhraseBookAgent(domain, house_voice(seed), seeded(0, "agent", own))
+        talk = write_talk(scenario, domain, fold, own, agent)
+        by_fold.setdefault(fold, []).append((talk, scenario))
     for fold, pairs in by_fold.items():
         checkers[fold].prepare([talk for talk, _ in pairs])
         for talk, scenario in pairs:
