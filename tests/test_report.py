@@ -496,6 +496,14 @@ def test_a_report_says_what_its_figures_do_not_show(run, result, coffee_domain):
     assert "All met the same customers" not in text
 
 
+def test_only_the_phrase_book_is_called_one(run, result, coffee_domain):
+    for teacher, is_book in (("phrase_book", True), ("api/big", False)):
+        write_report(run, coffee_domain, result | {"teacher": teacher})
+        text = run.file("report.md").read_text()
+        assert f"by the teacher {teacher}" in text
+        assert ("a small, real phrase book" in text) is is_book
+
+
 def test_the_reading_error_stands_in_every_part_that_rests_on_it(run, result, coffee_domain):
     result["pass_k"] = {1: metrics()["ending_correct"]}
     write_report(run, coffee_domain, result)

@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
-from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -111,13 +110,6 @@ def hold_talks(run, n_talks: int, seed: int):
     scenarios = plan_customers(domain, 1)
     agent = open_baseline("in_context/toy", run, domain, 24)
     agent.model.at_once = AT_ONCE
-    numbers = itertools.count()
-
-    def open_apart():
-        # what two talks ask alike is sent once, and toy customers say much alike
-        return replace(agent, system=f"{agent.system}\n{seed}-{next(numbers)}").open()
-
-    agent.open = open_apart
     customers = [
         ("unseen", s.model_copy(update={"seed": f"{seed}-{n}", "scenario_id": f"{seed}-{n}"}))
         for n, s in zip(range(n_talks), itertools.cycle(scenarios), strict=False)

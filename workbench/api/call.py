@@ -1,7 +1,7 @@
 """One call: what is asked of a model, by what it is known again, and what came of it."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -47,6 +47,8 @@ class Request:
     as_it_comes: bool = False
     """Whether what is cut off at the limit of tokens is an answer too, and silence if it is met
     twice: for a model whose words are under test, not for one that does some work."""
+    check: Callable[[Any], str] | None = None
+    """What is wrong with an answer that fits its schema; "" if nothing is."""
 
 
 @dataclass(frozen=True)

@@ -183,7 +183,7 @@ class ApiModel:
             if schema is None or answer.failure:
                 return answer
             try:
-                return replace(answer, _parsed=read_answer(entry.answer, schema))
+                return replace(answer, _parsed=read_answer(entry.answer, schema, request.check))
             except AnswerError as error:
                 fault = error
             call = replace(call, messages=ask_to_repair(call.messages, entry.answer, fault))

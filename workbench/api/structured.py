@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -18,8 +19,12 @@ class AnswerError(ValueError):
     """An answer does not fit its schema; the message says where not."""
 
 
-def read_answer(text: str, schema: type[Schema]) -> Schema:
+def read_answer(
+    text: str, schema: type[Schema], check: Callable[[Schema], str] | None = None
+) -> Schema:
     """What a model wrote, as the schema's object; a fence or prose around the JSON is passed over.
+
+    `check` says what else is wrong with it, "" if nothing is.
 
     Example: read_answer('Sure: {"score": 4}', Verdict).score -> 4
 
@@ -28,9 +33,12 @@ def read_answer(text: str, schema: type[Schema]) -> Schema:
     """
     found = _find_object(text)
     try:
-        return schema.model_validate(found)
+        read = schema.model_validate(found)
     except ValidationError as error:
         raise AnswerError(_describe(error)) from None
+    if check and (wrong := check(read)):
+        raise AnswerError(wrong)
+    return read
 
 
 def ask_for_json(messages: list[dict[str, Any]], schema: type[BaseModel]) -> list[dict[str, Any]]:

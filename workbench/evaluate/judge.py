@@ -40,7 +40,17 @@ class Question:
     """To know the answer by. It says nothing of where the conversation comes from."""
     messages: Sequence[Message]
     schema: type[Verdict]
+    n_turns: int
+    """Of the conversation."""
     repeat: int = 0
+
+    def check(self, verdict: Verdict) -> str:
+        """What is wrong with the turns that the evidence names; "" if nothing is."""
+        for criterion, evidence in verdict.evidence.model_dump().items():
+            for turn in evidence["turns"]:
+                if not 1 <= turn <= self.n_turns:
+                    return f"evidence on {criterion} names turn {turn} of {self.n_turns}"
+        return ""
 
 
 @dataclass(frozen=True)
@@ -80,7 +90,8 @@ class Item:
         texts = [message.content for message in sent]
         # by its words alone: the same conversation of two conditions is judged once
         name = hash_text(judge, schema.__name__, self.repeat, *texts, digits=16)
-        return Question(name, sent, schema, self.repeat)
+        turns = sum(message.role != "system" for message in self.messages)
+        return Question(name, sent, schema, turns, self.repeat)
 
 
 class Judged(BaseModel):
@@ -122,7 +133,9 @@ class ApiJudge:
 
         if self.progress:
             print(self.model.describe())
-        requests = [Request(q.messages, q.schema, q.repeat, name=q.name) for q in questions]
+        requests = [
+            Request(q.messages, q.schema, q.repeat, name=q.name, check=q.check) for q in questions
+        ]
         for found in ask_all(self.model, requests, in_order=False, progress=self.progress):
             verdict = None if found.failure else found.parsed
             yield Answer(found.request.name, verdict, found.failure)
@@ -164,8 +177,10 @@ def judge_items(
 ) -> dict[Item, Judged]:
     """What the judge says of each item; what it has said before is not asked again.
 
-    Verdicts are appended to `judged.jsonl` as they come. One that failed is asked again by the
-    next call. Questions go in an order of their hashes: clean and broken ones are shuffled.
+    Verdicts are appended to `judged.jsonl` as they come. What had no answer is asked again by the
+    next call; what the judge answered twice so that it could not be used, or would not answer,
+    stays unscored, as its answer is on record. Questions go in an order of their hashes: clean and
+    broken ones are shuffled.
     """
     rubric = Rubric(domain)
     asked = [(item, item.ask(judge.name, rubric)) for item in dict.fromkeys(items)]
@@ -195,7 +210,7 @@ def _record(judge: Judge, item: Item, question: Question, answer: Answer) -> Jud
     if not failure and not isinstance(verdict, question.schema):
         failure = f"{judge.name} gave no {question.schema.__name__}"
     if not failure:
-        failure = _check_turns(verdict, sum(m.role != "system" for m in item.messages))
+        failure = question.check(verdict)
     return Judged(
         judged_id=question.name,
         judge=judge.name,
@@ -205,12 +220,3 @@ def _record(judge: Judge, item: Item, question: Question, answer: Answer) -> Jud
         scores=None if failure else verdict.scores.model_dump(),
         failure=failure,
     )
-
-
-def _check_turns(verdict: Verdict, n: int) -> str:
-    """What is wrong with the turns that the evidence names; "" if nothing is."""
-    for criterion, evidence in verdict.evidence.model_dump().items():
-        for turn in evidence["turns"]:
-            if not 1 <= turn <= n:
-                return f"evidence on {criterion} names turn {turn} of {n}"
-    return ""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -11,7 +12,7 @@ from workbench.api.call import Answer, Request
 from workbench.api.endpoint import find_endpoint
 from workbench.api.spending import raise_cap
 from workbench.chat_format import JOINING
-from workbench.conversation import Message
+from workbench.conversation import Message, hash_text
 from workbench.domain import Domain, fill_prompt
 from workbench.evaluate.conditions import Reply
 from workbench.evaluate.orchestrated import build_graph, open_state, walk_on
@@ -29,6 +30,9 @@ NEAR = 8
 ROLES = ("agent", "served")
 """Who is asked here: a baseline, or the compiled model behind a server. The environment may give
 each an address and a key of its own, WORKBENCH_SERVED_API_URL for instance."""
+
+_CUSTOMER = ContextVar("customer", default="")
+"""Whose talk a call is for. The nodes of a graph, which all talks share, are not told."""
 
 Speak = Callable[[Sequence[Message]], Awaitable[Reply]]
 """The next message of one talk, whose messages it is given, its system prompt first."""
@@ -77,13 +81,19 @@ class RemoteModel:
         )
 
     async def ask(self, messages: list[dict[str, str]]) -> Reply:
-        """What the model says.
+        """What the model says to the customer of the talk.
+
+        Another customer's question is another call, in the same words too: all talks begin alike,
+        and what the first one took, before any cache knew it, is not what the others take.
 
         Raises:
             CallError: it says nothing at all, whatever is tried, or declines to.
             StoppedError: no call can be made for now, or the cap is reached.
         """
-        return _as_reply(await self.model.answer(Request(messages, as_it_comes=True)))
+        repeat = int(hash_text(_CUSTOMER.get()), 16)
+        return _as_reply(
+            await self.model.answer(Request(messages, repeat=repeat, as_it_comes=True))
+        )
 
     def describe(self) -> dict[str, Any]:
         """Who was asked and how, for the result."""
@@ -115,15 +125,18 @@ class PromptedAgent:
     model: RemoteModel
     system: str = ""
 
-    def open(self) -> Speak:
+    def open(self, customer: str) -> Speak:
         """Begin a talk."""
-        return self._speak
 
-    async def _speak(self, messages: Sequence[Message]) -> Reply:
-        if not self.system:
-            return await self.model.ask([message.model_dump() for message in messages])
-        shown = [Message(role="system", content=self.system), *messages[1:]]
-        return await self.model.ask(complete_turns(shown))
+        async def speak(messages: Sequence[Message]) -> Reply:
+            _CUSTOMER.set(customer)
+            asked = [message.model_dump() for message in messages]
+            if self.system:
+                shown = [Message(role="system", content=self.system), *messages[1:]]
+                asked = complete_turns(shown)
+            return await self.model.ask(asked)
+
+        return speak
 
 
 @dataclass
@@ -139,12 +152,13 @@ class LedAgent:
         """The flowchart's langgraph; talks share it, and each has a state of its own."""
         return build_graph(self.domain, self)
 
-    def open(self) -> Speak:
+    def open(self, customer: str) -> Speak:
         """Begin a talk."""
         state = open_state(self.domain)
 
         async def speak(messages: Sequence[Message]) -> Reply:
             nonlocal state
+            _CUSTOMER.set(customer)
             state = await walk_on(self.graph, self.domain, state, messages)
             return add_up(" ".join(part for part in state["said"] if part), state["calls"])
 
@@ -194,12 +208,16 @@ def complete_turns(messages: Sequence[Message]) -> list[dict[str, str]]:
 def read_letter(text: str, options: Sequence[str]) -> str:
     """The option that an answer names; "" if none.
 
-    It may give reasons: the last letter that stands by itself counts, but for the word "A".
-    Example: "Not A, so: **B**" is "B"
+    It may give reasons, after a letter that it begins with, or before the last that stands by
+    itself; the word "A" is none.
+    Example: "Not A, so: **B**" is "B", and so is "B. The order is not complete, so not A."
     """
     text = text.strip()
     if bare := re.fullmatch(r"\W*(\w)\W*", text):
         return bare[1].upper() if bare[1].upper() in options else ""
+    first = re.match(r"\W*([A-Z])\W*[-–—.:)*\n]", text)
+    if first and first[1] in options:
+        return first[1]
     found = re.findall(r"(?<![\w'’])([A-Z])(?![\w'’])(?!\s+[a-z])", text)
     return next((letter for letter in reversed(found) if letter in options), "")
 

@@ -58,6 +58,7 @@ from workbench.show.pairs import Side, draw_pair
 from workbench.show.table import table
 from workbench.show.talk import fold
 from workbench.synthesize.scenarios import Scenario
+from workbench.synthesize.teacher import NAME
 
 STRATA = {
     "seen": "plain customers in wordings that training shows",
@@ -437,6 +438,10 @@ def _say_no_occasion(judge: dict[str, Any]) -> str:
     return f"There was no occasion for {', '.join(never)}." if never else ""
 
 
+_TERMS = {NAME: " (a small, real phrase book: not comparable with results of large teachers)"}
+"""What is said of a teacher behind its name."""
+
+
 def _summarize(run: Run, result: dict[str, Any]) -> str:
     base, train = result["base_model"], run.manifest["train"]["result"]
     counts = run.manifest["inspect"]
@@ -450,7 +455,7 @@ def _summarize(run: Run, result: dict[str, Any]) -> str:
     return (
         f"Base model: {base['source']}, weights quantized before: {base['quantization']}."
         f" Conversations: {counts['train']} for training, by the teacher {result['teacher']}"
-        f" (a small, real phrase book: not comparable with results of large teachers)."
+        f"{_TERMS.get(result['teacher'], '')}."
         f"{_say_start(run.manifest['train'])}"
         f" Trained {train['steps']} steps, {train['tokens']:,} tokens"
         f" at {train['tokens_per_s']:,.0f} a second, held-out loss {held_out}."

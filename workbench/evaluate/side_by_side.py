@@ -24,8 +24,8 @@ class RemoteAgent(Protocol):
     name: str
     model: RemoteModel
 
-    def open(self) -> Speak:
-        """Begin a talk."""
+    def open(self, customer: str) -> Speak:
+        """Begin a talk with a customer, by whose id it is known again."""
 
 
 @dataclass
@@ -99,7 +99,7 @@ def hold_side_by_side(
     async def hold(customer: tuple[str, Scenario]) -> Simulated:
         stratum, scenario = customer
         talk = begin_talk(domain, stratum, scenario, max_replies, true_ears)
-        speak, replies, failure = agent.open(), [], ""
+        speak, replies, failure = agent.open(f"{stratum}/{scenario.scenario_id}"), [], ""
         while not talk.is_over:
             try:
                 reply = await speak(talk.messages)
