@@ -1,9 +1,13 @@
 """Dollars of an evaluation: only where a price is given, and by hand."""
 
 import json
+import re
 
 import pytest
 
+from workbench.api.ledger import Caller, Tally
+from workbench.api.prices import Usage
+from workbench.api.spending import open_spending, tally_calls
 from workbench.evaluate.pricing import (
     CostError,
     Terms,
@@ -15,6 +19,7 @@ from workbench.evaluate.pricing import (
     read_terms,
 )
 from workbench.run import open_run
+from workbench.show.calls import tabulate_calls
 
 NAME = "toy@localhost"
 PRICES = """
@@ -57,8 +62,9 @@ def test_a_condition_costs_its_seconds_and_what_its_tokens_would_cost(result):
 
 
 def test_what_was_spent_once_are_this_runs_hours_and_what_was_paid_beside(result):
-    found = count_dollars(result, Terms(hour_usd=2, once_usd=40), None)
-    assert found["once"] == {"hours_usd": 3.0, "paid_usd": 40.0}
+    calls = [{"cost_usd": usd} for usd in (1.5, None, 2.0)]
+    found = count_dollars(result | {"calls": calls}, Terms(hour_usd=2, once_usd=40), None)
+    assert found["once"] == {"hours_usd": 3.0, "calls_usd": 3.5, "paid_usd": 40.0}
     assert "break_even" not in found
     assert found["conditions"]["compiled"]["api_usd"] is None
 
@@ -115,6 +121,22 @@ def test_dollars_are_kept_with_terms_and_the_dated_price(result, tmp_path):
     assert kept["dollars"]["terms"]["hour_usd"] == 1
 
 
+def test_the_run_s_calls_are_on_record_and_paid_once(result, tmp_path):
+    run = open_run("coffee", "demo", root=tmp_path)
+    ledger = open_spending(run).ledger
+    with ledger.use():
+        attempt = ledger.reserve("a", Caller("teacher", "toy", "localhost"), "p", 0.5)
+        usage = Usage(100, 50, cached=40, reasoning=20)
+        ledger.settle("a", attempt, "answered", usage=usage, cost_usd=0.25, answer="Hello")
+    priced = price_result(run, result, read_terms(hour_usd=1, price_of=NAME))
+    assert priced["dollars"]["once"]["calls_usd"] == 0.25
+    assert [Tally(**call) for call in priced["calls"]] == tally_calls(run)
+    text = tabulate_calls(tally_calls(run)).text
+    assert "1 answered" in text
+    assert re.search(r"teacher +toy at localhost .* 100 +40 +50 +20 +0.25 +0", text)
+    assert "no model was asked" in tabulate_calls([]).text
+
+
 def test_a_run_without_the_procedure_in_a_prompt_has_no_break_even(result, tmp_path):
     del result["cost"]["in_context/base"]
     found = count_dollars(result, Terms(hour_usd=1, price_of=NAME), choose_price(NAME))
@@ -161,6 +183,15 @@ def test_a_model_over_the_api_goes_before_the_base_model_and_has_no_machine_here
     assert found["conditions"]["in_context/toy"] == pytest.approx(
         {"own_usd": None, "api_usd": 0.044, "api_cached_usd": 0.0155}
     )
-    # $0.044 without a cache, $0.0155 with it, and $0.002 on this machine
-    assert list(found["multiple"].values()) == pytest.approx([44 / 15.5, 15.5 / 2])
+    # $0.044 without a cache, $0.0155 with it; on this machine $0.006 with the prompt, else $0.002
+    assert found["multiple"] == pytest.approx(
+        {
+            "prompt cache": 44 / 15.5,
+            "small model of one's own": 15.5 / 6,
+            "procedure in the weights": 3,
+        }
+    )
     assert found["break_even"]["api_usd"]["conversations"] == 65
+    del result["cost"]["in_context/base"]
+    found = count_dollars(result, Terms(hour_usd=1.8, price_of=NAME), choose_price(NAME))
+    assert list(found["multiple"].values()) == pytest.approx([44 / 15.5, 15.5 / 2])

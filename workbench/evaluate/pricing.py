@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.api.prices import Price, find_price, list_tables, read_prices
+from workbench.api.spending import tally_calls
 from workbench.evaluate.breakdown import AS_BASELINES
 from workbench.evaluate.costs import (
     Fleet,
@@ -67,16 +69,25 @@ def read_terms(**numbers: Any) -> Terms:
 
 
 def price_result(run: Run, result: dict[str, Any], terms: Terms) -> dict[str, Any]:
-    """The result with its `dollars`, written to `result.json` too; on empty terms it has none.
+    """The result with its `dollars` and `calls`, written to `result.json` too.
+
+    On empty terms it has no dollars, and no calls where no model was asked.
 
     Raises:
         CostError: the price table does not know the model.
     """
-    priced = {name: part for name, part in result.items() if name != "dollars"}
+    priced = {name: part for name, part in result.items() if name not in ("dollars", "calls")}
+    if calls := tally_calls(run):
+        priced["calls"] = list(map(asdict, calls))
     if terms.hour_usd or terms.price_of:
-        priced["dollars"] = count_dollars(result, terms, choose_price(terms.price_of))
+        priced["dollars"] = count_dollars(priced, terms, choose_price(terms.price_of))
     run.write_text("result.json", json.dumps(priced, indent=2, ensure_ascii=False) + "\n")
     return priced
+
+
+def sum_calls(result: Mapping[str, Any]) -> float:
+    """Dollars of all calls of the run whose price is known: teacher, customer, judge, baselines."""
+    return sum(call["cost_usd"] or 0.0 for call in result.get("calls", []))
 
 
 def choose_price(name: str) -> Price | None:
@@ -110,7 +121,7 @@ def count_dollars(result: Mapping[str, Any], terms: Terms, price: Price | None) 
     own_usd is seconds / 3,600 × hour_usd / utilization, of the seconds that were measured, with
     the caches that were at work, and None of a model that ran elsewhere; api_usd is what as many
     tokens would cost at the price, with the cache and without. What was spent once are this run's
-    hours and `once_usd`.
+    hours, its calls and `once_usd`.
     """
     remote = result.get("baselines", {})
     conditions = {
@@ -119,7 +130,11 @@ def count_dollars(result: Mapping[str, Any], terms: Terms, price: Price | None) 
         if not is_instrument(name) and not name.startswith("walker")
     }
     hours = sum(result["seconds"].values()) / 3600
-    once = {"hours_usd": hours * terms.hour_usd, "paid_usd": terms.once_usd}
+    once = {
+        "hours_usd": hours * terms.hour_usd,
+        "calls_usd": sum_calls(result),
+        "paid_usd": terms.once_usd,
+    }
     own, rival = find_pair(result["cost"])
     found = {
         "terms": terms.model_dump(),
@@ -130,7 +145,8 @@ def count_dollars(result: Mapping[str, Any], terms: Terms, price: Price | None) 
     if terms.hour_usd and price and own and rival:
         found["rival"] = rival
         found["break_even"] = _break_even(result["cost"][own], conditions, own, rival, terms, once)
-        found["multiple"] = _explain_multiple(conditions[own], conditions[rival])
+        small = conditions.get("in_context/base", {}).get("own_usd")
+        found["multiple"] = _explain_multiple(conditions[own], conditions[rival], small)
     return found
 
 
@@ -188,16 +204,22 @@ def _break_even(
     }
 
 
-def _explain_multiple(own: Mapping[str, float], rival: Mapping[str, float]) -> dict[str, float]:
-    """What makes the compiled model cheaper, in this order: it matters, see `chain_ratios`."""
+def _explain_multiple(
+    own: Mapping[str, float], rival: Mapping[str, float], small_usd: float | None
+) -> dict[str, float]:
+    """What makes the compiled model cheaper, in this order: it matters, see `chain_ratios`.
+
+    `small_usd` is what a conversation costs with the base model that has the procedure in its
+    prompt, on the machine that the compiled model runs on.
+    """
     costs = {
         "": rival["api_usd"],
         "prompt cache": rival["api_cached_usd"],
-        "small model of one's own": rival["own_usd"],
+        "small model of one's own": small_usd,
         "procedure in the weights": own["own_usd"],
     }
-    if rival["own_usd"] is None:
-        # what ran elsewhere says nothing of a small model that has the procedure in its prompt
+    if small_usd is None:
+        # it was not measured what a small model takes that has the procedure in its prompt
         del costs["small model of one's own"]
         costs["small model with the procedure in its weights"] = costs.pop(
             "procedure in the weights"

@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from workbench.api.ledger import Tally
+from workbench.show.calls import tabulate_calls
 from workbench.show.costs import (
     draw_seconds,
     plot_load,
@@ -31,6 +33,13 @@ def list_cost_parts(result: Mapping[str, Any]) -> Iterator[Picture | Panel | str
         " model counts tokens by its own vocabulary, and paid_usd is what the replies took, at the"
         " price of the day; those of no use that were paid for too are in calls.sqlite."
     )
+    if result.get("calls"):
+        yield "### Calls over the API"
+        yield tabulate_calls(Tally(**call) for call in result["calls"])
+        yield (
+            "All of the run, whoever was asked for what. What was sent and had no reply is unknown:"
+            " it may have been paid for, at most what was set aside for it."
+        )
     if not result.get("dollars"):
         yield (
             "There are no dollars here: nobody said what an hour of this machine costs (hour_usd),"
@@ -61,8 +70,9 @@ def _explain_dollars(dollars: Mapping[str, Any]) -> str:
     hour = (
         f"This machine at ${terms['hour_usd']:g} an hour, at work in"
         f" {100 * terms['utilization']:.0f} % of its paid hours, as fast as it was measured and"
-        f" with the caches that it had. Spent once: ${once['hours_usd']:,.2f} for this run's hours"
-        f" and ${once['paid_usd']:,.2f} beside them, for {terms['months']:g} months."
+        f" with the caches that it had. Spent once: ${once['hours_usd']:,.2f} for this run's hours,"
+        f" ${once['calls_usd']:,.2f} for its calls and ${once['paid_usd']:,.2f} beside them, for"
+        f" {terms['months']:g} months."
         if terms["hour_usd"]
         else "What an hour of this machine costs, nobody said."
     )

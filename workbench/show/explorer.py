@@ -4,7 +4,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from workbench.evaluate.costs import Fleet, cost_api
-from workbench.evaluate.pricing import Terms, choose_price, find_pair, list_priced, tokens_of
+from workbench.evaluate.pricing import (
+    Terms,
+    choose_price,
+    find_pair,
+    list_priced,
+    sum_calls,
+    tokens_of,
+)
 from workbench.show.costs import OWN, LoadView, draw_view, plot_load, view_of
 from workbench.show.escape import escape
 from workbench.show.picture import Panel, Picture
@@ -48,7 +55,7 @@ class CostExplorer:
         return LoadView(
             Fleet(chosen["hour_usd"], self.seconds, chosen["utilization"]),
             self._price_rival(chosen["price_of"], chosen["is_cached"]),
-            hours * chosen["hour_usd"] + self.terms.once_usd,
+            hours * chosen["hour_usd"] + sum_calls(self.result) + self.terms.once_usd,
             self.terms.months,
         )
 
