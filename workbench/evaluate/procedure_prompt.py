@@ -7,6 +7,7 @@ from workbench.flowchart import Node
 from workbench.parts import Offer, Offering
 from workbench.quantities import WORDS
 from workbench.rules import Route, SideTrip
+from workbench.synthesize.fencing import MOST_FACT, shorten
 
 SPEAKERS = {"agent": "You", "user": "Customer"}
 
@@ -21,19 +22,29 @@ def write_procedure_prompt(domain: Domain) -> str:
     )
 
 
-def describe_procedure(domain: Domain, agent: str = SPEAKERS["agent"]) -> dict[str, str]:
+def describe_procedure(
+    domain: Domain, agent: str = SPEAKERS["agent"], has_ids: bool = False
+) -> dict[str, str]:
     """What prompts say of a domain, by the name it has there: start, steps, facts and so on.
 
-    `agent` is what the agent is called in the steps.
+    `agent` is what the agent is called in the steps. With `has_ids` each step, route and side trip
+    is named as in labels, for a reader who is shown some.
     """
     chart = domain.flowchart
     numbers = {node_id: number for number, node_id in enumerate(chart.nodes, start=1)}
     return {
         "start": str(numbers[chart.start]),
-        "steps": _lines(_write_node(domain, node, numbers, agent) for node in chart.nodes.values()),
-        "side_trips": _lines(_write_way(trip.when, trip) for trip in chart.anywhere.values()),
+        "steps": _lines(
+            _write_node(domain, node, numbers, agent, has_ids) for node in chart.nodes.values()
+        ),
+        "side_trips": _lines(
+            _write_way(trip.when, trip, name=f"anywhere.{name}" if has_ids else "")
+            for name, trip in chart.anywhere.items()
+        ),
         "details": _lines(_write_slot(domain, name) for name in chart.slots),
-        "facts": _lines(f"- {name}: {fact.text}" for name, fact in domain.facts.items()),
+        "facts": _lines(
+            f"- {name}: {shorten(fact.text, MOST_FACT)}" for name, fact in domain.facts.items()
+        ),
         "offers": _lines(_write_offers(domain)),
         "at_once": _write_number(domain.offering),
     }
@@ -46,9 +57,11 @@ def _write_slot(domain: Domain, name: str) -> str:
     return f"- {name}: {slot.ask}" + (f" (only for {needs})" if needs else "")
 
 
-def _write_node(domain: Domain, node: Node, numbers: dict[str, int], agent: str) -> str:
+def _write_node(
+    domain: Domain, node: Node, numbers: dict[str, int], agent: str, has_ids: bool
+) -> str:
     """A step in a line, and each of a hub's routes in another."""
-    number = numbers[node.id]
+    number = f"{numbers[node.id]} ({node.id})" if has_ids else str(numbers[node.id])
     if node.role == "end":
         return f"{number}. The conversation is over: {node.outcome}."
     ways = {name: f"Then step {numbers[route.to]}." for name, route in node.routes.items()}
@@ -56,12 +69,13 @@ def _write_node(domain: Domain, node: Node, numbers: dict[str, int], agent: str)
     lines = [f"{number}. {speaker}: {_do(node, ways.pop('', ''))}"]
     for name, then in ways.items():
         route = node.routes[name]
-        lines.append(f"   {_write_way(domain.describe_condition(route), route, then)}")
+        own = f"{node.id}.{name}" if has_ids else ""
+        lines.append(f"   {_write_way(domain.describe_condition(route), route, then, own)}")
     return "\n".join(lines)
 
 
-def _write_way(condition: str, way: Route | SideTrip, then: str = "") -> str:
-    return f"- If {condition}: {_do(way, then)}"
+def _write_way(condition: str, way: Route | SideTrip, then: str = "", name: str = "") -> str:
+    return f"- {name and f'({name}) '}If {condition}: {_do(way, then)}"
 
 
 def _do(part: Node | Route | SideTrip, then: str = "") -> str:
@@ -87,6 +101,7 @@ def _write_offers(domain: Domain) -> Iterable[str]:
             for name in offer.fields()
         ]
         own = f"{offer.name} ({', '.join(fields)})" if fields else offer.name
+        own = shorten(own, MOST_FACT)
         by_value.setdefault(_write_needs(domain, offer), []).append(own)
     return (f"- {value}: {'; '.join(offers)}" for value, offers in by_value.items())
 

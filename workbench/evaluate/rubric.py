@@ -136,7 +136,7 @@ class Rubric:
         """
         self.domain = domain
         self.remarks = read_remarks(domain)
-        self.procedure = describe_procedure(domain, agent="Agent")
+        self.procedure = describe_procedure(domain, agent="Agent", has_ids=True)
         self.anchors = {name: fill_prompt(f"judge_{name}") for name in CRITERIA}
 
     def write_request(self, messages: Sequence[Message], scenario: Scenario) -> list[Message]:

@@ -14,7 +14,7 @@ from workbench.domain import Domain, fill_prompt
 from workbench.flowchart import Node
 from workbench.phrases import join_clauses
 from workbench.record import Record
-from workbench.synthesize.fencing import fence, shorten
+from workbench.synthesize.fencing import MOST_FACT, fence, shorten
 from workbench.synthesize.plain_words import name_slot, read_words, word_act
 from workbench.synthesize.scenarios import Scenario
 
@@ -22,9 +22,6 @@ Messages = list[dict[str, str]]
 
 MOST_PERSONA = 400
 """Characters of a persona's description."""
-
-MOST_FACT = 400
-"""Characters of one fact, offer or value."""
 
 MOST_SAID = 800
 """Characters of one message of the history."""
@@ -103,10 +100,10 @@ def list_tasks(domain: Domain, label: Label, record: Record, acts: Sequence[Act]
     for step in label.steps:
         yield from _describe_step(domain, step, forms)
         if "offers" in domain.cites(step):
-            names = [offer.name for offer in domain.present(record)]
+            names = [shorten(offer.name, MOST_FACT) for offer in domain.present(record)]
             yield forms["offers"].substitute(offers="; ".join(names))
         elif "offer" in domain.cites(step) and (spoken_of := domain.find_offer(record)):
-            yield forms["offer"].substitute(offer=domain.offers[spoken_of].name)
+            yield forms["offer"].substitute(offer=shorten(domain.offers[spoken_of].name, MOST_FACT))
         if step.startswith("anywhere.") and any(act.kind == "ask" for act in acts):
             yield forms["answer"].template
     if label.asks:

@@ -7,6 +7,9 @@ from workbench.conversation import hash_text
 MOST_CHARACTERS = 1200
 """Of one text in a fence; what is longer is cut, and says so."""
 
+MOST_FACT = 400
+"""Of one fact, offer or value."""
+
 _HIDDEN = re.compile(r"[^\S\n ]|[\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]")
 
 
