@@ -3,10 +3,11 @@
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
-from workbench.api.ledger import Caller, Ledger, LedgerError
+from workbench.api.ledger import _COLUMNS, Caller, Ledger, LedgerError
 from workbench.api.prices import Usage
 from workbench.run import open_run
 
@@ -85,6 +86,25 @@ def test_the_tally_adds_up_tokens_and_dollars_by_role_and_model(ledger):
     assert (tally.prompt_tokens, tally.cached_tokens) == (20, 6)
     assert (tally.reasoning_tokens, tally.output_tokens) == (4, 8)
     assert tally.cost_usd == pytest.approx(0.4)
+
+
+def test_a_ledger_of_before_tokens_written_to_a_cache_were_kept_goes_on(run):
+    with closing(sqlite3.connect(run.file("calls.sqlite"))) as old:
+        kinds = ", ".join(f"{n} {k}" for n, k in _COLUMNS.items() if n != "written_tokens")
+        old.execute(f"CREATE TABLE calls ({kinds}, PRIMARY KEY (call_id, attempt))")
+        old.execute(
+            "INSERT INTO calls (call_id, attempt, state, role, model, host, begun_at, prompt_tokens,"
+            " output_tokens, cached_tokens, reasoning_tokens, answer) VALUES ('a', 1, 'answered',"
+            " 'teacher', 'toy', 'localhost', '2026-11-01', 9, 4, 3, 2, 'yes')"
+        )
+        old.commit()
+    ledger = Ledger(run)
+    with ledger.use():
+        assert ledger.find("a").usage == Usage(9, 4, cached=3, written=0, reasoning=2)
+        usage = Usage(10, 4, cached=3, written=5)
+        ledger.settle("b", ledger.reserve("b", WHO, "in 1", 0.5), "answered", usage=usage)
+        assert ledger.find("b").usage == usage
+        assert sum(tally.written_tokens for tally in ledger.tally()) == 5
 
 
 def test_calls_without_a_price_have_no_cost_rather_than_none(ledger):

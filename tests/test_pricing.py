@@ -126,14 +126,14 @@ def test_the_run_s_calls_are_on_record_and_paid_once(result, tmp_path):
     ledger = open_spending(run).ledger
     with ledger.use():
         attempt = ledger.reserve("a", Caller("teacher", "toy", "localhost"), "p", 0.5)
-        usage = Usage(100, 50, cached=40, reasoning=20)
+        usage = Usage(100, 50, cached=40, written=10, reasoning=20)
         ledger.settle("a", attempt, "answered", usage=usage, cost_usd=0.25, answer="Hello")
     priced = price_result(run, result, read_terms(hour_usd=1, price_of=NAME))
     assert priced["dollars"]["once"]["calls_usd"] == 0.25
     assert [Tally(**call) for call in priced["calls"]] == tally_calls(run)
     text = tabulate_calls(tally_calls(run)).text
     assert "1 answered" in text
-    assert re.search(r"teacher +toy at localhost .* 100 +40 +50 +20 +0.25 +0", text)
+    assert re.search(r"teacher +toy at localhost .* 100 +40 +10 +50 +20 +0.25 +0", text)
     assert "no model was asked" in tabulate_calls([]).text
 
 

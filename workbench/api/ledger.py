@@ -43,6 +43,7 @@ _COLUMNS = {
     "answer": "TEXT",
     "reason": "TEXT",
     "begun_at": "TEXT NOT NULL",
+    "written_tokens": "INTEGER",
 }
 _TABLE = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
 
@@ -85,6 +86,8 @@ class Tally:
     """How many attempts are in which state. Example: {"answered": 300, "failed": 41}"""
     prompt_tokens: int
     cached_tokens: int
+    written_tokens: int
+    """Of the prompts' those written to a provider's cache, which some charge more for."""
     reasoning_tokens: int
     output_tokens: int
     cost_usd: float | None
@@ -160,15 +163,15 @@ class Ledger:
     def find(self, call_id: str) -> Entry | None:
         """The call's answer, if it has one."""
         row = self._do(
-            "SELECT state, answer, prompt_tokens, output_tokens, cached_tokens, reasoning_tokens,"
-            " cost_usd, seconds FROM calls"
+            "SELECT state, answer, prompt_tokens, output_tokens, cached_tokens,"
+            " coalesce(written_tokens, 0), reasoning_tokens, cost_usd, seconds FROM calls"
             " WHERE call_id = ? AND state IN ('answered', 'refused')",
             (call_id,),
         ).fetchone()
         if row is None:
             return None
-        state, answer, prompt, output, cached, reasoning, cost_usd, seconds = row
-        usage = None if prompt is None else Usage(prompt, output, cached, reasoning=reasoning)
+        state, answer, *tokens, cost_usd, seconds = row
+        usage = None if tokens[0] is None else Usage(*tokens)
         return Entry(state, answer or "", usage, cost_usd, seconds)
 
     def reserve(self, call_id: str, caller: Caller, price: str | None, usd: float | None) -> int:
@@ -204,13 +207,14 @@ class Ledger:
         self._settled_usd += held
         is_free = state == "failed"
         spent = 0.0 if is_free else held if cost_usd is None else cost_usd
-        tokens = (None,) * 4
+        tokens = (None,) * 5
         if usage:
-            tokens = (usage.prompt, usage.cached, usage.reasoning, usage.output)
+            tokens = (usage.prompt, usage.cached, usage.written, usage.reasoning, usage.output)
         self._do(
             "UPDATE calls SET state = ?, cost_usd = CASE WHEN reserved_usd IS NULL THEN NULL"
-            " ELSE ? END, prompt_tokens = ?, cached_tokens = ?, reasoning_tokens = ?,"
-            " output_tokens = ?, seconds = ?, answer = ?, answered_by = ?, reason = ?"
+            " ELSE ? END, prompt_tokens = ?, cached_tokens = ?, written_tokens = ?,"
+            " reasoning_tokens = ?, output_tokens = ?, seconds = ?, answer = ?, answered_by = ?,"
+            " reason = ?"
             " WHERE call_id = ? AND attempt = ?",
             (state, spent, *tokens, seconds, answer, answered_by, reason, call_id, attempt),
         )
@@ -244,9 +248,9 @@ class Ledger:
         """Counts, tokens and dollars by role and model."""
         rows = self._do(
             "SELECT role, model, host, state, count(*), total(prompt_tokens), total(cached_tokens),"
-            " total(reasoning_tokens), total(output_tokens), total(cost_usd),"
-            " sum(reserved_usd IS NULL) FROM calls GROUP BY role, model, host, state"
-            " ORDER BY role, model, host, state"
+            " total(written_tokens), total(reasoning_tokens), total(output_tokens),"
+            " total(cost_usd), sum(reserved_usd IS NULL) FROM calls"
+            " GROUP BY role, model, host, state ORDER BY role, model, host, state"
         ).fetchall()
         groups: dict[tuple[str, str, str], list[Any]] = {}
         for row in rows:
@@ -301,21 +305,25 @@ def _connect(file: Any) -> sqlite3.Connection:
     connection.execute(
         f"CREATE TABLE IF NOT EXISTS calls ({_TABLE}, PRIMARY KEY (call_id, attempt))"
     )
+    there = {name for _, name, *_ in connection.execute("PRAGMA table_info(calls)")}
+    if "call_id" in there and "written_tokens" not in there:
+        # runs begun before it was kept apart go on
+        connection.execute("ALTER TABLE calls ADD COLUMN written_tokens INTEGER")
     return connection
 
 
 def _add_up(role: str, model: str, host: str, rows: list[tuple]) -> Tally:
     replies = [row for row in rows if row[0] in ("answered", "refused", "unusable")]
-    tokens = [int(sum(row[column] for row in replies)) for column in range(2, 6)]
-    is_priced = not any(row[7] for row in replies)
+    tokens = [int(sum(row[column] for row in replies)) for column in range(2, 7)]
+    is_priced = not any(row[8] for row in replies)
     return Tally(
         role,
         model,
         host,
         {row[0]: row[1] for row in rows},
         *tokens,
-        sum(row[6] for row in replies) if is_priced else None,
-        sum(row[6] for row in rows if row[0] == "unknown"),
+        sum(row[7] for row in replies) if is_priced else None,
+        sum(row[7] for row in rows if row[0] == "unknown"),
     )
 
 

@@ -16,6 +16,7 @@ def tabulate_calls(tallies: Iterable[Tally]) -> Panel:
             "calls": ", ".join(f"{n:,} {state}" for state, n in call.states.items()),
             "prompt tokens": call.prompt_tokens,
             "of them cached": call.cached_tokens,
+            "written to a cache": call.written_tokens,
             "answer tokens": call.output_tokens,
             "of them reasoning": call.reasoning_tokens,
             "dollars": None if call.cost_usd is None else round(call.cost_usd, 4),
