@@ -94,7 +94,8 @@ def test_a_ledger_of_before_tokens_written_to_a_cache_were_kept_goes_on(run):
         old.execute(f"CREATE TABLE calls ({kinds}, PRIMARY KEY (call_id, attempt))")
         old.execute(
             "INSERT INTO calls (call_id, attempt, state, role, model, host, begun_at,"
-            " prompt_tokens, output_tokens, cached_tokens, reasoning_tokens, answer) VALUES ('a', 1, 'answered',"
+            " prompt_tokens, output_tokens, cached_tokens, reasoning_tokens, answer)"
+            " VALUES ('a', 1, 'answered',"
             " 'teacher', 'toy', 'localhost', '2026-11-01', 9, 4, 3, 2, 'yes')"
         )
         old.commit()
