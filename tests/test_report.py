@@ -54,6 +54,7 @@ from workbench.show.figures import (
 from workbench.show.judged import (
     tabulate_defects,
     tabulate_judged,
+    tabulate_judged_differences,
     tabulate_reliability,
     tabulate_validation,
 )
@@ -593,3 +594,15 @@ def test_a_score_has_its_interval_its_n_and_how_often_each_was_given(judged):
     text = tabulate_judged(judged).markdown
     assert "4.50 (4.20-4.70), n 98; 1 to 5: 0 1 4 26 67, 2 unscored" in text
     assert "0.00" in tabulate_reliability(judged).markdown
+
+
+def test_a_judged_difference_says_what_it_shows_and_what_would_be_seen(judged):
+    gap = {"mean": -0.1, "low": -0.2, "high": 0.0, "p": 0.04, "p_adjusted": 0.2, "n": 98}
+    gap |= {"cliffs_delta": -0.05, "unscored": 0, "bca_low": -0.21, "bca_high": 0.01}
+    found = {"task_success": gap, "consistency": gap | {"low": -0.3}}
+    judged["judge"]["differences"] = {"compiled": {"in_context/toy": found}}
+    lines = tabulate_judged_differences(judged).markdown.splitlines()[2:]
+    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    shown = ["-0.10 (-0.20 to 0.00)", "98", "0.200", "yes", "0.14", "-0.21 to 0.01", "-0.05"]
+    assert cells[0][2:] == shown
+    assert cells[1][5] == "not shown"

@@ -8,6 +8,9 @@ import numpy as np
 LEVELS = 5
 """Scores are 1 to 5."""
 
+MARGIN = 0.25
+"""Points of a criterion by which a mean may lie lower and still be as good, set beforehand."""
+
 FAILURE = 3
 """A task success of this or less is a failure, as the paper on compiled procedures has it."""
 

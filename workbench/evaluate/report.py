@@ -11,7 +11,7 @@ from workbench.evaluate.faults import PRACTISED
 from workbench.evaluate.metrics import ALL, HEADLINE, MEASURES, Score
 from workbench.evaluate.pairs import pick_pairs
 from workbench.evaluate.simulation import Simulated
-from workbench.evaluate.statistics import resolve, smallest_difference
+from workbench.evaluate.statistics import RESAMPLES, resolve, smallest_difference
 from workbench.run import Run
 from workbench.show import Panel, Picture, draw_conversation, page
 from workbench.show.beside import (
@@ -404,6 +404,10 @@ def _show_judge(result: dict[str, Any]) -> Iterable[Part]:
     yield tabulate_judged_differences(result)
     yield (
         "With the customers that both met; p is Wilcoxon's, exact, adjusted by Holm over all rows."
+        " As good is what lies not lower by more than a margin that was set beforehand, by the"
+        " interval's lower end. What would be seen is the smallest true difference that as many"
+        " customers show in four of five repetitions. The second interval is BCa's, of"
+        f" {RESAMPLES:,} draws over paths."
     )
     yield "### How steady it is"
     yield tabulate_reliability(result)

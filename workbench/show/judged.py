@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
+from workbench.evaluate.agreement import MARGIN
 from workbench.evaluate.defects import EDITS, NO_OPS
 from workbench.evaluate.rubric import CRITERIA
+from workbench.evaluate.statistics import Difference, resolve
 from workbench.show.figures import write_metric
 from workbench.show.picture import Panel
 from workbench.show.table import table
@@ -39,11 +41,30 @@ def tabulate_judged_differences(result: dict[str, Any]) -> Panel:
                 "points": _say_gap(gap),
                 "n": gap["n"],
                 "p adjusted": _round(gap["p_adjusted"], 3),
+                f"as good within {MARGIN:g}": _say_as_good(gap),
+                "would be seen": None if gap["low"] is None else _round(resolve(*_ends(gap)), 2),
+                "by bootstrap": _say_bootstrap(gap),
+                "Cliff's delta": _round(gap["cliffs_delta"], 2),
             }
             for other, by_name in judge.get("differences", {}).get("compiled", {}).items()
             for name, gap in by_name.items()
         ]
     )
+
+
+def _ends(gap: Mapping[str, Any]) -> tuple[float, float]:
+    return gap["low"], gap["high"]
+
+
+def _say_as_good(gap: Mapping[str, Any]) -> str | None:
+    if gap["low"] is None:
+        return None
+    return "yes" if Difference(**gap).is_as_good(MARGIN) else "not shown"
+
+
+def _say_bootstrap(gap: Mapping[str, Any]) -> str | None:
+    low, high = gap.get("bca_low"), gap.get("bca_high")
+    return None if low is None else f"{low:.2f} to {high:.2f}"
 
 
 def tabulate_validation(result: dict[str, Any]) -> Panel:
