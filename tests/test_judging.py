@@ -15,7 +15,7 @@ from workbench.design.paths import enumerate_paths
 from workbench.evaluate.conditions import Walker
 from workbench.evaluate.defects import DEFECTS, EDITS
 from workbench.evaluate.judge import FILE, Answer, Judged, JudgeError, find_family, open_judges
-from workbench.evaluate.judging import Scope, draw_sample, judge_run, judge_with
+from workbench.evaluate.judging import Scope, draw_sample, judge_run, judge_with, list_kin
 from workbench.evaluate.rubric import CRITERIA, ChallengedVerdict, Rubric, Verdict
 from workbench.evaluate.simulation import limit_replies, list_customers, simulate
 from workbench.evaluate.stage import score_all
@@ -427,3 +427,14 @@ def test_a_judge_at_a_provider_that_misbehaves_is_heard_whole_and_asked_once(
     assert judge_run(*asked, scope, progress=False)["judge"] == found
     assert provider.n_requests == n_requests
     provider.close()
+
+
+def test_a_judge_of_the_family_of_what_it_judges_is_named(run):
+    run.record("synthesize", teacher="phrase_book+api/gpt-6-sol", customer="phrase_book")
+    result = {"baselines": {"in_context/gpt-6-luna": {}, "in_context/qwen-max": {}}}
+    judges = [ScriptedJudge({}, {}, name="api/openai/gpt-6-terra")]
+    assert list_kin(judges, run, result) == [
+        "api/openai/gpt-6-terra judges api/gpt-6-sol",
+        "api/openai/gpt-6-terra judges in_context/gpt-6-luna",
+    ]
+    assert list_kin([ScriptedJudge({}, {}, name="api/claude")], run, result) == []

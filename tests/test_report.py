@@ -574,6 +574,13 @@ def test_what_the_judge_says_stands_after_whether_to_believe_it(run, judged, cof
     assert EVIL not in html
 
 
+def test_kin_of_a_judge_are_named_in_the_report(run, judged, coffee_domain):
+    kin = "Of one family, so that it may like its own ways: api/one judges in_context/one-small."
+    for found, is_said in (({"kin": ["api/one judges in_context/one-small"]}, True), ({}, False)):
+        write_report(run, coffee_domain, judged | {"judge": judged["judge"] | found})
+        assert (kin in run.file("report.md").read_text()) is is_said
+
+
 def test_an_unvalidated_criterion_is_printed_as_such_wherever_it_stands(judged):
     rows = str(tabulate_validation(judged)).splitlines()
     assert [row.startswith("naturalness") for row in rows if "unvalidated" in row] == [True]

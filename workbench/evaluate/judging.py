@@ -19,7 +19,14 @@ from workbench.evaluate.agreement import (
 )
 from workbench.evaluate.defects import EDITS, NoOccasionError, plant
 from workbench.evaluate.faults import is_instrument
-from workbench.evaluate.judge import Item, Judge, Judged, judge_items, open_judges
+from workbench.evaluate.judge import (
+    Item,
+    Judge,
+    Judged,
+    find_family,
+    judge_items,
+    open_judges,
+)
 from workbench.evaluate.metrics import Score
 from workbench.evaluate.result import plain
 from workbench.evaluate.rubric import CRITERIA
@@ -112,9 +119,28 @@ def judge_with(
         first = judge_items(run, domain, judges[0], items)
         second = judge_items(run, domain, judges[1], sample.second) if len(judges) > 1 else {}
         found = describe_judging(judges, sample, first, second, scores)
+        found["kin"] = list_kin(judges, run, result)
         result = {**result, "judge": plain(found)}
         run.write_text("result.json", json.dumps(result, indent=2, ensure_ascii=False) + "\n")
     return result
+
+
+def list_kin(judges: Sequence[Judge], run: Run, result: Mapping[str, Any]) -> list[str]:
+    """Who of a judge's family wrote what it judges: it may like its own ways.
+
+    Example: ["api/gpt-6-sol judges in_context/gpt-6-luna"]
+    """
+    written = run.manifest.get("synthesize", {})
+    authors = {str(written.get(role, "")) for role in ("teacher", "customer")}
+    # of a mixed teacher both are named
+    names = [part for name in sorted(authors) for part in name.split("+") if "/" in part]
+    names += result.get("baselines", {})
+    return [
+        f"{judge.name} judges {name}"
+        for judge in judges
+        for name in names
+        if find_family(name) == find_family(judge.name)
+    ]
 
 
 def draw_sample(

@@ -432,8 +432,14 @@ def _explain_judge(judge: dict[str, Any]) -> str:
         f"{names[0]} was asked{second}: {judge['asked']:,} verdicts, of which {unscored:,} could"
         " not be had and are in no mean. It saw the procedure, the facts, the hidden truth and the"
         " numbered turns, and had to name turns before it scored; it never learnt whose talk it"
-        " was. Evidence and scores of each are in judged.jsonl."
+        f" was. Evidence and scores of each are in judged.jsonl.{_say_kin(judge)}"
     )
+
+
+def _say_kin(judge: dict[str, Any]) -> str:
+    """A warning where a judge and what it judges are of one family; "" else."""
+    kin = "; ".join(judge.get("kin", []))
+    return f" Of one family, so that it may like its own ways: {kin}." if kin else ""
 
 
 def _say_no_occasion(judge: dict[str, Any]) -> str:
