@@ -13,8 +13,9 @@ from workbench.evaluate.curve import (
     list_swept,
     read_curve,
 )
+from workbench.evaluate.report import read_seeded
 from workbench.run import open_run
-from workbench.show.learning import draw_curve, tabulate_curve
+from workbench.show.learning import draw_curve, tabulate_curve, tabulate_seeded
 
 SEEN, UNSEEN = BARS[:2]
 
@@ -108,3 +109,24 @@ def test_a_run_of_another_recipe_is_no_point_of_the_curve(tmp_path):
     open_run("coffee", "demo-conversations-5", root=tmp_path)
     alike = [folder.name for folder in list_swept(own) if is_alike(own, folder)]
     assert alike == ["demo-conversations-5", "demo-conversations-90", "demo-epochs-2"]
+
+
+def test_trainings_of_other_seeds_have_a_spread(tmp_path):
+    numbers = {"base_model": "smollm2", "learning_rate": 5e-4, "rows": "abc"}
+    own = open_run("coffee", "demo", root=tmp_path)
+    for name, seed, ending, other in [
+        ("demo", 7, 0.9, {}),
+        ("demo-training_seed-1", 1, 1.0, {}),
+        ("demo-training_seed-2", 2, 0.95, {}),
+        ("demo-training_seed-3", 3, 0.1, {"rows": "other"}),
+    ]:
+        run = open_run("coffee", name, root=tmp_path)
+        run.record("inspect", train=90)
+        run.claim("train", epochs=1, seed=seed, **numbers | other)
+        measures = {"ending_correct": metric(ending), "fitness": metric(0.5)}
+        run.write_text("result.json", json.dumps({"conditions": {"compiled": {"seen": measures}}}))
+    line = tabulate_seeded(read_seeded(own)).text.splitlines()[2:]
+    assert [text.split() for text in line] == [
+        ["seen", "ending_correct", "3", "95.0", "%", "5.0", "90.0", "%", "100.0", "%"]
+    ]
+    assert read_seeded(open_run("coffee", "alone", root=tmp_path)) == []

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.design.older import find_older
 from workbench.domain import GATE
-from workbench.evaluate.curve import list_swept
+from workbench.evaluate.curve import list_seeded, list_swept
 from workbench.run import STAGE_FILES, Run, open_run, runs_folder
 from workbench.source import FOLDER
 
@@ -308,7 +308,8 @@ class _Stage:
             named = (str(values.get(name, "")) for name in ("older", "baseline"))
             self.reads += list_models(run, *named)
             # the report has the learning curve of a sweep of this run
-            self.reads += [folder / "result.json" for folder in list_swept(run)]
+            others = [*list_swept(run), *list_seeded(run)]
+            self.reads += [folder / "result.json" for folder in others]
         self.writes = [run.file(file) for file in STAGE_FILES[STAGES[number - 1]]]
 
     def run(self, progress: bool) -> Finished:

@@ -22,6 +22,19 @@ def list_swept(run: Run) -> list[Path]:
     return sorted(folder for pattern in patterns for folder in run.folder.parent.glob(pattern))
 
 
+def list_seeded(run: Run) -> list[Path]:
+    """Folders of the runs that a sweep of this one over its training's seed has left."""
+    return sorted(run.folder.parent.glob(f"{run.name}-training_seed-*"))
+
+
+def is_seeded_alike(run: Run, folder: Path) -> bool:
+    """Whether two runs were trained on the same rows by the same numbers, but for the seed."""
+    inputs = Run(folder).manifest.get("train", {}).get("inputs", {})
+    own = run.manifest.get("train", {}).get("inputs", {})
+    same = {*own, *inputs} - {"seed"}
+    return bool(own) and all(inputs.get(name) == own.get(name) for name in same)
+
+
 def is_alike(run: Run, folder: Path) -> bool:
     """Whether two runs were trained by the same numbers, but for the epochs and the rows.
 

@@ -6,7 +6,14 @@ from typing import Any
 
 from workbench.domain import Domain
 from workbench.evaluate.breakdown import MARGIN
-from workbench.evaluate.curve import Point, is_alike, list_swept, read_curve
+from workbench.evaluate.curve import (
+    Point,
+    is_alike,
+    is_seeded_alike,
+    list_seeded,
+    list_swept,
+    read_curve,
+)
 from workbench.evaluate.faults import PRACTISED
 from workbench.evaluate.metrics import ALL, HEADLINE, MEASURES, Score
 from workbench.evaluate.pairs import pick_pairs
@@ -53,7 +60,7 @@ from workbench.show.judged import (
     tabulate_unscored,
     tabulate_validation,
 )
-from workbench.show.learning import draw_curve, tabulate_curve
+from workbench.show.learning import draw_curve, tabulate_curve, tabulate_seeded
 from workbench.show.pairs import Side, draw_pair
 from workbench.show.table import table
 from workbench.show.talk import fold
@@ -87,6 +94,7 @@ def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
         *_show_instruments(result),
         *_show_customers(domain, result, talks),
         *_show_curve(read_sweep(run)),
+        *_show_seeded(read_seeded(run)),
         *_show_faults(domain, scores, talks),
         *_show_judge(result),
     ]
@@ -110,6 +118,15 @@ def read_sweep(run: Run) -> list[Point]:
     """
     swept = [folder for folder in list_swept(run) if is_alike(run, folder)]
     return read_curve([*swept, run.folder]) if read_curve(swept) else []
+
+
+def read_seeded(run: Run) -> list[Point]:
+    """This run's figures, and those of runs that differ from it in the training's seed alone.
+
+    [] where there is no other.
+    """
+    seeded = [folder for folder in list_seeded(run) if is_seeded_alike(run, folder)]
+    return read_curve([*seeded, run.folder]) if read_curve(seeded) else []
 
 
 def find_worst(
@@ -344,6 +361,17 @@ def _show_curve(curve: Sequence[Point]) -> Iterable[Part]:
         yield (
             f"Of {runs} runs, each trained anew. An interval is of one training and its customers:"
             " what another seed of training would change is not in it."
+        )
+
+
+def _show_seeded(points: Sequence[Point]) -> Iterable[Part]:
+    if points:
+        yield "## What another seed of the training changes"
+        yield tabulate_seeded(points)
+        yield (
+            "The same rows in another order, and the same customers. The spread is the standard"
+            " deviation between trainings. What other customers would change is not in it: that is"
+            " what intervals say."
         )
 
 

@@ -1,6 +1,7 @@
 """The learning curve of several runs, as a picture and a table."""
 
 from collections.abc import Sequence
+from statistics import fmean, stdev
 
 from workbench.evaluate.breakdown import BARS, Bar
 from workbench.evaluate.curve import Point, bars_of, find_best, find_first
@@ -51,6 +52,31 @@ def tabulate_curve(points: Sequence[Point], bars: Sequence[Bar] = BARS) -> Panel
             }
         )
     return table(rows)
+
+
+def tabulate_seeded(points: Sequence[Point]) -> Panel:
+    """By sort of customers and measure how far trainings differ that differ in their seed alone.
+
+    `points` are the figures of at least two runs.
+    """
+    found: dict[tuple[str, str], list[float]] = {}
+    for point in points:
+        if point["measure"] in ("ending_correct", "facts_right") and point["mean"] is not None:
+            found.setdefault((point["stratum"], point["measure"]), []).append(point["mean"])
+    return table(
+        [
+            {
+                "customers": stratum,
+                "measure": measure,
+                "trainings": len(means),
+                "mean": f"{100 * fmean(means):.1f} %",
+                "spread": f"{100 * stdev(means):.1f}" if len(means) > 1 else None,
+                "least": f"{100 * min(means):.1f} %",
+                "most": f"{100 * max(means):.1f} %",
+            }
+            for (stratum, measure), means in found.items()
+        ]
+    )
 
 
 def _say_training(point: Point) -> str:
