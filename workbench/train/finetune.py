@@ -61,6 +61,10 @@ VALID_ROWS = 32
 KEPT_FACTS = ("rows", "rows_cut", "base", "backend", "hardware", "recipe", "rows_at_a_time")
 """What is on record of a training, and stays so where its model is taken over."""
 
+BETA2 = 0.98
+"""AdamW's memory of how large gradients are, a step's share of it 1 / 50: the usual 1 / 1,000 would
+remember those of the first steps, many times larger, to the end of a training of some hundreds."""
+
 WINDOW = 16
 """Batches over which rows of like length are brought together."""
 
@@ -502,6 +506,7 @@ def _make_trainer(
         lr_scheduler_type="cosine",
         warmup_steps=min(20, n_steps // 10),
         weight_decay=0.01,
+        adam_beta2=BETA2,
         max_grad_norm=1.0,
         optim=recipe.optimizer,
         use_cpu=backend.device == "cpu",
