@@ -100,7 +100,19 @@ def test_a_move_that_the_flowchart_lacks_is_wrong(readers, coffee_domain):
         Message(role="user", content="A small latte."),
         Message(role="assistant", content="Hi there, what would you like today?"),
     ]
-    assert "does not have" in watch(said, readers).wrong.get(3, "")
+    seen = watch(said, readers)
+    assert "does not have" in seen.wrong.get(3, "")
+    assert seen.jumps == [len(seen.walk) - 1]
+
+
+def test_a_jump_is_seen_on_the_flowchart_too(readers):
+    model = Parrot("Hello. Ready to order?", "Hi there, what would you like today?")
+    live = LiveTalk(model, readers, OPENING)
+    live._build()
+    assert "dasharray" not in live._widgets["chart"].svg
+    live.say("A small latte.")
+    assert "dasharray" in live._widgets["chart"].svg
+    assert "(a jump)" in live._widgets["chart"].alt
 
 
 def test_what_was_said_can_be_taken_back_down_to_the_opening(readers):

@@ -173,6 +173,17 @@ def test_a_walk_stands_out_and_so_does_where_it_is(coffee, way):
     assert been.text.endswith("walk: " + ", ".join(steps))
 
 
+def test_a_jump_is_drawn_as_what_the_flowchart_lacks(coffee, way):
+    steps = ["opening", "settle.paid"]
+    taken, jumped = (draw_flowchart(coffee, walk=steps, jumps=jumps) for jumps in ((), [1]))
+    assert "dasharray" not in taken.svg
+    assert "dasharray" in jumped.svg
+    assert flow.NEVER.lower() in jumped.svg.lower()
+    more = read_titles(jumped.svg, "edge") - read_titles(taken.svg, "edge")
+    assert more == Counter(["user_order->settle"])
+    assert jumped.text.endswith("walk: opening, settle.paid (a jump)")
+
+
 def test_a_walk_that_has_not_begun_is_at_the_start(coffee, way):
     drawn = draw_flowchart(coffee, walk=[]).svg.upper()
     assert drawn.count(HERE) == 1

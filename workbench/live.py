@@ -280,7 +280,8 @@ class LiveTalk:
     def _show(self) -> None:
         if self._widgets:
             self._show_words()
-            self._widgets["chart"].show_walk(self.domain.flowchart, self.seen.walk)
+            seen = self.seen
+            self._widgets["chart"].show_walk(self.domain.flowchart, seen.walk, seen.jumps)
             self._widgets["facts"].value = _list_seen(self.seen, self.notice)
             self._widgets["beside"].value = self.beside or NOBODY
 

@@ -93,6 +93,7 @@ def write_dot(boxes: list[Box], arrows: list[Arrow], title: str, *notes: str) ->
         )
     for arrow in arrows:
         style = "dashed" if arrow.is_dashed else "solid"
+        style += " constraint=false" if arrow.is_aside else ""
         # hard spaces keep a label off its arrow
         label = _quote(*(f"\u00a0\u00a0{line}\u00a0" for line in arrow.lines))
         lines.append(

@@ -46,13 +46,15 @@ class Arrow:
     """In points."""
     is_dashed: bool
     tip: str
+    is_aside: bool = False
+    """Whether boxes stand where they would without it."""
 
 
 def rank_boxes(boxes: list[Box], arrows: list[Arrow]) -> dict[str, int]:
     """The row of each box: the longest way from the first box, ways back left out."""
     chart = nx.DiGraph()
     chart.add_nodes_from(box.id for box in boxes)
-    chart.add_edges_from((arrow.start, arrow.to) for arrow in arrows)
+    chart.add_edges_from((arrow.start, arrow.to) for arrow in arrows if not arrow.is_aside)
     done = {box: when for when, box in enumerate(nx.dfs_postorder_nodes(chart))}
     rank = dict.fromkeys(done, 0)
     for box in reversed(done):
