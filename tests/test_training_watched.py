@@ -58,6 +58,17 @@ def test_without_widgets_nothing_is_drawn_before_it_is_asked_for(live):
     assert "step 2" in live._repr_mimebundle_()["text/plain"]
 
 
+def test_what_the_model_says_meanwhile_stands_beside_the_losses(live):
+    heard = {"heard": "A <b>latte</b>.", "taught": "Which size?", "seconds": 9.5}
+    samples = [{"step": step, "reply": f"reply {step}"} | heard for step in (2, 4, 6, 8)]
+    live.show([*LINES, *samples])
+    bundle = live._repr_mimebundle_()
+    assert "A &lt;b&gt;latte&lt;/b&gt;." in bundle["text/html"]
+    assert "a customer it does not learn from: A <b>latte</b>." in bundle["text/plain"]
+    last = ["step 8: reply 8", "step 6: reply 6", "step 4: reply 4", "the teacher: Which size?"]
+    assert bundle["text/plain"].split("\n")[-4:] == last
+
+
 def test_the_log_shows_each_line(tmp_path, live):
     log = TrainingLog(tmp_path / "log.jsonl", [10, 10, 10], 0, watcher=live)
     log.begin(0)

@@ -5,8 +5,12 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.show.charts import line
+from workbench.show.escape import clip, escape
 from workbench.show.picture import Panel, Picture
 from workbench.show.watched import Watched
+
+SHOWN = 3
+"""Sample replies that are shown, the last of all."""
 
 
 class LiveTraining(Watched):
@@ -51,8 +55,28 @@ class LiveTraining(Watched):
     def _picture(self) -> Panel:
         if not self.lines:
             return Panel("", "")
-        drawn = self.draw()
-        return Panel(drawn.as_image(self.describe(), 330), drawn.text)
+        drawn, samples = self.draw(), self._draw_samples()
+        look = "display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start"
+        html = f'<div style="{look}">{drawn.as_image(self.describe(), 330)}{samples.html}</div>'
+        return Panel(html, f"{drawn.text}\n{samples.text}".strip())
+
+    def _draw_samples(self) -> Panel:
+        """What the model said last to a customer whom it does not learn from."""
+        samples = [one for one in self.lines if "reply" in one][-SHOWN:]
+        if not samples:
+            return Panel("", "")
+        said = {
+            "a customer it does not learn from": samples[-1]["heard"],
+            **{f"step {one['step']:,}": one["reply"] for one in reversed(samples)},
+            "the teacher": samples[-1]["taught"],
+        }
+        lines = [(name, clip(text, 400)) for name, text in said.items()]
+        rows = (f"<div><b>{escape(name)}</b> {escape(text)}</div>" for name, text in lines)
+        look = (
+            "flex:1 1 280px;max-width:520px;font-size:13px;line-height:1.5;overflow-wrap:anywhere"
+        )
+        text = "\n".join(f"{name}: {text}" for name, text in lines)
+        return Panel(f'<div dir="auto" style="{look}">{"".join(rows)}</div>', text)
 
 
 def _measure_memory() -> float:
