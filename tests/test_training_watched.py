@@ -39,6 +39,15 @@ def test_what_is_known_is_said(live):
         assert part in said
 
 
+def test_memory_of_a_gpu_is_said_where_there_is_one(live, monkeypatch):
+    live.show(LINES)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "GPU" not in live.describe()
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.max_memory_allocated", lambda: 7_300_000_000)
+    assert "at most 7.3 GB of the GPU's" in live.describe()
+
+
 def test_it_is_drawn_again_only_when_the_drawing_is_old(live, clock):
     live._build()
     live.show(LINES[:1])

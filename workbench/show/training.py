@@ -48,8 +48,7 @@ class LiveTraining(Watched):
         ]
         if self.is_over:
             return f"Done: {', '.join(filter(None, parts))}."
-        memory, left = _measure_memory(), last["eta_s"] / 60
-        parts += [f"{memory:.1f} GB of memory", f"{left:.0f} minutes left"]
+        parts += [*_say_memory(), f"{last['eta_s'] / 60:.0f} minutes left"]
         return ", ".join(filter(None, parts))
 
     def _picture(self) -> Panel:
@@ -79,8 +78,12 @@ class LiveTraining(Watched):
         return Panel(f'<div dir="auto" style="{look}">{"".join(rows)}</div>', text)
 
 
-def _measure_memory() -> float:
-    """Memory of this process in GB."""
+def _say_memory() -> list[str]:
+    """Memory of this process, and the most that it has held of a GPU if there is one."""
     import psutil
+    import torch
 
-    return psutil.Process().memory_info().rss / 1e9
+    said = [f"{psutil.Process().memory_info().rss / 1e9:.1f} GB of memory"]
+    if torch.cuda.is_available():
+        said.append(f"at most {torch.cuda.max_memory_allocated() / 1e9:.1f} GB of the GPU's")
+    return said
