@@ -1,10 +1,14 @@
 """Watching a training: what is drawn and said, and how often."""
 
+import shlex
+import subprocess
+
 import pytest
 
+from workbench.run import open_run
 from workbench.show.training import LiveTraining
 from workbench.show.watched import EVERY_S
-from workbench.train.progress import TrainingLog
+from workbench.train.progress import STOP, TrainingLog
 
 STEP = {"learning_rate": 1e-4, "tokens": 900, "seconds": 9.0, "tokens_per_s": 100.0, "eta_s": 600.0}
 LINES = [
@@ -22,7 +26,7 @@ def clock():
 
 @pytest.fixture
 def live(clock):
-    return LiveTraining(lambda: clock[0])
+    return LiveTraining(clock=lambda: clock[0])
 
 
 def test_what_is_known_is_said(live):
@@ -37,6 +41,18 @@ def test_what_is_known_is_said(live):
         "10 minutes",
     ):
         assert part in said
+
+
+def test_how_to_end_it_stands_below_the_chart_until_it_has_ended(tmp_path):
+    run = open_run("toy", "mine", root=tmp_path)
+    live = LiveTraining(run)
+    live.show(LINES)
+    command = live._repr_mimebundle_()["text/plain"].partition("in a terminal: ")[2]
+    run.record("train", begun_at="now")
+    subprocess.run(shlex.split(command), check=True)
+    assert run.file(f"model/{STOP}").exists()
+    live.show(LINES, is_over=True)
+    assert "terminal" not in live._repr_mimebundle_()["text/html"]
 
 
 def test_memory_of_a_gpu_is_said_where_there_is_one(live, monkeypatch):

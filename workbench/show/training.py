@@ -1,9 +1,12 @@
 """A training to watch: its losses drawn as they fall, its speed, memory and time left."""
 
+import shlex
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
 
+from workbench.run import Run
 from workbench.show.charts import line
 from workbench.show.escape import clip, escape
 from workbench.show.picture import Panel, Picture
@@ -14,10 +17,14 @@ SHOWN = 3
 
 
 class LiveTraining(Watched):
-    """What a training has done so far. Made before it and given to it as `watcher`."""
+    """What a training has done so far. Made before it and given to it as `watcher`.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic):
+    Of a `run` it says how to end it early.
+    """
+
+    def __init__(self, run: Run | None = None, clock: Callable[[], float] = time.monotonic):
         super().__init__(clock)
+        self.run = run
         self.lines: list[dict[str, Any]] = []
         self.is_over = False
 
@@ -57,7 +64,17 @@ class LiveTraining(Watched):
         drawn, samples = self.draw(), self._draw_samples()
         look = "display:flex;flex-wrap:wrap;gap:16px;align-items:flex-start"
         html = f'<div style="{look}">{drawn.as_image(self.describe(), 330)}{samples.html}</div>'
-        return Panel(html, f"{drawn.text}\n{samples.text}".strip())
+        text = "\n".join(filter(None, (drawn.text, samples.text, self._say_stop())))
+        return Panel(f"{html}<p>{escape(self._say_stop())}</p>", text)
+
+    def _say_stop(self) -> str:
+        # a button would not be heard while the cell runs that trains
+        if self.run is None or self.is_over:
+            return ""
+        command = shlex.join(
+            [sys.executable, "-m", "workbench", "stop", str(self.run.folder.resolve())]
+        )
+        return f"To end it now with its best weights, say in a terminal: {command}"
 
     def _draw_samples(self) -> Panel:
         """What the model said last to a customer whom it does not learn from."""
