@@ -121,6 +121,15 @@ def test_route_names_stand_on_the_edges(coffee, way):
     assert all(name in words for hub in coffee.hubs for name in hub.routes)
 
 
+def test_hubs_alone_have_two_outlines_even_where_a_walk_has_not_been(coffee, way):
+    svg, double = ElementTree.fromstring(draw_flowchart(coffee, walk=[]).svg), set()
+    for group in svg.iter("{http://www.w3.org/2000/svg}g"):
+        if group.get("class") == "node":
+            outlines = [part for part in group.iter() if part.tag.rpartition("}")[2] in SHAPES]
+            double |= {group[0].text} if len(outlines) > 1 else set()
+    assert double == {hub.id for hub in coffee.hubs}
+
+
 def test_ends_have_a_shape_that_no_other_node_has(coffee, way):
     svg, shapes = ElementTree.fromstring(draw_flowchart(coffee).svg), {}
     for group in svg.iter("{http://www.w3.org/2000/svg}g"):

@@ -119,7 +119,7 @@ def _head(flowchart: Flowchart) -> str:
 
 
 def _explain(coverage, faults, trail: Trail | None) -> list[str]:
-    legend = "light box: agent · dark box: hub · ellipse: customer · octagon: end"
+    legend = "box: agent · double box: hub · ellipse: customer · octagon: end"
     counted = []
     if trail and trail.jumps:
         counted.append("red dashes: a jump, for which there is no route")
@@ -167,7 +167,7 @@ def _make_box(flowchart: Flowchart, node: Node, coverage, faults) -> Box:
 
 def choose_shape(node: Node) -> str:
     """The shape that tells a node's kind where colours do not; see `plain.Box`."""
-    return {"user": "ellipse", "end": "octagon"}.get(node.role, "box")
+    return {"user": "ellipse", "end": "octagon"}.get(node.role, "double" if node.is_hub else "box")
 
 
 def _color_node(flowchart: Flowchart, node: Node) -> tuple[str, str, str]:

@@ -20,7 +20,7 @@ class Box:
     lines: tuple[str, ...]
     """The name, then what is counted."""
     shape: str
-    """box, ellipse or octagon"""
+    """box, double (a box with a second outline), ellipse or octagon"""
     fill: str
     stroke: str
     ink: str
@@ -112,15 +112,17 @@ def _draw_box(box: Box, x: int, y: int) -> str:
         for row, line in enumerate(box.lines)
     )
     look = f'fill="{box.fill}" stroke="{box.stroke}" stroke-width="{box.border:.1f}"/>'
+    if box.shape == "double":
+        look += f'{_outline("box", x, y, inset=4)} fill="none" stroke="{box.ink}"/>'
     return (
         f'<g class="node"><title>{escape(box.id)}</title>{_outline(box.shape, x, y)} {look}'
         f'<text y="{y}" fill="{box.ink}">{lines}</text></g>'
     )
 
 
-def _outline(shape: str, x: int, y: int) -> str:
-    """The beginning of the SVG element around a middle."""
-    left, top = x - WIDE // 2, y - HIGH // 2
+def _outline(shape: str, x: int, y: int, inset: int = 0) -> str:
+    """The beginning of the SVG element around a middle; a box may be a little smaller."""
+    left, top = x - WIDE // 2 + inset, y - HIGH // 2 + inset
     if shape == "octagon":
         cut, wide, high = HIGH // 4, WIDE - HIGH // 2, HIGH // 2
         return (
@@ -128,7 +130,8 @@ def _outline(shape: str, x: int, y: int) -> str:
             f'l-{cut} -{cut}v-{high}z"'
         )
     radius = HIGH // 2 if shape == "ellipse" else 8
-    return f'<rect x="{left}" y="{top}" width="{WIDE}" height="{HIGH}" rx="{radius}"'
+    wide, high = WIDE - 2 * inset, HIGH - 2 * inset
+    return f'<rect x="{left}" y="{top}" width="{wide}" height="{high}" rx="{radius - inset}"'
 
 
 def _draw_arrow(
