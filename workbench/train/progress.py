@@ -233,11 +233,13 @@ def follow(
         def sample(self, step, model):
             if self.can_sample:
                 try:
-                    log.add_sample(step, sampler.write(model))
+                    sample = sampler.write(model)
                 except Exception as error:
                     # hours of training are worth more than what is read meanwhile
                     self.can_sample = False
                     warnings.warn(f"no sample replies are written: {error}", stacklevel=2)
+                else:
+                    log.add_sample(step, sample)
 
         def on_step_end(self, args, state, control, **_):
             if state.global_step % STEPS_TO_RELEASE == 0:
