@@ -271,7 +271,7 @@ def test_an_unknown_part_names_the_nearest(large, coffee):
         draw_flowchart(coffee, part="nowhere")
 
 
-def test_a_chart_that_fits_is_drawn_whole_with_its_phases_framed(coffee, way):
+def test_a_chart_that_fits_is_drawn_whole_with_its_phases_named(coffee, way):
     nodes = {
         id_: node.model_copy(update={"phase": "order" if place < 4 else EVIL})
         for place, (id_, node) in enumerate(coffee.nodes.items())
@@ -279,6 +279,8 @@ def test_a_chart_that_fits_is_drawn_whole_with_its_phases_framed(coffee, way):
     picture = draw_flowchart(coffee.model_copy(update={"nodes": nodes}))
     assert read_titles(picture.svg, "node") == Counter(list(coffee.nodes))
     assert len(read_titles(picture.svg, "cluster")) == (2 if way == "dot" else 0)
+    words = [*ElementTree.fromstring(picture.svg).itertext()]
+    assert words.count("order") == (4 if way == "plain" else 1)
     assert SCRIPT not in picture.svg
 
 

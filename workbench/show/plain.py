@@ -86,6 +86,7 @@ def draw_plain(boxes: list[Box], arrows: list[Arrow], title: str, *notes: str) -
         for index, arrow in enumerate(out)
     ]
     note = " · ".join(filter(None, notes)) or PLAINLY
+    has_phases = len({box.phase for box in boxes if box.phase}) > 1
     return "".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -98,14 +99,14 @@ def draw_plain(boxes: list[Box], arrows: list[Arrow], title: str, *notes: str) -
             f'<text x="{width // 2}" y="24" font-size="16">{escape(title)}</text>',
             f'<text x="{width // 2}" y="42" font-size="11" fill="#5B6470">{escape(note)}</text>',
             *(line for line, _ in drawn),
-            *(_draw_box(box, *place[box.id]) for box in boxes),
+            *(_draw_box(box, *place[box.id], has_phases) for box in boxes),
             *(label for _, label in drawn),
             "</svg>",
         ]
     )
 
 
-def _draw_box(box: Box, x: int, y: int) -> str:
+def _draw_box(box: Box, x: int, y: int, has_phases: bool) -> str:
     lines = "".join(
         f'<tspan x="{x}" dy="{15 if row else 5 - 8 * (len(box.lines) - 1)}">'
         f"{escape(clip(line, 24))}</tspan>"
@@ -114,9 +115,14 @@ def _draw_box(box: Box, x: int, y: int) -> str:
     look = f'fill="{box.fill}" stroke="{box.stroke}" stroke-width="{box.border:.1f}"/>'
     if box.shape == "double":
         look += f'{_outline("box", x, y, inset=4)} fill="none" stroke="{box.ink}"/>'
+    # boxes of one phase may stand far apart, so that a frame would hold others too
+    phase = (
+        f'<text x="{x - WIDE // 2}" y="{y - HIGH // 2 - 5}" font-size="11" fill="#5B6470" '
+        f'text-anchor="start">{escape(clip(box.phase, 24))}</text>'
+    )
     return (
         f'<g class="node"><title>{escape(box.id)}</title>{_outline(box.shape, x, y)} {look}'
-        f'<text y="{y}" fill="{box.ink}">{lines}</text></g>'
+        f'<text y="{y}" fill="{box.ink}">{lines}</text>{phase if has_phases else ""}</g>'
     )
 
 
