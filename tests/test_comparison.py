@@ -128,6 +128,25 @@ def test_the_widgets_follow_bar_list_and_choices(comparison):
     assert len(made["list"].options) == 4
 
 
+def test_the_condition_beside_stays_where_the_next_customer_met_others_too(
+    coffee_domain, comparison, scenarios
+):
+    met = [("a", "b"), ("a", "b", "c")]
+    scores = [
+        make_score(scenario.scenario_id, 1, 0, condition, "seen")
+        for scenario, others in zip(scenarios[:2], met, strict=True)
+        for condition in ("compiled", *others)
+    ]
+    said = next(iter(comparison.talks.values()))
+    talks = dict.fromkeys((s.conversation_id for s in scores), said)
+    several = Comparison(coffee_domain, scores, talks, scenarios)
+    several._build()
+    several._widgets["beside"].value = "b"
+    several._widgets["list"].value = 1
+    assert len(several._widgets["beside"].options) == 3
+    assert several.beside == several._widgets["beside"].value == "b"
+
+
 def test_without_widgets_the_bars_and_a_pair_stand_there(comparison):
     bundle = comparison._repr_mimebundle_()
     assert "data:image/svg+xml" in bundle["text/html"]

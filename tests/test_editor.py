@@ -78,9 +78,14 @@ def test_the_widgets_follow_what_is_typed(editor):
     assert made["save"].disabled
     assert "<b>" not in made["problems"].value
     assert ">to: &lt;b&gt;</div>" in made["problems"].value
+    assert "Coffee order" in made["chart"].svg
+    assert "workbench-stale" in made["chart"]._dom_classes
     made["text"].value = editor._saved.replace("title: Coffee order", "title: Tea order")
     assert not made["save"].disabled
     assert made["said"].value == "not saved"
+    assert "Tea order" in made["chart"].svg
+    assert made["chart"].alt.startswith("Tea order")
+    assert "workbench-stale" not in made["chart"]._dom_classes
     made["save"].click()
     assert made["said"].value == "saved"
     assert made["save"].disabled
@@ -90,3 +95,5 @@ def test_a_file_that_cannot_be_drawn_yet_can_be_mended(copy):
     (copy / "flowchart.yaml").write_text("nodes: [", "utf-8")
     editor = FlowchartEditor(copy)
     assert "cannot be drawn" in editor._repr_mimebundle_()["text/html"]
+    assert "cannot be drawn" in editor._widgets["undrawn"].value
+    assert editor._widgets["chart"].layout.display == "none"

@@ -30,6 +30,14 @@ def test_a_card_tells_text_routes_conditions_causes_and_facts(travel):
     assert "comes from" in card
 
 
+def test_a_card_names_the_phase_of_its_node(copy):
+    say = "say: Greet the customer and ask for the order."
+    edit(copy, "flowchart.yaml", say, f"{say}\n    phase: beginning")
+    html = explore_flowchart(read_domain(copy)).html
+    assert "opening (agent, phase beginning)" in read_card(html, "opening")
+    assert "phase" not in read_card(html, "take_order")
+
+
 def test_evil_words_stay_words(copy):
     edit(copy, "flowchart.yaml", "Greet the customer and ask for the order.", f"'{EVIL}'")
     html = explore_flowchart(read_domain(copy)).html

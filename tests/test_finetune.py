@@ -28,6 +28,7 @@ from workbench.train.finetune import (
 )
 from workbench.train.progress import TrainingLog
 from workbench.train.recipes import WARNING
+from workbench.train.sample import SAMPLED_TOKENS, Sampler, make_sampler
 
 SMALL = {"base_model": "tiny-random", "epochs": 2, "batch_size": 4, "max_length": 96}
 TRAINS = """
@@ -123,6 +124,50 @@ def test_the_log_has_a_line_for_each_step(trained):
     result = trained.manifest["train"]["result"]
     assert (steps[-1]["tokens"], "all steps are done") == (result["tokens"], result["ended"])
     assert steps[-1]["eta_s"] == 0
+
+
+def test_with_each_held_out_loss_goes_a_reply_to_a_customer_not_learned_from(trained):
+    log = trained.read("model/training_log.jsonl")
+    samples = [line for line in log if "reply" in line]
+    assert [line["step"] for line in samples] == [one["step"] for one in log if "valid_loss" in one]
+    assert {(line["heard"], line["taught"]) for line in samples} == {
+        ("20 coffees, please, please", "That is 20 euros.")
+    }
+    assert all(line["reply"] for line in samples)
+
+
+def test_without_held_out_rows_there_are_no_samples(root):
+    run = make_run(root, "unsampled", n_valid=0)
+    train(run, **SMALL | {"max_steps": 2})
+    assert not [line for line in run.read("model/training_log.jsonl") if "reply" in line]
+
+
+def test_samples_change_nothing_and_end_no_training(root, trained, monkeypatch):
+    def broken(sampler, model):
+        raise RuntimeError("no reply")
+
+    monkeypatch.setattr(Sampler, "write", broken)
+    run = make_run(root, "mute")
+    with pytest.warns(UserWarning, match="no sample replies are written: no reply"):
+        train(run, **SMALL)
+    assert_same_weights(run, trained)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_a_sample_is_what_the_model_replies_and_leaves_it_as_it_was(trained, dtype):
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    folder = trained.file("model")
+    model = AutoModelForCausalLM.from_pretrained(folder, dtype=getattr(torch, dtype)).train()
+    before = torch.get_rng_state()
+    sampler = make_sampler([talk(20)], load_tokenizer(folder))
+    reply = sampler.write(model)["reply"]
+    assert model.training
+    assert torch.equal(torch.get_rng_state(), before)
+    if dtype == device_and_dtype()[1]:
+        (whole,) = LocalModel(folder).reply([talk(20)["messages"][:3]], SAMPLED_TOKENS)
+        assert reply.removesuffix(" …") == whole.text
 
 
 def test_the_card_says_where_the_model_comes_from_and_who_taught_it(trained):
@@ -378,6 +423,13 @@ def test_lora_lowers_the_loss_and_changes_linear_layers_and_nothing_else(adapted
         name for name in before if not torch.equal(before[name].to(torch.bfloat16), after[name])
     }
     assert changed == {name for name in before if "_proj" in name}
+
+
+def test_a_model_with_adapters_is_sampled_too(adapted):
+    log = adapted.read("model/training_log.jsonl")
+    assert {line["step"] for line in log if "valid_loss" in line} == {
+        line["step"] for line in log if line.get("reply")
+    }
 
 
 def test_what_lora_trained_is_a_plain_model(adapted):

@@ -11,6 +11,7 @@ from workbench.design.paths import sample_paths
 from workbench.evaluate.labelling import Readers, fit_readers
 from workbench.evaluate.watching import watch
 from workbench.live import MYSELF, NOBODY, LiveTalk
+from workbench.models import ModelError
 from workbench.synthesize.scenarios import plan_scenario
 
 OPENING = [Message(role="system", content="You sell coffee.")]
@@ -28,6 +29,17 @@ class Parrot:
         text = self.replies.pop(0) if self.replies else "Good morning. What can I get you?"
         yield text[: len(text) // 2]
         yield text
+
+
+class Mute:
+    """A model that is broken off in its reply, whatever it hears."""
+
+    def __init__(self, error):
+        self.error = error
+
+    def stream(self, messages, max_new_tokens):
+        yield "Wel"
+        raise self.error
 
 
 @pytest.fixture(scope="module")
@@ -88,7 +100,19 @@ def test_a_move_that_the_flowchart_lacks_is_wrong(readers, coffee_domain):
         Message(role="user", content="A small latte."),
         Message(role="assistant", content="Hi there, what would you like today?"),
     ]
-    assert "does not have" in watch(said, readers).wrong.get(3, "")
+    seen = watch(said, readers)
+    assert "does not have" in seen.wrong.get(3, "")
+    assert seen.jumps == [len(seen.walk) - 1]
+
+
+def test_a_jump_is_seen_on_the_flowchart_too(readers):
+    model = Parrot("Hello. Ready to order?", "Hi there, what would you like today?")
+    live = LiveTalk(model, readers, OPENING)
+    live._build()
+    assert "dasharray" not in live._widgets["chart"].svg
+    live.say("A small latte.")
+    assert "dasharray" in live._widgets["chart"].svg
+    assert "(a jump)" in live._widgets["chart"].alt
 
 
 def test_what_was_said_can_be_taken_back_down_to_the_opening(readers):
@@ -150,6 +174,56 @@ def test_the_list_beside_puts_the_baseline_into_the_talk(beside):
     assert not live._widgets["send"].disabled
     live._widgets["beside"].value = NOBODY
     assert "from here they use other words" not in live._widgets["talk"].value
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), RuntimeError("no memory")])
+def test_a_reply_that_is_broken_off_leaves_the_talk_as_it_was(readers, error):
+    live = LiveTalk(Parrot("Hello."), readers, OPENING)
+    live._build()
+    live.model = Mute(error)
+    with pytest.raises(type(error)):
+        live.say("A latte.")
+    assert contents(live) == ["You sell coffee.", "Hello."]
+    assert not [name for name, made in live._widgets.items() if getattr(made, "disabled", False)]
+    assert (str(error) or "KeyboardInterrupt") in live._widgets["facts"].value
+
+
+def test_a_baseline_that_cannot_answer_leaves(readers):
+    def load():
+        raise RuntimeError("it cannot be loaded")
+
+    baseline = Baseline("floor/base", load, OPENING)
+    live = LiveTalk(Parrot("Hello.", "Which size?"), readers, OPENING, baselines=[baseline])
+    live._build()
+    with pytest.raises(RuntimeError, match="cannot be loaded"):
+        live.compare_with("floor/base")
+    assert live._widgets["beside"].value == NOBODY
+    assert "cannot be loaded" in live._widgets["facts"].value
+    assert not live._widgets["beside"].disabled
+    live.say("A latte.")
+    assert contents(live)[-1] == "Which size?"
+
+
+def test_a_talk_too_long_for_a_baselines_prompt_is_not_put_to_it(monkeypatch):
+    monkeypatch.setattr("workbench.baseline.fits", lambda model, messages, n: len(messages) < 3)
+    baseline = Baseline("in_context/base", lambda: Parrot("Hi."), OPENING)
+    assert baseline.answer([], 9)[-1].content == "Hi."
+    with pytest.raises(ModelError, match="in_context/base cannot read so long a talk"):
+        baseline.answer(["A latte."], 9)
+
+
+def test_a_talk_begun_anew_shows_nothing_of_the_old_one(beside):
+    live, _ = beside
+    live._build()
+    live.compare_with("floor/base")
+    live.say("A latte.")
+    live.seen.wrong[1] = "an old fault"
+    shown = []
+    live._widgets["talk"].observe(lambda change: shown.append(change.new), "value")
+    live.start_over()
+    assert "an old fault" not in "".join(shown)
+    assert "floor/base" not in shown[0]
+    assert "floor/base" in shown[-1]
 
 
 def test_a_customer_plays_its_part_until_a_person_speaks(readers, scenarios):

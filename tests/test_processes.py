@@ -73,8 +73,10 @@ def test_two_processes_train_the_same_model_as_one(run):
     alone = make_run("alone")
     train(alone, "tiny-random", 2, 5e-4, 2, max_length=96)
     assert facts["inputs"] == alone.manifest["train"]["inputs"]
-    logs = [one.read("model/training_log.jsonl") for one in (run, alone)]
-    for first, second in zip(*logs, strict=True):
+    several, one = (of.read("model/training_log.jsonl") for of in (run, alone))
+    # weights that are shared out write no sample replies
+    one = [line for line in one if "reply" not in line]
+    for first, second in zip(several, one, strict=True):
         assert set(first) == set(second)
         for name in {"loss", "valid_loss"} & set(first):
             assert first[name] == pytest.approx(second[name], abs=0.03)

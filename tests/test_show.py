@@ -121,6 +121,15 @@ def test_route_names_stand_on_the_edges(coffee, way):
     assert all(name in words for hub in coffee.hubs for name in hub.routes)
 
 
+def test_hubs_alone_have_two_outlines_even_where_a_walk_has_not_been(coffee, way):
+    svg, double = ElementTree.fromstring(draw_flowchart(coffee, walk=[]).svg), set()
+    for group in svg.iter("{http://www.w3.org/2000/svg}g"):
+        if group.get("class") == "node":
+            outlines = [part for part in group.iter() if part.tag.rpartition("}")[2] in SHAPES]
+            double |= {group[0].text} if len(outlines) > 1 else set()
+    assert double == {hub.id for hub in coffee.hubs}
+
+
 def test_ends_have_a_shape_that_no_other_node_has(coffee, way):
     svg, shapes = ElementTree.fromstring(draw_flowchart(coffee).svg), {}
     for group in svg.iter("{http://www.w3.org/2000/svg}g"):
@@ -171,6 +180,17 @@ def test_a_walk_stands_out_and_so_does_where_it_is(coffee, way):
     # the node's own name, and what it says, stands before its border in either way of drawing
     assert re.findall(r"<TITLE>([^<]*)</TITLE>", before)[-1].partition(" (")[0] == "LEFT"
     assert been.text.endswith("walk: " + ", ".join(steps))
+
+
+def test_a_jump_is_drawn_as_what_the_flowchart_lacks(coffee, way):
+    steps = ["opening", "settle.paid"]
+    taken, jumped = (draw_flowchart(coffee, walk=steps, jumps=jumps) for jumps in ((), [1]))
+    assert "dasharray" not in taken.svg
+    assert "dasharray" in jumped.svg
+    assert flow.NEVER.lower() in jumped.svg.lower()
+    more = read_titles(jumped.svg, "edge") - read_titles(taken.svg, "edge")
+    assert more == Counter(["user_order->settle"])
+    assert jumped.text.endswith("walk: opening, settle.paid (a jump)")
 
 
 def test_a_walk_that_has_not_begun_is_at_the_start(coffee, way):
@@ -251,7 +271,7 @@ def test_an_unknown_part_names_the_nearest(large, coffee):
         draw_flowchart(coffee, part="nowhere")
 
 
-def test_a_chart_that_fits_is_drawn_whole_with_its_phases_framed(coffee, way):
+def test_a_chart_that_fits_is_drawn_whole_with_its_phases_named(coffee, way):
     nodes = {
         id_: node.model_copy(update={"phase": "order" if place < 4 else EVIL})
         for place, (id_, node) in enumerate(coffee.nodes.items())
@@ -259,6 +279,8 @@ def test_a_chart_that_fits_is_drawn_whole_with_its_phases_framed(coffee, way):
     picture = draw_flowchart(coffee.model_copy(update={"nodes": nodes}))
     assert read_titles(picture.svg, "node") == Counter(list(coffee.nodes))
     assert len(read_titles(picture.svg, "cluster")) == (2 if way == "dot" else 0)
+    words = [*ElementTree.fromstring(picture.svg).itertext()]
+    assert words.count("order") == (4 if way == "plain" else 1)
     assert SCRIPT not in picture.svg
 
 

@@ -1,10 +1,14 @@
 """Watching a training: what is drawn and said, and how often."""
 
+import shlex
+import subprocess
+
 import pytest
 
+from workbench.run import open_run
 from workbench.show.training import LiveTraining
 from workbench.show.watched import EVERY_S
-from workbench.train.progress import TrainingLog
+from workbench.train.progress import STOP, TrainingLog
 
 STEP = {"learning_rate": 1e-4, "tokens": 900, "seconds": 9.0, "tokens_per_s": 100.0, "eta_s": 600.0}
 LINES = [
@@ -22,7 +26,7 @@ def clock():
 
 @pytest.fixture
 def live(clock):
-    return LiveTraining(lambda: clock[0])
+    return LiveTraining(clock=lambda: clock[0])
 
 
 def test_what_is_known_is_said(live):
@@ -37,6 +41,27 @@ def test_what_is_known_is_said(live):
         "10 minutes",
     ):
         assert part in said
+
+
+def test_how_to_end_it_stands_below_the_chart_until_it_has_ended(tmp_path):
+    run = open_run("toy", "mine", root=tmp_path)
+    live = LiveTraining(run)
+    live.show(LINES)
+    command = live._repr_mimebundle_()["text/plain"].partition("in a terminal: ")[2]
+    run.record("train", begun_at="now")
+    subprocess.run(shlex.split(command), check=True)
+    assert run.file(f"model/{STOP}").exists()
+    live.show(LINES, is_over=True)
+    assert "terminal" not in live._repr_mimebundle_()["text/html"]
+
+
+def test_memory_of_a_gpu_is_said_where_there_is_one(live, monkeypatch):
+    live.show(LINES)
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    assert "GPU" not in live.describe()
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr("torch.cuda.max_memory_allocated", lambda: 7_300_000_000)
+    assert "at most 7.3 GB of the GPU's" in live.describe()
 
 
 def test_it_is_drawn_again_only_when_the_drawing_is_old(live, clock):
@@ -56,6 +81,17 @@ def test_without_widgets_nothing_is_drawn_before_it_is_asked_for(live):
     assert live._widgets == {}
     assert "held out" in live.draw().text
     assert "step 2" in live._repr_mimebundle_()["text/plain"]
+
+
+def test_what_the_model_says_meanwhile_stands_beside_the_losses(live):
+    heard = {"heard": "A <b>latte</b>.", "taught": "Which size?", "seconds": 9.5}
+    samples = [{"step": step, "reply": f"reply {step}"} | heard for step in (2, 4, 6, 8)]
+    live.show([*LINES, *samples])
+    bundle = live._repr_mimebundle_()
+    assert "A &lt;b&gt;latte&lt;/b&gt;." in bundle["text/html"]
+    assert "a customer it does not learn from: A <b>latte</b>." in bundle["text/plain"]
+    last = ["step 8: reply 8", "step 6: reply 6", "step 4: reply 4", "the teacher: Which size?"]
+    assert bundle["text/plain"].split("\n")[-4:] == last
 
 
 def test_the_log_shows_each_line(tmp_path, live):

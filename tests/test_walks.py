@@ -2,6 +2,7 @@
 
 import pytest
 
+from workbench.design.counting import count_paths
 from workbench.design.covering import cover_routes
 from workbench.design.paths import enumerate_paths
 from workbench.show.walks import ANY, Walks
@@ -29,7 +30,14 @@ def test_the_fewest_are_a_set_of_their_own(walks, coffee):
 
 
 def test_the_count_says_how_often_a_node_may_be_visited(walks):
-    assert "paths that visit no node more than 2 times" in walks._repr_mimebundle_()["text/plain"]
+    said = walks._repr_mimebundle_()["text/plain"]
+    assert f"in all {count_paths(walks.flowchart)} visit no node more than 2 times" in said
+
+
+def test_paths_that_are_only_planned_are_not_taken_for_all(coffee):
+    said = Walks(coffee, planned_paths=enumerate_paths(coffee)[:3])._say()
+    assert said.startswith(f"planned paths: 3 of 3; in all {count_paths(coffee)} visit")
+    assert count_paths(coffee).n > 3
 
 
 @pytest.mark.parametrize("asked", [{"outcome": "refund"}, {"by": "nowhere"}, {"of": "the longest"}])

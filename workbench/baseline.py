@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from workbench.conversation import Message
+from workbench.models import LocalModel, ModelError
 
 
 class Speaker(Protocol):
@@ -12,6 +13,13 @@ class Speaker(Protocol):
 
     def stream(self, messages: Sequence[Message], max_new_tokens: int) -> Iterator[str]:
         """The reply so far, again and again; the last is the whole of it."""
+
+
+def fits(model: Speaker, messages: Sequence[Message], max_new_tokens: int) -> bool:
+    """Whether a model can read these and reply; of what is no `LocalModel` nobody knows."""
+    if not isinstance(model, LocalModel):
+        return True
+    return len(model.encode(messages)) + max_new_tokens <= model.most_tokens
 
 
 @dataclass
@@ -33,12 +41,18 @@ class Baseline:
         """Its talk with somebody who says these things one after the other; it opens and closes.
 
         What it has answered once is kept, so that taking something back costs nothing.
+
+        Raises:
+            ModelError: that is more than it can read.
         """
         messages = list(self.prompt)
         for n in range(len(said) + 1):
             heard = tuple(said[:n])
             messages += [Message(role="user", content=text) for text in said[n - 1 : n] if n]
             if heard not in self._replies:
-                *_, self._replies[heard] = self.load().stream(messages, max_new_tokens)
+                model = self.load()
+                if not fits(model, messages, max_new_tokens):
+                    raise ModelError(f"{self.name} cannot read so long a talk after its prompt")
+                *_, self._replies[heard] = model.stream(messages, max_new_tokens)
             messages.append(Message(role="assistant", content=self._replies[heard]))
         return messages

@@ -1,10 +1,11 @@
 """A person talks with a compiled model in a notebook, and sees on the flowchart where it stands."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from typing import Any
 
-from workbench.baseline import Baseline, Speaker
+from workbench.baseline import Baseline, Speaker, fits
 from workbench.conversation import Conversation, Label, Message
 from workbench.domain import Domain
 from workbench.evaluate.labelling import Readers
@@ -76,6 +77,8 @@ class LiveTalk:
     def start_over(self, customer: int | None = None) -> None:
         """Begin again: the agent opens. `customer` is a place in `customers`; None: a person."""
         self.messages, self.customer, self.notice = list(self.opening), None, ""
+        # what was seen is of the old talk
+        self.seen, self.seen_beside = watch(self.opening, self.readers), None
         if customer is not None:
             _, scenario = self.customers[customer]
             manner = next(p.manner for p in self.domain.personas if p.id == scenario.persona)
@@ -106,62 +109,70 @@ class LiveTalk:
             # what the customer remembers cannot be taken back
             self.customer, self.notice = None, ""
             self.seen = watch(self.messages, self.readers)
-            self._ask_beside()
+            with self._busy():
+                self._ask_beside()
         self._show()
 
     def compare_with(self, name: str) -> None:
         """Let a baseline answer the same, from the opening on; "" or "nobody" is none.
 
         Raises:
-            ValueError: there is no such baseline.
+            ValueError: there is no such baseline, or the talk is too long for it.
         """
         name = "" if name == NOBODY else name
         if name and name not in self.baselines:
             known = ", ".join(self.baselines) or "none"
             raise ValueError(f'there is no "{name}"; there are {known}')
-        self.beside = name
-        self._ask_beside()
-        self._show()
+        self.beside, self.notice = name, ""
+        with self._busy():
+            self._ask_beside()
 
     def _ask_beside(self) -> None:
-        self.seen_beside = None
-        if self.beside:
-            self._lock(True)
+        # one that cannot answer now leaves, so that the talk goes on without it
+        name, self.beside, self.seen_beside = self.beside, "", None
+        if name:
             said = [message.content for message in self.messages if message.role == "user"]
-            talk = self.baselines[self.beside].answer(said, self.max_new_tokens)
+            talk = self.baselines[name].answer(said, self.max_new_tokens)
+            self.beside = name
             self.seen_beside = watch([*self.opening[:1], *talk[1:]], self.readers)
-            self._lock(False)
 
     def _hear(self, text: str, _: Label) -> Label:
         return self.readers.agent.label([text])[0]
 
     def _say(self, text: str) -> None:
-        longer = [*self.messages, Message(role="user", content=text)]
-        if not self._fits(longer):
+        said = Message(role="user", content=text)
+        if not fits(self.model, [*self.messages, said], self.max_new_tokens):
             self.notice = "That is more than the model can read; say less, or start over."
             self._show()
             return
-        self.messages, self.notice = longer, ""
-        self._reply()
+        self.notice = ""
+        self._reply(said)
 
-    def _fits(self, messages: Sequence[Message]) -> bool:
-        if not isinstance(self.model, LocalModel):
-            return True
-        n_tokens = len(self.model.encode(messages)) + self.max_new_tokens
-        return n_tokens <= self.model.most_tokens
+    def _reply(self, *said: Message) -> None:
+        """The agent's reply to the talk and this; broken off, it leaves the talk as it was."""
+        with self._busy():
+            text, heard = "", [*self.messages, *said]
+            for text in self.model.stream(heard, self.max_new_tokens):
+                self._show_words(*said, Message(role="assistant", content=f"{text} …"))
+            self.messages = [*heard, Message(role="assistant", content=text)]
+            if self.customer:
+                self.customer.hear_agent(text)
+            self.seen = watch(self.messages, self.readers)
+            self._ask_beside()
 
-    def _reply(self) -> None:
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """While models write: the fields are locked, and not for longer, whatever happens."""
         self._lock(True)
-        text = ""
-        for text in self.model.stream(self.messages, self.max_new_tokens):
-            self._show_words(Message(role="assistant", content=f"{text} …"))
-        self.messages.append(Message(role="assistant", content=text))
-        if self.customer:
-            self.customer.hear_agent(text)
-        self.seen = watch(self.messages, self.readers)
-        self._ask_beside()
-        self._lock(False)
-        self._show()
+        try:
+            yield
+        except BaseException as error:
+            # a notebook shows nowhere what is raised by a button
+            self.notice = f"It was broken off: {str(error) or type(error).__name__}"
+            raise
+        finally:
+            self._lock(False)
+            self._show()
 
     # what follows is what is to be seen of it
 
@@ -211,7 +222,7 @@ class LiveTalk:
         made["anew"].on_click(lambda _: self._choose())
         made["next"].on_click(lambda _: self._go_on())
         made["who"].observe(lambda _: self._choose(), "value")
-        made["beside"].observe(lambda change: self.compare_with(change.new), "value")
+        made["beside"].observe(lambda change: self._compare(change.new), "value")
         wide = {"text": "auto", "who": "auto", "talk": "auto"}
         for name, width in wide.items():
             made[name].layout.width = width
@@ -250,6 +261,11 @@ class LiveTalk:
         place = self._widgets["who"].value
         self.start_over(None if place < 0 else place)
 
+    def _compare(self, name: str) -> None:
+        # the list is also set to what is
+        if name != (self.beside or NOBODY):
+            self.compare_with(name)
+
     def _lock(self, is_busy: bool) -> None:
         for name in ("text", "who", "send", "back", "anew", "next", "beside"):
             if name in self._widgets:
@@ -264,8 +280,10 @@ class LiveTalk:
     def _show(self) -> None:
         if self._widgets:
             self._show_words()
-            self._widgets["chart"].show_walk(self.domain.flowchart, self.seen.walk)
+            seen = self.seen
+            self._widgets["chart"].show_walk(self.domain.flowchart, seen.walk, seen.jumps)
             self._widgets["facts"].value = _list_seen(self.seen, self.notice)
+            self._widgets["beside"].value = self.beside or NOBODY
 
     def _show_words(self, *unfinished: Message) -> None:
         if self._widgets:

@@ -77,7 +77,7 @@ def edit_chart(cell, file):
     cell.locator("button:disabled", has_text="Save").wait_for()
     field.fill(text.replace("title: Coffee order", "title: Tea order"))
     cell.get_by_text("Nothing is wrong with it.").wait_for()
-    cell.locator("img[alt*='Tea order']").wait_for()
+    cell.locator("svg[aria-label*='Tea order']").wait_for()
     cell.get_by_text("not saved").wait_for()
     assert file.read_text("utf-8") == text
     changed = text.replace("title: Coffee order", "title: of somebody else")
@@ -87,7 +87,7 @@ def edit_chart(cell, file):
     cell.get_by_text("was changed since it was read here").wait_for()
     assert file.read_text("utf-8") == changed
     cell.get_by_role("button", name="Read again").click()
-    cell.locator("img[alt*='of somebody else']").wait_for()
+    cell.locator("svg[aria-label*='of somebody else']").wait_for()
     assert field.input_value() == changed
     field.fill(text.replace("title: Coffee order", "title: Tea order"))
     cell.locator("button:enabled", has_text="Save").wait_for()
@@ -102,7 +102,7 @@ def walk_paths(cell):
     every = enumerate_paths(chart)
     found = Walks(chart, every=every).find("left")
     cell.get_by_label("outcome", exact=True).select_option("left")
-    cell.get_by_text(f"{len(found):,} of {len(every):,} paths").wait_for()
+    cell.get_by_text(f"every: {len(found):,} of {len(every):,};").wait_for()
     type_number(cell, "path", "2")
     walked = f"{' > '.join(found[1].steps)} > {found[1].nodes[-1]}"
     cell.get_by_text(walked).wait_for()

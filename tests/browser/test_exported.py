@@ -130,7 +130,7 @@ def test_what_ran_headless_is_still_until_it_is_trusted(page, lab, tmp_path):  #
     areas.nth(2).locator("img").wait_for()
     assert areas.locator("script, g.node, .jupyter-widgets").count() == 0
     assert areas.nth(0).locator("img").count() == 1
-    areas.nth(2).get_by_text("paths that visit no node more than 2 times").wait_for()
+    areas.nth(2).get_by_text("paths visit no node more than 2 times").wait_for()
     keep_picture(page, "headless_untrusted")
     page.evaluate("void window.jupyterapp.commands.execute('notebook:trust')")
     page.locator(".jp-Dialog button.jp-mod-accept").click()

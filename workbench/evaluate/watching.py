@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from workbench.conformance import Aligner
 from workbench.conversation import Conversation, Message
@@ -20,6 +21,9 @@ class Seen:
 
     walk: list[str]
     """Steps in their order."""
+
+    jumps: list[int]
+    """Places in `walk` of steps that the flowchart does not have from where the talk stood."""
 
     wrong: dict[int, str]
     """Index of a message to what is wrong with it."""
@@ -54,7 +58,7 @@ def watch(messages: Sequence[Message], readers: Readers) -> Seen:
         labels=label_transcript(bare, readers),
     )
     reader = Reader(conversation, domain, conversation.labels)
-    _note_invalid_moves(reader, Aligner(domain.flowchart))
+    jumps = _note_jumps(reader, Aligner(domain.flowchart))
     own = {said for fact in _list_facts(reader) for said in find_stated(fact, domain)}
     agent = [message.content for message in messages if message.role == "assistant"]
     stated = [said for text in agent for said in find_stated(text, domain) if said in own]
@@ -62,6 +66,7 @@ def watch(messages: Sequence[Message], readers: Readers) -> Seen:
     return Seen(
         conversation,
         reader.said,
+        jumps,
         reader.wrong,
         dict(reader.record.given),
         [f"{value} {unit}" if unit != "name" else value for value, unit in dict.fromkeys(stated)],
@@ -69,16 +74,25 @@ def watch(messages: Sequence[Message], readers: Readers) -> Seen:
     )
 
 
-def _note_invalid_moves(reader: Reader, aligner: Aligner) -> None:
-    """Mark the replies with a step that the flowchart does not have from where the talk stood."""
-    n_before, steps = 0, []
+def _note_jumps(reader: Reader, aligner: Aligner) -> list[int]:
+    """Mark the replies with a step that the flowchart does not have from where the talk stood.
+
+    Returns the places of those steps among all.
+    """
+    jumps, steps, n_invalid = [], [], 0
     for n, own in enumerate(reader.steps):
-        steps += own
-        given = [*reader.given_at_steps[: len(steps)], reader.given[n]]
-        n_invalid, _ = aligner.invalid_moves(steps, given, reader.agent_opens)
-        if n_invalid > n_before:
+        counts = [n_invalid]
+        for step in own:
+            steps.append(step)
+            given = [*reader.given_at_steps[: len(steps)], reader.given[n]]
+            counts.append(aligner.invalid_moves(steps, given, reader.agent_opens)[0])
+        # what is said later in the reply may excuse an order that looked wrong
+        if counts[-1] > n_invalid:
             reader.note(reader.places[n], "move", "a move that the flowchart does not have")
-        n_before = n_invalid
+            begun = len(steps) - len(own)
+            jumps += [begun + i for i, (a, b) in enumerate(pairwise(counts)) if b > a]
+        n_invalid = counts[-1]
+    return jumps
 
 
 def _list_facts(reader: Reader) -> list[str]:

@@ -233,10 +233,11 @@ class Comparison:
     def _read(self, place: int | None, beside: str | None = None) -> None:
         if place is not None:
             self.read(place, beside)
-            others = self._widgets["beside"]
+            others, chosen = self._widgets["beside"], self.beside
             if [*others.options] != (names := self.list_others()):
+                # it goes to the first of them, and tells of it
                 others.options = names
-            others.value = self.beside or None
+            others.value = chosen or None
         panel = self.draw_talks()
         look = "max-height:640px;overflow:auto"
         self._widgets["talks"].value = scroll(panel.html, "the conversations", look)

@@ -78,9 +78,10 @@ def write_dot(boxes: list[Box], arrows: list[Arrow], title: str, *notes: str) ->
         f"edge [{font} fontsize=12 arrowsize=0.75]",
     ]
     for box in boxes:
-        style = "rounded,filled" if box.shape == "box" else "filled"
+        shape = "box peripheries=2" if box.shape == "double" else box.shape
+        style = "rounded,filled" if shape.startswith("box") else "filled"
         lines.append(
-            f'{_quote(box.id)} [shape={box.shape} style="{style}" fillcolor="{box.fill}" '
+            f'{_quote(box.id)} [shape={shape} style="{style}" fillcolor="{box.fill}" '
             f'color="{box.stroke}" fontcolor="{box.ink}" penwidth={box.border:.1f} '
             f"label={_quote(*box.lines)} tooltip={_quote(box.tip)}]"
         )
@@ -93,6 +94,7 @@ def write_dot(boxes: list[Box], arrows: list[Arrow], title: str, *notes: str) ->
         )
     for arrow in arrows:
         style = "dashed" if arrow.is_dashed else "solid"
+        style += " constraint=false" if arrow.is_aside else ""
         # hard spaces keep a label off its arrow
         label = _quote(*(f"\u00a0\u00a0{line}\u00a0" for line in arrow.lines))
         lines.append(

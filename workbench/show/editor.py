@@ -19,6 +19,8 @@ WARNED = "#8A4B1F"
 MOST_NODES = 200
 """A larger chart is drawn when it is saved, not at every letter."""
 
+NOT_DRAWN = "<p>It cannot be drawn before its errors are mended.</p>"
+
 
 class EditorError(ValueError):
     """A text cannot be saved; the message says why and what to do."""
@@ -92,13 +94,15 @@ class FlowchartEditor:
 
     def _draw_image(self) -> str:
         if self._picture is None:
-            return "<p>It cannot be drawn before its errors are mended.</p>"
+            return NOT_DRAWN
         pale = ' style="opacity:0.45"' if self.has_errors else ""
         alt = str(self._picture).split("\n")[0]
         return f"<div{pale}>{self._picture.as_image(alt, 560)}</div>"
 
     def _build(self) -> Any:
         import ipywidgets as widgets
+
+        from workbench.show.nodes import Nodes
 
         if self._widgets:
             return self._widgets["box"]
@@ -111,7 +115,8 @@ class FlowchartEditor:
             ),
             "problems": widgets.HTML(),
             "said": widgets.HTML(),
-            "chart": widgets.HTML(),
+            "undrawn": widgets.HTML(),
+            "chart": Nodes(),
             "save": widgets.Button(description="Save", button_style="primary"),
             "again": widgets.Button(description="Read again"),
         }
@@ -119,7 +124,7 @@ class FlowchartEditor:
         made["text"].add_class("workbench-editor")
         style = widgets.HTML(
             "<style>.workbench-editor textarea {font-family: monospace; font-size: 12px;"
-            " white-space: pre}</style>"
+            " white-space: pre} .workbench-stale {opacity: 0.45}</style>"
         )
         made["text"].observe(lambda change: self._take(change.new), "value")
         made["save"].on_click(lambda _: self._save())
@@ -127,7 +132,8 @@ class FlowchartEditor:
         buttons = widgets.HBox([made["save"], made["again"], made["said"]], layout=WRAPPED)
         left = widgets.VBox([style, made["text"], buttons], layout=make_column("48%", "420px"))
         layout = make_column("48%", "380px", padding="0 0 0 12px")
-        right = widgets.VBox([made["problems"], made["chart"]], layout=layout)
+        drawn = [made["problems"], made["undrawn"], made["chart"]]
+        right = widgets.VBox(drawn, layout=layout)
         made["box"] = widgets.HBox([left, right], layout=WRAPPED)
         self._show("")
         return made["box"]
@@ -152,9 +158,18 @@ class FlowchartEditor:
 
     def _show(self, said: str) -> None:
         self._widgets["problems"].value = _list_problems(self.problems, self.text)
-        self._widgets["chart"].value = self._draw_image()
+        self._show_chart()
         self._widgets["save"].disabled = self.has_errors or self.is_saved
         self._widgets["said"].value = escape(said)
+
+    def _show_chart(self) -> None:
+        chart, drawn = self._widgets["chart"], self._picture
+        self._widgets["undrawn"].value = "" if drawn else NOT_DRAWN
+        chart.layout.display = "" if drawn else "none"
+        if drawn:
+            chart.show(drawn, str(drawn).split("\n")[0])
+        # it is of the text before the errors
+        (chart.add_class if self.has_errors else chart.remove_class)("workbench-stale")
 
 
 def _list_problems(problems: list[Problem], text: str) -> str:

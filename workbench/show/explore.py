@@ -52,7 +52,8 @@ def _write_card(node: Node, domain: Domain) -> str:
     came = _list_sources(node.id, domain.flowchart)
     if came:
         rows.append(f'<p style="opacity:0.75">comes from {", ".join(map(_link, came))}</p>')
-    return _fold(node.id, f"{node.id} ({kind})", rows)
+    phase = f", phase {node.phase}" if node.phase else ""
+    return _fold(node.id, f"{node.id} ({kind}{phase})", rows)
 
 
 def _write_trip(name: str, domain: Domain) -> str:

@@ -3,7 +3,7 @@
 import math
 from bisect import bisect
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from workbench.flowchart import Flowchart, Node
@@ -25,7 +25,15 @@ from workbench.show.palette import (
 )
 from workbench.show.picture import Picture
 from workbench.show.plain import PLAINLY, Arrow, Box, draw_plain
-from workbench.show.trail import PALE, Trail, find_trail, mark_arrow, mark_box
+from workbench.show.trail import (
+    PALE,
+    Trail,
+    draw_jumps,
+    find_trail,
+    mark_arrow,
+    mark_box,
+    write_walk,
+)
 
 if TYPE_CHECKING:
     from workbench.design.coverage import Coverage
@@ -52,6 +60,7 @@ def draw_flowchart(
     faults: Faults | None = None,
     part: str = "",
     walk: Sequence[str] | None = None,
+    jumps: Collection[int] = (),
 ) -> Picture:
     """The flowchart, top to bottom; of one with more than 200 nodes its phases or its beginning.
 
@@ -61,16 +70,17 @@ def draw_flowchart(
     coloured; colours go by the share of the times that `coverage` says the step was taken, or of
     all conversations where there is none.
     `walk` are the steps of one talk in their order: where it has been stands out, and where it is
-    most of all. `part` draws one phase, or the nodes around one node. A sentence says what is left
-    out; where Graphviz is too slow, less is drawn.
+    most of all. `jumps` are the places of those that do not follow from the one before; a red,
+    dashed arrow leads there. `part` draws one phase, or the nodes around one node. A sentence says
+    what is left out; where Graphviz is too slow, less is drawn.
 
     Raises:
         ValueError: there is neither a phase nor a node called `part`.
     """
     excerpt = choose_excerpt(flowchart, part)
-    trail = None if walk is None else find_trail(flowchart, walk)
+    trail = None if walk is None else find_trail(flowchart, walk, jumps)
     boxes, arrows = _list_parts(flowchart, excerpt, coverage, faults, trail)
-    legend = _explain(coverage, faults)
+    legend = _explain(coverage, faults, trail)
     try:
         svg = render_svg(write_dot(boxes, arrows, _head(flowchart), excerpt.said, *legend))
     except DotMissingError:
@@ -80,7 +90,7 @@ def draw_flowchart(
         boxes, arrows = _list_parts(flowchart, excerpt, coverage, faults, trail)
         svg = draw_plain(boxes, arrows, _head(flowchart), str(slow), excerpt.said)
     outline = _write_outline(flowchart, excerpt, coverage, faults)
-    return Picture(svg, f"{outline}\nwalk: {', '.join(walk)}" if walk else outline)
+    return Picture(svg, f"{outline}\nwalk: {write_walk(walk, jumps)}" if walk else outline)
 
 
 def _list_parts(
@@ -97,6 +107,7 @@ def _list_parts(
         for name, route in node.routes.items()
         if route.to in drawn
     ]
+    arrows += [jump for jump in draw_jumps(trail) if {jump.start, jump.to} <= {*drawn}]
     boxes.sort(key=lambda box: box.id != flowchart.start)
     return boxes, arrows
 
@@ -107,9 +118,11 @@ def _head(flowchart: Flowchart) -> str:
     return f"{clip(flowchart.title, 60)}: {', '.join(said)}"
 
 
-def _explain(coverage, faults) -> list[str]:
-    legend = "light box: agent · dark box: hub · ellipse: customer · octagon: end"
+def _explain(coverage, faults, trail: Trail | None) -> list[str]:
+    legend = "box: agent · double box: hub · ellipse: customer · octagon: end"
     counted = []
+    if trail and trail.jumps:
+        counted.append("red dashes: a jump, for which there is no route")
     if coverage:
         counted.append("thicker and darker: taken more often")
     if coverage and not coverage.is_part:
@@ -154,7 +167,7 @@ def _make_box(flowchart: Flowchart, node: Node, coverage, faults) -> Box:
 
 def choose_shape(node: Node) -> str:
     """The shape that tells a node's kind where colours do not; see `plain.Box`."""
-    return {"user": "ellipse", "end": "octagon"}.get(node.role, "box")
+    return {"user": "ellipse", "end": "octagon"}.get(node.role, "double" if node.is_hub else "box")
 
 
 def _color_node(flowchart: Flowchart, node: Node) -> tuple[str, str, str]:

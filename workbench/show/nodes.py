@@ -1,6 +1,6 @@
 """A flowchart whose nodes can be chosen in a notebook; see `nodes.js`."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import anywidget
@@ -9,6 +9,7 @@ import traitlets
 from workbench.flowchart import Flowchart
 from workbench.show.flow import draw_flowchart
 from workbench.show.picture import Picture
+from workbench.show.trail import write_walk
 
 SCRIPT = Path(__file__).with_name("nodes.js")
 
@@ -32,8 +33,13 @@ class Nodes(anywidget.AnyWidget):
         with self.hold_sync():
             self.here, self.alt, self.svg = here, alt, picture.svg
 
-    def show_walk(self, flowchart: Flowchart, walk: Sequence[str]) -> None:
-        """Draw the steps that a talk has taken, and bring the last one into sight."""
-        alt = f"The flowchart; the talk went by {', '.join(walk) or 'nothing yet'}"
+    def show_walk(
+        self, flowchart: Flowchart, walk: Sequence[str], jumps: Collection[int] = ()
+    ) -> None:
+        """Draw the steps that a talk has taken, and bring the last one into sight.
+
+        `jumps` are the places of those that do not follow from the one before.
+        """
+        alt = f"The flowchart; the talk went by {write_walk(walk, jumps) or 'nothing yet'}"
         here = walk[-1].partition(".")[0] if walk else ""
-        self.show(draw_flowchart(flowchart, walk=walk), alt, here)
+        self.show(draw_flowchart(flowchart, walk=walk, jumps=jumps), alt, here)

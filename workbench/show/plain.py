@@ -20,7 +20,7 @@ class Box:
     lines: tuple[str, ...]
     """The name, then what is counted."""
     shape: str
-    """box, ellipse or octagon"""
+    """box, double (a box with a second outline), ellipse or octagon"""
     fill: str
     stroke: str
     ink: str
@@ -46,13 +46,15 @@ class Arrow:
     """In points."""
     is_dashed: bool
     tip: str
+    is_aside: bool = False
+    """Whether boxes stand where they would without it."""
 
 
 def rank_boxes(boxes: list[Box], arrows: list[Arrow]) -> dict[str, int]:
     """The row of each box: the longest way from the first box, ways back left out."""
     chart = nx.DiGraph()
     chart.add_nodes_from(box.id for box in boxes)
-    chart.add_edges_from((arrow.start, arrow.to) for arrow in arrows)
+    chart.add_edges_from((arrow.start, arrow.to) for arrow in arrows if not arrow.is_aside)
     done = {box: when for when, box in enumerate(nx.dfs_postorder_nodes(chart))}
     rank = dict.fromkeys(done, 0)
     for box in reversed(done):
@@ -84,6 +86,7 @@ def draw_plain(boxes: list[Box], arrows: list[Arrow], title: str, *notes: str) -
         for index, arrow in enumerate(out)
     ]
     note = " · ".join(filter(None, notes)) or PLAINLY
+    has_phases = len({box.phase for box in boxes if box.phase}) > 1
     return "".join(
         [
             f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -96,29 +99,36 @@ def draw_plain(boxes: list[Box], arrows: list[Arrow], title: str, *notes: str) -
             f'<text x="{width // 2}" y="24" font-size="16">{escape(title)}</text>',
             f'<text x="{width // 2}" y="42" font-size="11" fill="#5B6470">{escape(note)}</text>',
             *(line for line, _ in drawn),
-            *(_draw_box(box, *place[box.id]) for box in boxes),
+            *(_draw_box(box, *place[box.id], has_phases) for box in boxes),
             *(label for _, label in drawn),
             "</svg>",
         ]
     )
 
 
-def _draw_box(box: Box, x: int, y: int) -> str:
+def _draw_box(box: Box, x: int, y: int, has_phases: bool) -> str:
     lines = "".join(
         f'<tspan x="{x}" dy="{15 if row else 5 - 8 * (len(box.lines) - 1)}">'
         f"{escape(clip(line, 24))}</tspan>"
         for row, line in enumerate(box.lines)
     )
     look = f'fill="{box.fill}" stroke="{box.stroke}" stroke-width="{box.border:.1f}"/>'
+    if box.shape == "double":
+        look += f'{_outline("box", x, y, inset=4)} fill="none" stroke="{box.ink}"/>'
+    # boxes of one phase may stand far apart, so that a frame would hold others too
+    phase = (
+        f'<text x="{x - WIDE // 2}" y="{y - HIGH // 2 - 5}" font-size="11" fill="#5B6470" '
+        f'text-anchor="start">{escape(clip(box.phase, 24))}</text>'
+    )
     return (
         f'<g class="node"><title>{escape(box.id)}</title>{_outline(box.shape, x, y)} {look}'
-        f'<text y="{y}" fill="{box.ink}">{lines}</text></g>'
+        f'<text y="{y}" fill="{box.ink}">{lines}</text>{phase if has_phases else ""}</g>'
     )
 
 
-def _outline(shape: str, x: int, y: int) -> str:
-    """The beginning of the SVG element around a middle."""
-    left, top = x - WIDE // 2, y - HIGH // 2
+def _outline(shape: str, x: int, y: int, inset: int = 0) -> str:
+    """The beginning of the SVG element around a middle; a box may be a little smaller."""
+    left, top = x - WIDE // 2 + inset, y - HIGH // 2 + inset
     if shape == "octagon":
         cut, wide, high = HIGH // 4, WIDE - HIGH // 2, HIGH // 2
         return (
@@ -126,7 +136,8 @@ def _outline(shape: str, x: int, y: int) -> str:
             f'l-{cut} -{cut}v-{high}z"'
         )
     radius = HIGH // 2 if shape == "ellipse" else 8
-    return f'<rect x="{left}" y="{top}" width="{WIDE}" height="{HIGH}" rx="{radius}"'
+    wide, high = WIDE - 2 * inset, HIGH - 2 * inset
+    return f'<rect x="{left}" y="{top}" width="{wide}" height="{high}" rx="{radius - inset}"'
 
 
 def _draw_arrow(

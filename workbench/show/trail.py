@@ -1,9 +1,10 @@
 """Where one talk has been on the flowchart, and where it is."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from workbench.flowchart import Flowchart, Node
+from workbench.show.palette import NEVER
 from workbench.show.plain import Arrow, Box
 
 HERE, BEEN = "#E8590C", "#1F2933"
@@ -19,12 +20,18 @@ class Trail:
     ways: set[tuple[str, str]]
     """Nodes with the name of the route taken there."""
     here: str
+    jumps: list[tuple[str, str]]
+    """From where to where it went though no route leads there."""
 
 
-def find_trail(flowchart: Flowchart, walk: Sequence[str]) -> Trail:
-    """Where a walk has been; steps that the flowchart does not have lead nowhere."""
+def find_trail(flowchart: Flowchart, walk: Sequence[str], jumps: Collection[int] = ()) -> Trail:
+    """Where a walk has been; steps that the flowchart does not have lead nowhere.
+
+    `jumps` are the places of steps that do not follow from the one before.
+    """
     nodes, ways, here = {flowchart.start}, set[tuple[str, str]](), flowchart.start
-    for labels in walk:
+    leaps: list[tuple[str, str]] = []
+    for n, labels in enumerate(walk):
         # of labels that cannot be told apart, the one that goes on from here
         own = [one for one in labels.split("|") if one in flowchart.steps]
         own.sort(key=lambda one, here=here: one.partition(".")[0] != here)
@@ -34,12 +41,27 @@ def find_trail(flowchart: Flowchart, walk: Sequence[str]) -> Trail:
         target = flowchart.step_target(own[0])
         nodes |= {node_id, target}
         ways.add((node_id, name))
+        if n in jumps:
+            leaps.append((here, node_id))
         # the customer's turn before it
         before = flowchart.nodes[here]
         if before.role == "user" and before.routes[""].to == node_id:
             ways.add((here, ""))
         here = target
-    return Trail(nodes, ways, here)
+    return Trail(nodes, ways, here, [*dict.fromkeys(leaps)])
+
+
+def write_walk(walk: Sequence[str], jumps: Collection[int] = ()) -> str:
+    """The steps in words. Example: "opening, settle.paid (a jump)" """
+    return ", ".join(f"{step} (a jump)" if n in jumps else step for n, step in enumerate(walk))
+
+
+def draw_jumps(trail: Trail | None) -> list[Arrow]:
+    """An arrow for each jump; boxes stand where they stand without it."""
+    return [
+        Arrow(start, to, (), NEVER, NEVER, 2.6, True, f"a jump from {start} to {to}", is_aside=True)
+        for start, to in (trail.jumps if trail else ())
+    ]
 
 
 def mark_box(box: Box, trail: Trail | None) -> Box:

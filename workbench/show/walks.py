@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from workbench.design.counting import count_paths
 from workbench.design.paths import FlowPath
 from workbench.flowchart import Flowchart
 from workbench.show.escape import clip, escape
@@ -32,6 +33,7 @@ class Walks:
         every = (path for paths in self.sets.values() for path in paths)
         self.most_visits = max((max(Counter(p.nodes).values()) for p in every), default=0)
         """How often a path visits the same node at most: the bound by which these were found."""
+        self._count = count_paths(flowchart, self.most_visits) if self.most_visits else None
         self.find()
 
     def find(self, outcome: str = "", by: str = "", of: str = "") -> list[FlowPath]:
@@ -75,9 +77,10 @@ class Walks:
         return [*nodes, *routes]
 
     def _say(self) -> str:
-        count = f"{len(self.found):,} of {len(self.sets[self.of]):,} paths"
+        count = f"{self.of}: {len(self.found):,} of {len(self.sets[self.of]):,}"
         if self.most_visits:
-            count += f" that visit no node more than {self.most_visits:,} times"
+            # of thousands only some are planned
+            count += f"; in all {self._count} visit no node more than {self.most_visits:,} times"
         if not self.found:
             return f"{count}: none is like that."
         path = self.found[self.place]

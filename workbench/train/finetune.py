@@ -38,6 +38,7 @@ from workbench.train.memory import (
 from workbench.train.processes import count_processes, is_main, main_first
 from workbench.train.progress import STOP, TrainError, TrainingLog, Watcher, follow
 from workbench.train.recipes import Recipe, check_method
+from workbench.train.sample import Sampler, make_sampler
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,7 +54,7 @@ parts. With 4096 the demo's training takes 9.6 GB on a CPU at its peak. On a GPU
 where the formula in `memory.py` says that no more fit."""
 
 LOG = "model/training_log.jsonl"
-"""Each step's losses and speed."""
+"""Each step's losses and speed, and what the model said whenever held-out loss was measured."""
 
 VALID_ROWS = 32
 """Rows that held-out loss is measured on, at most: it is measured twice an epoch."""
@@ -263,6 +264,7 @@ class _Job:
     tokenizer: "PreTrainedTokenizerBase"
     rows: list[Encoded]
     held_out: list[Encoded]
+    sampler: Sampler | None
     parameters: dict[str, Any]
     watcher: Watcher | None
 
@@ -289,7 +291,10 @@ def _train(
     recipe = _keep_recipe(run, choose_recipe(base, shape, backend, max_length, method))
     weights = replace(base, folder=start.folder) if start.is_older else base
     model = (shape, backend, recipe, weights, tokenizer)
-    job = _Job(run, base, *model, encoded, held_out, parameters, watcher)
+    # several processes share the weights out, and unsloth has a forward pass of its own
+    is_alone = backend.name == "transformers" and count_processes() == 1
+    sampler = make_sampler(valid, tokenizer) if is_alone else None
+    job = _Job(run, base, *model, encoded, held_out, sampler, parameters, watcher)
     longest = max(len(row.input_ids) for row in encoded)
     part = choose_part(parameters["batch_size"], longest, backend, shape, recipe)
     result, part = _fit_in_parts(job, part, longest)
@@ -541,5 +546,5 @@ def _make_trainer(
             if weight.requires_grad:
                 # TRL makes QLoRA's adapters bfloat16, in which a T4 cannot be trained
                 weight.data = weight.data.float()
-    follow(trainer, log, keep_sums)
+    follow(trainer, log, keep_sums, job.sampler)
     return trainer, log

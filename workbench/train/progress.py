@@ -2,6 +2,7 @@
 
 import math
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from workbench.models import release_memory
 from workbench.run import append_jsonl, read_jsonl, write_jsonl
 from workbench.train.processes import is_any, is_main
+from workbench.train.sample import Sampler
 
 if TYPE_CHECKING:
     from trl import SFTTrainer
@@ -117,6 +119,10 @@ class TrainingLog:
             raise TrainError(f"held-out loss is {valid_loss} at step {step}: {LOWER}")
         self._write(step=step, valid_loss=round(valid_loss, 5), seconds=round(self.seconds, 2))
 
+    def add_sample(self, step: int, sample: dict[str, str]) -> None:
+        """The model as it is now replied to a customer: heard, reply and taught, see `Sampler`."""
+        self._write(step=step, **sample, seconds=round(self.seconds, 2))
+
     def end(self) -> None:
         """Close the bar."""
         self._bar.close()
@@ -190,17 +196,22 @@ class TrainingLog:
 
 
 def follow(
-    trainer: "SFTTrainer", log: TrainingLog, on_saved: Callable[[Path], None] | None = None
+    trainer: "SFTTrainer",
+    log: TrainingLog,
+    on_saved: Callable[[Path], None] | None = None,
+    sampler: Sampler | None = None,
 ) -> None:
     """Let the log hear of each step, and end training when its time is over.
 
-    `on_saved` is called with the folder of each checkpoint, by the main process alone.
+    `on_saved` is called with the folder of each checkpoint, by the main process alone. `sampler`
+    writes a reply whenever held-out loss is measured.
     """
     from transformers import TrainerCallback
     from transformers.trainer_callback import PrinterCallback
 
     class Follower(TrainerCallback):
         saved_s = 0.0
+        can_sample = sampler is not None
 
         def on_train_begin(self, args, state, control, **_):
             log.begin(state.global_step)
@@ -211,12 +222,24 @@ def follow(
             if on_saved and is_main():
                 on_saved(Path(args.output_dir) / f"checkpoint-{state.global_step}")
 
-        def on_log(self, args, state, control, logs, **_):
+        def on_log(self, args, state, control, logs, model=None, **_):
             if "loss" in logs:
                 log.add(state.global_step, logs["loss"], logs["learning_rate"])
             if "eval_loss" in logs:
                 log.add_valid(state.global_step, logs["eval_loss"])
                 control.should_training_stop |= log.is_flat
+                self.sample(state.global_step, model)
+
+        def sample(self, step, model):
+            if self.can_sample:
+                try:
+                    sample = sampler.write(model)
+                except Exception as error:
+                    # hours of training are worth more than what is read meanwhile
+                    self.can_sample = False
+                    warnings.warn(f"no sample replies are written: {error}", stacklevel=2)
+                else:
+                    log.add_sample(step, sample)
 
         def on_step_end(self, args, state, control, **_):
             if state.global_step % STEPS_TO_RELEASE == 0:
