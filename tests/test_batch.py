@@ -137,6 +137,14 @@ def test_the_results_of_a_sweep_rerun_the_evaluation_that_shows_them(place):
     assert skipped(run(place, stages=[5])) == [True]
 
 
+def test_a_verdict_reruns_the_screening_and_nothing_before_it(place):
+    run(place, stages=[1, 2, 3])
+    results = open_run("toy", "demo", root=place / "runs")
+    results.append("reviews.jsonl", [{"conversation_id": "a", "verdict": "accept"}])
+    assert skipped(run(place, stages=[1, 2, 3])) == [True, True, False]
+    assert skipped(run(place, stages=[1, 2, 3])) == [True] * 3
+
+
 def test_edited_code_of_the_package_reruns_what_calls_it(place):
     run(place, stages=[1])
     (place / "package/room/module.py").write_text("one = 2\n")

@@ -12,6 +12,7 @@ from safetensors.numpy import save_file
 
 from workbench.__main__ import main
 from workbench.chat_format import prompt_ids
+from workbench.inspect.reviews import Review, ReviewError, hash_reviews
 from workbench.models import LocalModel, device_and_dtype
 from workbench.run import RunError, open_run
 from workbench.train import finetune
@@ -494,6 +495,15 @@ def test_a_run_without_rows_is_refused(root):
     run.write("rows/train.jsonl", [])
     with pytest.raises(TrainError, match="no rows to learn from"):
         train(run, **SMALL)
+
+
+def test_verdicts_that_the_rows_do_not_have_are_refused(root):
+    run = make_run(root, "judged")
+    run.record("inspect", reviews=hash_reviews({}))
+    run.append("reviews.jsonl", [Review(conversation_id="a", verdict="reject", reason="odd")])
+    with pytest.raises(ReviewError, match="run the notebook 3_inspect again, and then 4_train"):
+        train(run, **SMALL)
+    assert "train" not in run.manifest
 
 
 def test_an_estimate_counts_tokens_and_warns_of_long_trainings():

@@ -4,7 +4,13 @@ import pytest
 from test_overlap import TEXT, talk
 from test_screening import run, write  # noqa: F401
 
-from workbench.inspect.reviews import ReviewError, apply_fix, read_reviews, review
+from workbench.inspect.reviews import (
+    ReviewError,
+    apply_fix,
+    check_honoured,
+    read_reviews,
+    review,
+)
 from workbench.inspect.screening import screen
 
 
@@ -58,3 +64,16 @@ def test_a_fix_of_other_messages_is_refused_where_it_is_applied(run):  # noqa: F
     review(run, talk("a", TEXT, "Hi."), "fix", contents=[TEXT, "Hello."])
     with pytest.raises(ReviewError, match="has 1 messages"):
         apply_fix(talk("a", TEXT), read_reviews(run))
+
+
+def test_verdicts_that_came_after_the_rows_are_found_until_it_is_screened_again(run, coffee_domain):  # noqa: F811
+    write(run, talk("a", TEXT), talk("b", "Something else is said here altogether."))
+    screen(run, coffee_domain, None)
+    # one that changes no row asks for nothing
+    review(run, talk("a", TEXT), "accept")
+    check_honoured(run)
+    review(run, talk("a", TEXT), "reject", "odd")
+    with pytest.raises(ReviewError, match="run the notebook 3_inspect again"):
+        check_honoured(run)
+    screen(run, coffee_domain, None)
+    check_honoured(run)

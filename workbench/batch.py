@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from workbench.design.older import find_older
 from workbench.domain import GATE
 from workbench.evaluate.curve import list_swept
+from workbench.inspect.reviews import FILE as REVIEWS
 from workbench.run import STAGE_FILES, Run, open_run, runs_folder
 from workbench.source import FOLDER
 
@@ -302,6 +303,9 @@ class _Stage:
             stages = STAGES[:2] if number <= 2 else STAGES[2:4]
             files = [file for stage in stages for file in STAGE_FILES[stage]]
             self.reads += [since.file(file) for file in (FOLDER, *files)]
+        if STAGES[number - 1] == "inspect":
+            # no stage writes it: people judge between two runs
+            self.reads.append(run.file(REVIEWS))
         if STAGES[number - 1] == "evaluate":
             from workbench.evaluate.baselines import list_models
 

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel
 
-from workbench.conversation import Conversation, Message
+from workbench.conversation import Conversation, Message, hash_text
 from workbench.run import Run
 
 FILE = "reviews.jsonl"
@@ -75,6 +75,28 @@ def apply_fix(talk: Conversation, reviews: Mapping[str, Review]) -> Conversation
     pairs = zip(talk.messages, made.contents, strict=True)
     messages = [Message(role=message.role, content=words) for message, words in pairs]
     return talk.model_copy(update={"messages": messages})
+
+
+def hash_reviews(reviews: Mapping[str, Review]) -> str:
+    """Hash of what screening takes from verdicts: what changes no row does not change it."""
+    rejected = sorted(id_ for id_, made in reviews.items() if made.verdict == "reject")
+    fixed = {id_: made.contents for id_, made in reviews.items() if made.verdict == "fix"}
+    return hash_text(rejected, sorted(fixed.items()))
+
+
+def check_honoured(run: Run) -> None:
+    """Make sure that the rows of a run are those that its verdicts ask for.
+
+    Raises:
+        ReviewError: verdicts were given or taken back since its conversations were screened.
+    """
+    # runs that were screened before this was on record are taken as they are
+    honoured = run.manifest.get("inspect", {}).get("reviews")
+    if honoured not in (None, hash_reviews(read_reviews(run))):
+        raise ReviewError(
+            f"the verdicts in {run.file(FILE)} are not those that its rows were made with; run the"
+            " notebook 3_inspect again, and then 4_train"
+        )
 
 
 def _check_fix(talk: Conversation, contents: list[str]) -> None:
