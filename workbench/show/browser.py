@@ -18,7 +18,7 @@ from workbench.inspect.screening import Dropped
 from workbench.run import Run
 from workbench.show.escape import clip, escape
 from workbench.show.palette import NEVER, write_in
-from workbench.show.picture import Panel
+from workbench.show.picture import Panel, make_bundle
 from workbench.show.talk import draw_conversation, scroll
 from workbench.show.tokens import draw_tokens
 from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
@@ -139,8 +139,8 @@ class Browser:
         """The widgets, and where there are none the first conversation that was found."""
         bundle = refer_to(self._build())
         panel = self._draw_talk(len(self.talk.messages) - 1 if self.talk else 0)
-        said = f"{self._count()}\n{panel}"
-        return bundle | {"text/html": escape(self._count()) + panel.html, "text/plain": said}
+        html = escape(self._count()) + panel.html
+        return bundle | make_bundle(html, f"{self._count()}\n{panel}")
 
     def _count(self) -> str:
         count = f"{len(self.found):,} of {len(self.entries):,} conversations"

@@ -10,7 +10,7 @@ from workbench.run import replace_file
 from workbench.show.escape import clip, escape
 from workbench.show.flow import draw_flowchart
 from workbench.show.palette import NEVER, SUCCESS, write_in
-from workbench.show.picture import Picture
+from workbench.show.picture import Picture, make_bundle
 from workbench.show.widgets import WRAPPED, make_column, refer_to
 
 WARNED = "#8A4B1F"
@@ -85,10 +85,9 @@ class FlowchartEditor:
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none what is wrong and the picture."""
         bundle = refer_to(self._build())
-        return bundle | {
-            "text/html": _list_problems(self.problems, self.text) + self._draw_image(),
-            "text/plain": "\n".join([*map(str, self.problems), str(self._picture or "")]),
-        }
+        html = _list_problems(self.problems, self.text) + self._draw_image()
+        said = "\n".join([*map(str, self.problems), str(self._picture or "")])
+        return bundle | make_bundle(html, said)
 
     def _draw_image(self) -> str:
         if self._picture is None:

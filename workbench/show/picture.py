@@ -24,6 +24,16 @@ _IMAGE = Template(
 )
 
 
+def make_bundle(html: str, text: object) -> dict[str, str]:
+    """HTML and the same in plain text, as a notebook takes them: what stands there is no formula.
+
+    JupyterLab reads what stands between two dollars as one, and so do its exports, unless a class
+    says not to: that of MathJax 3 or of MathJax 2.
+    """
+    whole = f'<div class="mathjax_ignore tex2jax_ignore">{html}</div>'
+    return {"text/html": whole, "text/plain": str(text)}
+
+
 @dataclass(frozen=True)
 class Panel:
     """A piece of HTML with styles of its own, and the same in plain text."""
@@ -38,7 +48,7 @@ class Panel:
     """For a report in Markdown. Empty: the plain text, as a code block."""
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": str(self)}
+        return make_bundle(self.html, self)
 
     def __str__(self) -> str:
         return reveal(self.text)
@@ -74,7 +84,7 @@ class Picture:
         return self.svg.replace("<svg", look, 1)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": str(self)}
+        return make_bundle(self.html, self)
 
     def as_image(self, alt: str, max_height: int = 460) -> str:
         """HTML of the drawing for a widget, where no script runs; `max_height` is in pixels."""
