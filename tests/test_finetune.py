@@ -15,6 +15,7 @@ from workbench.chat_format import prompt_ids
 from workbench.inspect.reviews import Review, ReviewError, hash_reviews
 from workbench.models import LocalModel, device_and_dtype
 from workbench.run import RunError, open_run
+from workbench.show import LiveTraining
 from workbench.train import finetune
 from workbench.train.backend import BackendError, choose_backend
 from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_model
@@ -166,8 +167,10 @@ def test_an_interrupted_training_goes_on_and_ends_in_the_same_weights(root, trai
     with monkeypatch.context() as patch:
         stop_at(patch, 5)
         with pytest.raises(KeyboardInterrupt):
-            train(run, **SMALL)
-    result = train(run, **SMALL)
+            train(run, **SMALL, watcher=(live := LiveTraining()))
+    assert live.describe().startswith("Stopped: step 5")
+    result = train(run, **SMALL, watcher=live)
+    assert live.describe().startswith("Done: step 8")
     assert (result["steps"], result["tokens"]) == (
         8,
         trained.manifest["train"]["result"]["tokens"],
@@ -325,7 +328,7 @@ class Impatient:
     def __init__(self, run):
         self.run = run
 
-    def show(self, lines, is_over=False):
+    def show(self, lines, is_over=False, is_cut=False):
         self.is_over = is_over
         if len([one for one in lines if "loss" in one]) == 3:
             assert stop_training(self.run)

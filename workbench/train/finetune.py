@@ -397,7 +397,11 @@ def _fit(job: _Job, part: int) -> dict[str, Any]:
             check_space(job.shape.n_weights, checkpoints, n_trained)
         last = find_last(checkpoints)
     trainer, log = _make_trainer(job, model, part)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    finally:
+        # one that came to its end has closed its log already
+        log.end(is_cut=True)
     if job.recipe.method != "full":
         trained = merge_adapters(trainer.model, job.weights, checkpoints / "adapters")
     elif count_processes() > 1:
