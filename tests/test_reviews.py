@@ -45,6 +45,24 @@ def test_the_last_verdict_counts(run, coffee_domain):  # noqa: F811
     assert screen(run, coffee_domain, None)["train"] == 1
 
 
+def test_who_accepts_what_was_fixed_keeps_the_fix(run, coffee_domain):  # noqa: F811
+    write(run, talk("a", TEXT, "Hi."))
+    review(run, talk("a", TEXT, "Hi."), "fix", contents=[TEXT, "Good evening."])
+    review(run, talk("a", TEXT, "Hi."), "reject", "odd")
+    review(run, talk("a", TEXT, "Hi."), "accept")
+    assert screen(run, coffee_domain, None)["fixed"] == 1
+    assert run.read("rows/train.jsonl")[0]["messages"][1]["content"] == "Good evening."
+
+
+def test_a_fix_is_taken_back_by_the_first_words(run):  # noqa: F811
+    before = talk("a", TEXT, "Hi.")
+    review(run, before, "fix", contents=[TEXT, "Good evening."])
+    with pytest.raises(ReviewError, match="changes nothing"):
+        review(run, before, "fix", contents=[TEXT, "Good evening."])
+    review(run, before, "fix", contents=[TEXT, "Hi."])
+    assert apply_fix(before, read_reviews(run)) == before
+
+
 @pytest.mark.parametrize(
     ("verdict", "options", "why"),
     [

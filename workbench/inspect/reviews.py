@@ -24,11 +24,12 @@ class Review(BaseModel):
 
     conversation_id: str
     verdict: Verdict
-    """accept: it may stay; reject: it becomes no row; fix: it becomes one in other words."""
+    """accept: it may stay; reject: it becomes no row; fix: it becomes one in other words, which
+    later verdicts keep."""
 
     reason: str = ""
     contents: list[str] = []
-    """Of a fix: what each message says, in order."""
+    """What each message says, in order, if it was fixed; empty: what it said at first."""
 
     at: str = ""
     """When, in UTC."""
@@ -45,17 +46,22 @@ def review(
         ReviewError: no reason is given for a rejection, or a fix changes nothing, or has another
             number of messages, or leaves one empty.
     """
+    before = read_reviews(run).get(talk.conversation_id)
+    kept = before.contents if before else []
     made = Review(
         conversation_id=talk.conversation_id,
         verdict=verdict,
         reason=reason.strip(),
-        contents=contents or [],
+        contents=(contents or []) if verdict == "fix" else kept,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     if verdict == "reject" and not made.reason:
         raise ReviewError("a rejection needs a reason; say in a few words what is wrong")
     if verdict == "fix":
         _check_fix(talk, made.contents)
+        if made.contents == (kept or [message.content for message in talk.messages]):
+            name = f"the fix of conversation {talk.conversation_id}"
+            raise ReviewError(f"{name} changes nothing; edit a message first")
     with run.lock("reviews"):
         run.append(FILE, [made])
     return made
@@ -69,7 +75,7 @@ def read_reviews(run: Run) -> dict[str, Review]:
 def apply_fix(talk: Conversation, reviews: Mapping[str, Review]) -> Conversation:
     """The conversation in the words that it was given, if it was given any."""
     made = reviews.get(talk.conversation_id)
-    if made is None or made.verdict != "fix":
+    if made is None or not made.contents:
         return talk
     _check_fix(talk, made.contents)
     pairs = zip(talk.messages, made.contents, strict=True)
@@ -79,9 +85,10 @@ def apply_fix(talk: Conversation, reviews: Mapping[str, Review]) -> Conversation
 
 def hash_reviews(reviews: Mapping[str, Review]) -> str:
     """Hash of what screening takes from verdicts: what changes no row does not change it."""
-    rejected = sorted(id_ for id_, made in reviews.items() if made.verdict == "reject")
-    fixed = {id_: made.contents for id_, made in reviews.items() if made.verdict == "fix"}
-    return hash_text(rejected, sorted(fixed.items()))
+    rejected = {id_ for id_, made in reviews.items() if made.verdict == "reject"}
+    fixed = {id_: made.contents for id_, made in reviews.items() if made.contents}
+    kept = sorted((id_, words) for id_, words in fixed.items() if id_ not in rejected)
+    return hash_text(sorted(rejected), kept)
 
 
 def check_honoured(run: Run) -> None:
@@ -100,14 +107,11 @@ def check_honoured(run: Run) -> None:
 
 
 def _check_fix(talk: Conversation, contents: list[str]) -> None:
-    own = [message.content for message in talk.messages]
-    name = f"conversation {talk.conversation_id}"
-    if len(contents) != len(own):
+    own, name = len(talk.messages), f"conversation {talk.conversation_id}"
+    if len(contents) != own:
         raise ReviewError(
-            f"{name} has {len(own)} messages, but the fix has {len(contents)}; change words only"
+            f"{name} has {own} messages, but the fix has {len(contents)}; change words only"
         )
-    if contents == own:
-        raise ReviewError(f"the fix of {name} changes nothing; edit a message first")
     for message, words in zip(talk.messages, contents, strict=True):
         # a customer may say nothing, an agent may not
         if message.role == "assistant" and not words.strip():

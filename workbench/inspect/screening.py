@@ -80,7 +80,9 @@ def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> 
             "near_duplicates": why["twin"],
             "too_long": why["too_long"],
             "rejected": why["rejected"],
-            "fixed": sum(made.verdict == "fix" for made in reviews.values()),
+            "fixed": sum(
+                bool(made.contents) and made.verdict != "reject" for made in reviews.values()
+            ),
             "leaks": 0,
             "test_wordings_looked_for": len(list_test_wordings(domain)),
             "train_tokens": tokens["train"],

@@ -1,6 +1,6 @@
 """Conversations of a run to look through: found by words or by what they are, read, and judged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import Conversation
@@ -134,6 +134,7 @@ class Browser:
         entry = self.entries[self.place]
         review(self.run, entry.talk, verdict, reason, contents)
         entry.facets["verdict"] = verdict
+        self.entries[self.place] = replace(entry, words=_list_words(self.talk))
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none the first conversation that was found."""
@@ -330,10 +331,14 @@ def _list_entries(run: Run, flowchart: Flowchart) -> list[_Entry]:
             "fate": "dropped" if dropped else "kept",
             "verdict": made.verdict if (made := reviews.get(talk.conversation_id)) else "",
         }
-        words = "\n".join(message.content for message in talk.messages).casefold()
+        words = _list_words(apply_fix(talk, reviews))
         walk = "".join(f"\n{step}" for step in steps).casefold()
         entries.append(_Entry(talk, words, walk, facets, dropped.reason if dropped else ""))
     return entries
+
+
+def _list_words(talk: Conversation) -> str:
+    return "\n".join(message.content for message in talk.messages).casefold()
 
 
 def _goes_by(walk: str, steps: list[str]) -> bool:
