@@ -78,7 +78,13 @@ class FlowchartEditor:
         self.write(self.text)
 
     def read_again(self) -> None:
-        """Take what the file says now; what was typed and not saved is lost."""
+        """Take what the file says now; what was typed and not saved is lost.
+
+        Raises:
+            EditorError: it is gone.
+        """
+        if not self.file.exists():
+            raise EditorError(f"{self.file} is gone; what stands here can be copied to a new one")
         self._saved = self.file.read_text("utf-8")
         self.write(self._saved)
 
@@ -145,9 +151,13 @@ class FlowchartEditor:
             self._show("saved")
 
     def _read_again(self) -> None:
-        self.read_again()
-        self._widgets["text"].value = self.text
-        self._show("read again")
+        try:
+            self.read_again()
+        except EditorError as error:
+            self._show(str(error))
+        else:
+            self._widgets["text"].value = self.text
+            self._show("read again")
 
     def _show(self, said: str) -> None:
         self._widgets["problems"].value = _list_problems(self.problems, self.text)
