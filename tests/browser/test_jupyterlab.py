@@ -372,6 +372,12 @@ def test_nodes_of_a_large_chart_are_walked_to_and_their_letters_can_be_read(page
     shown = nodes.last.bounding_box()
     assert frame["y"] <= shown["y"] <= frame["y"] + frame["height"] - shown["height"]
     keep_picture(page, "nodes")
+    page.get_by_role("button", name="fit").click()
+    seen = page.locator("svg > g").bounding_box()
+    frame = page.locator("#here > div").last.bounding_box()
+    assert frame["x"] <= seen["x"] <= frame["x"] + frame["width"] - seen["width"]
+    assert frame["y"] <= seen["y"] <= frame["y"] + frame["height"] - seen["height"]
+    keep_picture(page, "nodes_fitted")
 
 
 def test_a_route_leads_to_the_card_of_a_node_that_is_not_drawn(page, coffee_domain, tmp_path):
