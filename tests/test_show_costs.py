@@ -20,7 +20,7 @@ from workbench.show.costs import (
     tabulate_multiple,
     view_of,
 )
-from workbench.show.explorer import NOBODY, UNPRICED, explore_costs
+from workbench.show.explorer import NO_SLIDERS, NOBODY, UNPRICED, explore_costs
 from workbench.show.plots import PLOTLY
 
 EVIL = '<script>"&</svg>'
@@ -192,7 +192,11 @@ def test_with_a_price_the_still_is_a_plot(priced, capsys):
     explorer = explore_costs(priced)
     assert PLOTLY in explorer.still._repr_mimebundle_()
     explorer._ipython_display_()
-    assert "pays from" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "pays from" in told
+    # where no widgets are drawn, a sentence stands in their place
+    assert f"<p>{NO_SLIDERS}</p>" in told
+    assert "VBox" not in told
 
 
 def test_nothing_is_explored_without_a_compiled_model():
