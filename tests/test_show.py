@@ -26,7 +26,7 @@ from workbench.show.dot import DotMissingError, render_svg
 from workbench.show.escape import escape, reveal
 from workbench.show.flow import Faults, draw_flowchart
 from workbench.show.page import page
-from workbench.show.picture import Panel, Picture
+from workbench.show.picture import MOST_ALT, Panel, Picture
 from workbench.show.table import table
 from workbench.show.talk import draw_conversation, draw_conversations
 from workbench.show.tokens import draw_tokens
@@ -107,6 +107,11 @@ def test_nothing_gives_a_notebook_html_in_another_way():
     package = Path(dot.__file__).parents[1]
     files = [f for f in package.rglob("*.py") if re.search(r"[\"']text/html", f.read_text("utf-8"))]
     assert [file.name for file in files] == ["picture.py"]
+
+
+def test_who_does_not_see_a_picture_is_told_its_values_up_to_a_limit():
+    assert 'alt="Letters; 1 a; 2 b"' in bars({"a": 1, "b": 2}, "Letters").html
+    assert len(bars({f"letter {i}": i for i in range(40)}, "x" * 1_000).alt) == MOST_ALT
 
 
 def test_a_picture_puts_its_title_safely_into_the_page():
@@ -474,7 +479,7 @@ def test_a_page_holds_all_its_parts_and_fetches_nothing(coffee):
     assert all(tag in html for tag in ("<h2>Results</h2>", "<li>two</li>", "<svg", "<table"))
     assert not re.search(r"<script|<link|@import|(src|href)=", html)
     assert html.count('<svg role="img" aria-label="') == 2
-    assert '<svg role="img" aria-label="Letters"' in html
+    assert '<svg role="img" aria-label="Letters; 1 a"' in html
 
 
 def test_a_page_escapes_title_and_paragraphs():

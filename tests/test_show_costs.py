@@ -150,6 +150,15 @@ def test_a_plot_is_a_figure_a_picture_and_a_text():
     assert (figure["data"][2]["x"], figure["data"][2]["y"]) == ([36_500], [0.05])
 
 
+def test_a_plot_says_its_values_in_words_below_the_figure(capsys):
+    plot_load(LoadView(FLEET, {EVIL: 0.05}))._ipython_display_()
+    figure, words = capsys.readouterr().out.splitlines()
+    assert PLOTLY in figure
+    assert "The same in words" in words
+    assert "pays from 36,500 a month on" in words
+    assert "<script" not in words
+
+
 def test_sliders_start_as_the_terms_say_and_move_the_picture(priced):
     explorer = explore_costs(priced)
     assert explorer.view.fleet == view_of(priced).fleet

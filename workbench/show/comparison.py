@@ -163,8 +163,7 @@ class Comparison:
         """The widgets, and where there are none the bars and one pair of talks."""
         bundle = refer_to(self._build())
         picture, pair = self.draw_bars(), self.draw_talks()
-        title = str(picture).split("\n")[0]
-        html = picture.as_image(title, 2000) + pair.html
+        html = picture.as_image(picture.alt, 2000) + pair.html
         return bundle | make_bundle(html, f"{picture}\n\n{pair}")
 
     def _build(self) -> Any:

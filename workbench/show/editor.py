@@ -99,8 +99,7 @@ class FlowchartEditor:
         if self._picture is None:
             return "<p>It cannot be drawn before its errors are mended.</p>"
         pale = ' style="opacity:0.45"' if self.has_errors else ""
-        alt = str(self._picture).split("\n")[0]
-        return f"<div{pale}>{self._picture.as_image(alt, 560)}</div>"
+        return f"<div{pale}>{self._picture.as_image(self._picture.alt, 560)}</div>"
 
     def _build(self) -> Any:
         import ipywidgets as widgets

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from workbench.show.escape import escape, reveal
+from workbench.show.escape import clip, escape, reveal
+
+MOST_ALT = 1_200
+"""Letters that are read out of a picture at most."""
 
 # a trusted page runs the script and gets searchable SVG with tooltips; any other keeps the image
 _IMAGE = Template(
@@ -67,20 +70,24 @@ class Picture:
     """What the drawing says, in words and numbers; its first line is its title."""
 
     @property
+    def alt(self) -> str:
+        """What it says on one line, values included. Example: "Letters; 1 a; 2 b" """
+        return clip("; ".join(str(self).split("\n")), MOST_ALT)
+
+    @property
     def html(self) -> str:
         """An image; a script that turns it into a drawing with tooltips, where scripts run."""
         data = self.svg.encode()
         return _IMAGE.substitute(
             key=hashlib.sha256(data).hexdigest()[:16],
-            alt=escape(str(self).split("\n")[0]),
+            alt=escape(self.alt),
             data=base64.b64encode(data).decode(),
         )
 
     @property
     def inline(self) -> str:
-        """The drawing itself, named by its first line and no wider than its page."""
-        alt = escape(str(self).split("\n")[0])
-        look = f'<svg role="img" aria-label="{alt}" style="max-width:100%;height:auto"'
+        """The drawing itself, with its text for who does not see it, no wider than its page."""
+        look = f'<svg role="img" aria-label="{escape(self.alt)}" style="max-width:100%;height:auto"'
         return self.svg.replace("<svg", look, 1)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
