@@ -23,6 +23,7 @@ from workbench.evaluate.curve import list_swept
 from workbench.inspect.reviews import FILE as REVIEWS
 from workbench.run import STAGE_FILES, Run, open_run, runs_folder
 from workbench.source import FOLDER
+from workbench.web_page import has_exporter, write_web_page
 
 if TYPE_CHECKING:
     from workbench.synthesize.forecast import Forecast
@@ -82,7 +83,8 @@ def run_notebooks(
     """Run the notebooks in order, each in a kernel of this very Python; print where the report is.
 
     `parameters` go to every notebook that has them, e.g. {"epochs": "3"}; `stages` are numbers from
-    1 to 5 (default: all). Executed copies go to `notebooks/` in the run folder, signed as trusted.
+    1 to 5 (default: all). Executed copies go to `notebooks/` in the run folder, signed as trusted,
+    each with a page of HTML beside it where nbconvert is installed.
     A notebook that finished before with the same parameters is skipped while its own code, this
     package, the domain and the files that it read and wrote are unchanged. One that runs again
     takes seconds where its stage has nothing left to do.
@@ -296,6 +298,7 @@ class _Stage:
         self.source = source
         self.values = values
         self.copy = run.file(f"notebooks/{source.name}")
+        self.page = self.copy.with_suffix(".html")
         before = [file for stage in STAGES[: number - 1] for file in STAGE_FILES[stage]]
         self.reads = [domain, PROMPTS, *map(run.file, before)]
         if since := find_older(run, str(values.get("since", ""))):
@@ -324,6 +327,7 @@ class _Stage:
         _say(progress, f"{self.source.stem} ...")
         # a failed rerun must not look finished by what an earlier run recorded
         self._record(None)
+        self.page.unlink(missing_ok=True)
         begun = time.monotonic()
         self._execute(progress)
         seconds = round(time.monotonic() - begun, 1)
@@ -336,7 +340,16 @@ class _Stage:
                 "results": _hash_files(self.writes),
             }
         )
+        self._export(progress)
         return Finished(self.copy, seconds, is_skipped=False)
+
+    def _export(self, progress: bool) -> None:
+        """Write the page beside the copy; a run that lasted hours does not fail over it."""
+        if has_exporter():
+            try:
+                write_web_page(self.copy, self.page)
+            except (OSError, ValueError) as error:
+                _say(progress, f"{self.page} was not written: {error}")
 
     def _basis(self) -> dict[str, str]:
         """Hashes of all that the notebook's results depend on."""
