@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -137,6 +138,14 @@ def test_the_results_of_a_sweep_rerun_the_evaluation_that_shows_them(place):
     assert skipped(run(place, stages=[5])) == [True]
 
 
+def test_a_verdict_reruns_the_screening_and_nothing_before_it(place):
+    run(place, stages=[1, 2, 3])
+    results = open_run("toy", "demo", root=place / "runs")
+    results.append("reviews.jsonl", [{"conversation_id": "a", "verdict": "accept"}])
+    assert skipped(run(place, stages=[1, 2, 3])) == [True, True, False]
+    assert skipped(run(place, stages=[1, 2, 3])) == [True] * 3
+
+
 def test_edited_code_of_the_package_reruns_what_calls_it(place):
     run(place, stages=[1])
     (place / "package/room/module.py").write_text("one = 2\n")
@@ -180,6 +189,33 @@ def test_written_notebooks_are_trusted_in_jupyterlab(place):
     run(place, stages=[1])
     notebook = nbformat.read(place / "runs/toy/demo/notebooks/1_design.ipynb", as_version=4)
     assert NotebookNotary().check_signature(notebook)
+
+
+def test_a_page_stands_beside_a_notebook_that_needs_no_network_and_no_kernel(place):
+    pytest.importorskip("nbconvert", reason='no nbconvert: pip install -e ".[lab]"')
+    widget = "import ipywidgets\nfrom workbench.show.widgets import refer_to\n"
+    widget += "display(refer_to(ipywidgets.IntText()) | {'text/html': '<p>a still</p>'}, raw=True)"
+    write_notebook(place / "notebooks", 1, *CODE[1], widget)
+    (done,) = run(place, stages=[1])
+    page = done.notebook.with_suffix(".html").read_text("utf-8")
+    assert "two paths" in page
+    assert "<p>a still</p>" in page
+    assert "widget-view+json" not in page
+    assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]*', page)
+
+
+@pytest.mark.parametrize("has_page", [True, False])
+def test_a_page_that_cannot_be_written_is_said_and_the_notebook_is_done(
+    place, has_page, monkeypatch, capsys
+):
+    def fail(notebook, page):
+        raise ValueError("no templates")
+
+    monkeypatch.setattr(batch, "has_exporter", lambda: has_page)
+    monkeypatch.setattr(batch, "write_web_page", fail)
+    (done,) = run(place, stages=[1], progress=True)
+    assert not done.is_skipped
+    assert ("1_design.html was not written: no templates" in capsys.readouterr().out) == has_page
 
 
 def test_the_kernel_is_this_python_whatever_python3_means_to_the_user(place):

@@ -146,11 +146,23 @@ def test_a_fix_is_shown_in_its_new_words(browser):
     assert "<script" not in browser._widgets["talk"].value
 
 
+def test_a_conversation_is_found_by_the_words_of_its_fix_alone(browser, run, coffee):
+    before = browser.talk.messages[1].content
+    contents = [message.content for message in browser.talk.messages]
+    browser.judge("fix", contents=[contents[0], "Salutations!", *contents[2:]])
+    browser.judge("accept")
+    for found in (browser, Browser(run, coffee)):
+        assert [talk.conversation_id for talk in found.find("salutations")] == [
+            browser.entries[0].talk.conversation_id
+        ]
+        assert browser.entries[0].talk not in found.find("\n".join([contents[0], before]))
+
+
 def test_without_widgets_the_first_that_is_found_stands_there(browser):
     browser.find(fate="dropped")
     bundle = browser._repr_mimebundle_()
     assert browser.talk.messages[-1].content in bundle["text/plain"]
-    assert bundle["text/html"].startswith("1 of 6 conversations")
+    assert ">1 of 6 conversations" in bundle["text/html"]
 
 
 @pytest.fixture

@@ -69,6 +69,15 @@ def test_reading_again_takes_what_the_file_says(editor):
     assert not editor.has_errors
 
 
+def test_reading_again_a_file_that_is_gone_is_said_and_keeps_what_was_typed(editor):
+    editor._build()
+    before = editor.text
+    editor.file.unlink()
+    editor._widgets["again"].click()
+    assert "flowchart.yaml is gone" in editor._widgets["said"].value
+    assert editor._widgets["text"].value == editor.text == before
+
+
 def test_the_widgets_follow_what_is_typed(editor):
     editor._build()
     made = editor._widgets

@@ -12,8 +12,10 @@ from safetensors.numpy import save_file
 
 from workbench.__main__ import main
 from workbench.chat_format import prompt_ids
+from workbench.inspect.reviews import Review, ReviewError, hash_reviews
 from workbench.models import LocalModel, device_and_dtype
 from workbench.run import RunError, open_run
+from workbench.show import LiveTraining
 from workbench.train import finetune
 from workbench.train.backend import BackendError, choose_backend
 from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_model
@@ -210,8 +212,10 @@ def test_an_interrupted_training_goes_on_and_ends_in_the_same_weights(root, trai
     with monkeypatch.context() as patch:
         stop_at(patch, 5)
         with pytest.raises(KeyboardInterrupt):
-            train(run, **SMALL)
-    result = train(run, **SMALL)
+            train(run, **SMALL, watcher=(live := LiveTraining()))
+    assert live.describe().startswith("Stopped: step 5")
+    result = train(run, **SMALL, watcher=live)
+    assert live.describe().startswith("Done: step 8")
     assert (result["steps"], result["tokens"]) == (
         8,
         trained.manifest["train"]["result"]["tokens"],
@@ -369,7 +373,7 @@ class Impatient:
     def __init__(self, run):
         self.run = run
 
-    def show(self, lines, is_over=False):
+    def show(self, lines, is_over=False, is_cut=False):
         self.is_over = is_over
         if len([one for one in lines if "loss" in one]) == 3:
             assert stop_training(self.run)
@@ -546,6 +550,15 @@ def test_a_run_without_rows_is_refused(root):
     run.write("rows/train.jsonl", [])
     with pytest.raises(TrainError, match="no rows to learn from"):
         train(run, **SMALL)
+
+
+def test_verdicts_that_the_rows_do_not_have_are_refused(root):
+    run = make_run(root, "judged")
+    run.record("inspect", reviews=hash_reviews({}))
+    run.append("reviews.jsonl", [Review(conversation_id="a", verdict="reject", reason="odd")])
+    with pytest.raises(ReviewError, match="run the notebook 3_inspect again, and then 4_train"):
+        train(run, **SMALL)
+    assert "train" not in run.manifest
 
 
 def test_an_estimate_counts_tokens_and_warns_of_long_trainings():

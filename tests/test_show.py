@@ -6,6 +6,7 @@ import re
 import sys
 from collections import Counter
 from itertools import pairwise
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
@@ -25,7 +26,7 @@ from workbench.show.dot import DotMissingError, render_svg
 from workbench.show.escape import escape, reveal
 from workbench.show.flow import Faults, draw_flowchart
 from workbench.show.page import page
-from workbench.show.picture import Picture
+from workbench.show.picture import MOST_ALT, Panel, Picture
 from workbench.show.table import table
 from workbench.show.talk import draw_conversation, draw_conversations
 from workbench.show.tokens import draw_tokens
@@ -94,6 +95,23 @@ def test_a_picture_is_an_image_with_its_svg_and_a_text():
     data = re.search(r'src="data:image/svg\+xml;base64,([^"]+)"', bundle["text/html"])[1]
     assert base64.b64decode(data).decode() == bars({"a": 1}, "Letters").svg
     assert bundle["text/plain"].startswith("Letters\n")
+
+
+@pytest.mark.parametrize("shown", [Panel("<p>$5 of $9</p>", ""), Picture("<svg/>", "$5 of $9")])
+def test_dollars_are_no_formulas_in_a_notebook(shown):
+    html = shown._repr_mimebundle_()["text/html"]
+    assert html == f'<div class="mathjax_ignore tex2jax_ignore">{shown.html}</div>'
+
+
+def test_nothing_gives_a_notebook_html_in_another_way():
+    package = Path(dot.__file__).parents[1]
+    files = [f for f in package.rglob("*.py") if re.search(r"[\"']text/html", f.read_text("utf-8"))]
+    assert [file.name for file in files] == ["picture.py"]
+
+
+def test_who_does_not_see_a_picture_is_told_its_values_up_to_a_limit():
+    assert 'alt="Letters; 1 a; 2 b"' in bars({"a": 1, "b": 2}, "Letters").html
+    assert len(bars({f"letter {i}": i for i in range(40)}, "x" * 1_000).alt) == MOST_ALT
 
 
 def test_a_picture_puts_its_title_safely_into_the_page():
@@ -483,7 +501,7 @@ def test_a_page_holds_all_its_parts_and_fetches_nothing(coffee):
     assert all(tag in html for tag in ("<h2>Results</h2>", "<li>two</li>", "<svg", "<table"))
     assert not re.search(r"<script|<link|@import|(src|href)=", html)
     assert html.count('<svg role="img" aria-label="') == 2
-    assert '<svg role="img" aria-label="Letters"' in html
+    assert '<svg role="img" aria-label="Letters; 1 a"' in html
 
 
 def test_a_page_escapes_title_and_paragraphs():

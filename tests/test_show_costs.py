@@ -20,7 +20,7 @@ from workbench.show.costs import (
     tabulate_multiple,
     view_of,
 )
-from workbench.show.explorer import NOBODY, UNPRICED, explore_costs
+from workbench.show.explorer import NO_SLIDERS, NOBODY, UNPRICED, explore_costs
 from workbench.show.plots import PLOTLY
 
 EVIL = '<script>"&</svg>'
@@ -150,6 +150,15 @@ def test_a_plot_is_a_figure_a_picture_and_a_text():
     assert (figure["data"][2]["x"], figure["data"][2]["y"]) == ([36_500], [0.05])
 
 
+def test_a_plot_says_its_values_in_words_below_the_figure(capsys):
+    plot_load(LoadView(FLEET, {EVIL: 0.05}))._ipython_display_()
+    figure, words = capsys.readouterr().out.splitlines()
+    assert PLOTLY in figure
+    assert "The same in words" in words
+    assert "pays from 36,500 a month on" in words
+    assert "<script" not in words
+
+
 def test_sliders_start_as_the_terms_say_and_move_the_picture(priced):
     explorer = explore_costs(priced)
     assert explorer.view.fleet == view_of(priced).fleet
@@ -192,7 +201,11 @@ def test_with_a_price_the_still_is_a_plot(priced, capsys):
     explorer = explore_costs(priced)
     assert PLOTLY in explorer.still._repr_mimebundle_()
     explorer._ipython_display_()
-    assert "pays from" in capsys.readouterr().out
+    told = capsys.readouterr().out
+    assert "pays from" in told
+    # where no widgets are drawn, a sentence stands in their place
+    assert f"<p>{NO_SLIDERS}</p>" in told
+    assert "VBox" not in told
 
 
 def test_nothing_is_explored_without_a_compiled_model():

@@ -105,6 +105,27 @@ def test_the_log_shows_each_line(tmp_path, live):
     assert live.describe().startswith("Done: step 1, loss 2.000")
 
 
+def test_a_training_that_is_cut_off_is_said_to_be_stopped(tmp_path, live):
+    log = TrainingLog(tmp_path / "log.jsonl", [10, 10], 0, watcher=live)
+    log.begin(0)
+    log._begun -= 9
+    log.add(1, 2.0, 1e-4)
+    log.end(is_cut=True)
+    assert live.describe().startswith("Stopped: step 1, loss 2.000")
+    assert "left" not in live.describe()
+    assert {*live._repr_mimebundle_()} == {"text/html", "text/plain"}
+
+
+def test_an_end_that_came_is_not_cut_afterwards(tmp_path, live):
+    log = TrainingLog(tmp_path / "log.jsonl", [10], 0, watcher=live)
+    log.begin(0)
+    log._begun -= 9
+    log.add(1, 2.0, 1e-4)
+    log.end()
+    log.end(is_cut=True)
+    assert live.describe().startswith("Done: ")
+
+
 def test_at_the_end_a_still_stands_where_the_widgets_were(live):
     live._build()
     live.show(LINES)

@@ -20,8 +20,10 @@ from typing import TYPE_CHECKING, Any
 from workbench.design.older import find_older
 from workbench.domain import GATE
 from workbench.evaluate.curve import list_seeded, list_swept
+from workbench.inspect.reviews import FILE as REVIEWS
 from workbench.run import STAGE_FILES, Run, open_run, runs_folder
 from workbench.source import FOLDER
+from workbench.web_page import has_exporter, write_web_page
 
 if TYPE_CHECKING:
     from workbench.synthesize.forecast import Forecast
@@ -81,7 +83,8 @@ def run_notebooks(
     """Run the notebooks in order, each in a kernel of this very Python; print where the report is.
 
     `parameters` go to every notebook that has them, e.g. {"epochs": "3"}; `stages` are numbers from
-    1 to 5 (default: all). Executed copies go to `notebooks/` in the run folder, signed as trusted.
+    1 to 5 (default: all). Executed copies go to `notebooks/` in the run folder, signed as trusted,
+    each with a page of HTML beside it where nbconvert is installed.
     A notebook that finished before with the same parameters is skipped while its own code, this
     package, the domain and the files that it read and wrote are unchanged. One that runs again
     takes seconds where its stage has nothing left to do.
@@ -295,6 +298,7 @@ class _Stage:
         self.source = source
         self.values = values
         self.copy = run.file(f"notebooks/{source.name}")
+        self.page = self.copy.with_suffix(".html")
         before = [file for stage in STAGES[: number - 1] for file in STAGE_FILES[stage]]
         self.reads = [domain, PROMPTS, *map(run.file, before)]
         if since := find_older(run, str(values.get("since", ""))):
@@ -302,6 +306,9 @@ class _Stage:
             stages = STAGES[:2] if number <= 2 else STAGES[2:4]
             files = [file for stage in stages for file in STAGE_FILES[stage]]
             self.reads += [since.file(file) for file in (FOLDER, *files)]
+        if STAGES[number - 1] == "inspect":
+            # no stage writes it: people judge between two runs
+            self.reads.append(run.file(REVIEWS))
         if STAGES[number - 1] == "evaluate":
             from workbench.evaluate.baselines import list_models
 
@@ -321,6 +328,7 @@ class _Stage:
         _say(progress, f"{self.source.stem} ...")
         # a failed rerun must not look finished by what an earlier run recorded
         self._record(None)
+        self.page.unlink(missing_ok=True)
         begun = time.monotonic()
         self._execute(progress)
         seconds = round(time.monotonic() - begun, 1)
@@ -333,7 +341,16 @@ class _Stage:
                 "results": _hash_files(self.writes),
             }
         )
+        self._export(progress)
         return Finished(self.copy, seconds, is_skipped=False)
+
+    def _export(self, progress: bool) -> None:
+        """Write the page beside the copy; a run that lasted hours does not fail over it."""
+        if has_exporter():
+            try:
+                write_web_page(self.copy, self.page)
+            except (OSError, ValueError) as error:
+                _say(progress, f"{self.page} was not written: {error}")
 
     def _basis(self) -> dict[str, str]:
         """Hashes of all that the notebook's results depend on."""

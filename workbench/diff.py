@@ -12,6 +12,7 @@ from workbench.design.succession import trace_paths
 from workbench.domain import Domain, read_design, read_domain
 from workbench.run import Run
 from workbench.show import Panel, draw_changes, escape, table, tabulate_changes
+from workbench.show.picture import make_bundle
 from workbench.source import find_place, read_source
 from workbench.synthesize.redoing import COUNTED, Agenda, make_agenda
 from workbench.train.continuing import BUDGETS, MOST_REPEATS, REPLAY_SHARE
@@ -175,10 +176,10 @@ class Diff:
         return "\n\n".join([f"### {head}", *shown]) + "\n"
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        picture = draw_changes(self.changes)._repr_mimebundle_()["text/html"]
+        picture = draw_changes(self.changes).html
         parts = [f"<p>{escape(p)}</p>" if isinstance(p, str) else p.html
                  for p in self._list_parts()]  # fmt: skip
-        return {"text/html": "".join([picture, *parts]), "text/plain": str(self)}
+        return make_bundle("".join([picture, *parts]), self)
 
 
 @dataclass(frozen=True)

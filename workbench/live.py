@@ -179,8 +179,7 @@ class LiveTalk:
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none the talk as it was when this was shown."""
         bundle = refer_to(self._build())
-        panel = self._draw(self.seen.conversation)
-        return bundle | {"text/html": panel.html, "text/plain": str(panel)}
+        return bundle | self._draw(self.seen.conversation)._repr_mimebundle_()
 
     def _draw(self, talk: Conversation) -> Panel:
         """The talk, and that of the baseline beside it if there is one."""

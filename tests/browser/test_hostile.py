@@ -93,6 +93,7 @@ def test_charts_tables_and_views_show_hostile_text_as_text(look, coffee_domain, 
     parts = [switch(views), explore_flowchart(evil), browse(rows, "a", "b"), table(rows)]
     shown = look("".join(part.html for part in parts))
     assert shown.locator("h1, a").count() == 0
+    assert shown.get_by_role("radiogroup", name="what is shown").count() == 1
     shown.get_by_role("radio").last.focus()
     shown.keyboard.press("ArrowRight")
     shown.locator("[data-explore] g.node").first.click()

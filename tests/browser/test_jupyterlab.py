@@ -9,13 +9,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from charts import write_chart
 from test_fault_chart import chart_large
 from test_writing_watched import CELLS as CELLS_THAT_WRITE
 
 from workbench.domain import read_domain
+from workbench.flowchart import read_flowchart
 from workbench.show import explore_flowchart
 from workbench.show.nodes import SCRIPT
 
@@ -369,6 +372,29 @@ def test_nodes_of_a_large_chart_are_walked_to_and_their_letters_can_be_read(page
     shown = nodes.last.bounding_box()
     assert frame["y"] <= shown["y"] <= frame["y"] + frame["height"] - shown["height"]
     keep_picture(page, "nodes")
+    page.get_by_role("button", name="fit").click()
+    seen = page.locator("svg > g").bounding_box()
+    frame = page.locator("#here > div").last.bounding_box()
+    assert frame["x"] <= seen["x"] <= frame["x"] + frame["width"] - seen["width"]
+    assert frame["y"] <= seen["y"] <= frame["y"] + frame["height"] - seen["height"]
+    keep_picture(page, "nodes_fitted")
+
+
+def test_a_route_leads_to_the_card_of_a_node_that_is_not_drawn(page, coffee_domain, tmp_path):
+    complaints = listen(page)
+    chart = read_flowchart(write_chart(tmp_path, 210))
+    file = tmp_path / "chart.html"
+    html = explore_flowchart(replace(coffee_domain, flowchart=chart)).html
+    file.write_text(f"<!DOCTYPE html><meta charset=utf-8>{html}", "utf-8")
+    page.goto(file.as_uri())
+    card = page.locator(f"details[data-node='{chart.start}']")
+    card.locator("summary").click()
+    to = card.locator("[data-to]").first.get_attribute("data-to")
+    assert page.locator(f"g.node:has(> title:text-is('{to}'))").count() == 0
+    card.locator("[data-to]").first.click()
+    assert page.locator("details:visible").get_attribute("data-node") == to
+    assert page.evaluate("document.activeElement.parentNode.dataset.node") == to
+    assert complaints == []
 
 
 def keep_picture(page, name: str) -> None:

@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from workbench.web_page import write_web_page
+
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "notebooks" / "pictures"
 WIDE, HIGH = 1200, 900
@@ -109,21 +111,11 @@ def photograph(browser: Any, shot: Shot, run: Path, kept: Path, to: Path) -> Non
 
 
 def export(file: Path, kept: Path) -> Path:
-    """The file as a page: a notebook as HTML, code left out.
-
-    The state of widgets is left out too: a page with it draws widgets by scripts from the network.
-    """
+    """The file as a page: a notebook as HTML, code left out."""
     if file.suffix != ".ipynb":
         return file.resolve()
-    from nbconvert import HTMLExporter
-    from traitlets.config import Config
-
     page = kept / f"{file.stem}.html"
-    if not page.exists():
-        whole = {"ClearMetadataPreprocessor": {"enabled": True}}
-        text, _ = HTMLExporter(exclude_input=True, config=Config(whole)).from_filename(str(file))
-        page.write_text(text, "utf-8")
-    return page
+    return page if page.exists() else write_web_page(file, page, has_code=False)
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from pydantic import BaseModel
 
-from workbench.conversation import Conversation, Message
+from workbench.conversation import Conversation, Message, hash_text
 from workbench.run import Run
 
 FILE = "reviews.jsonl"
@@ -24,11 +24,12 @@ class Review(BaseModel):
 
     conversation_id: str
     verdict: Verdict
-    """accept: it may stay; reject: it becomes no row; fix: it becomes one in other words."""
+    """accept: it may stay; reject: it becomes no row; fix: it becomes one in other words, which
+    later verdicts keep."""
 
     reason: str = ""
     contents: list[str] = []
-    """Of a fix: what each message says, in order."""
+    """What each message says, in order, if it was fixed; empty: what it said at first."""
 
     at: str = ""
     """When, in UTC."""
@@ -45,17 +46,22 @@ def review(
         ReviewError: no reason is given for a rejection, or a fix changes nothing, or has another
             number of messages, or leaves one empty.
     """
+    before = read_reviews(run).get(talk.conversation_id)
+    kept = before.contents if before else []
     made = Review(
         conversation_id=talk.conversation_id,
         verdict=verdict,
         reason=reason.strip(),
-        contents=contents or [],
+        contents=(contents or []) if verdict == "fix" else kept,
         at=datetime.now(UTC).isoformat(timespec="seconds"),
     )
     if verdict == "reject" and not made.reason:
         raise ReviewError("a rejection needs a reason; say in a few words what is wrong")
     if verdict == "fix":
         _check_fix(talk, made.contents)
+        if made.contents == (kept or [message.content for message in talk.messages]):
+            name = f"the fix of conversation {talk.conversation_id}"
+            raise ReviewError(f"{name} changes nothing; edit a message first")
     with run.lock("reviews"):
         run.append(FILE, [made])
     return made
@@ -69,7 +75,7 @@ def read_reviews(run: Run) -> dict[str, Review]:
 def apply_fix(talk: Conversation, reviews: Mapping[str, Review]) -> Conversation:
     """The conversation in the words that it was given, if it was given any."""
     made = reviews.get(talk.conversation_id)
-    if made is None or made.verdict != "fix":
+    if made is None or not made.contents:
         return talk
     _check_fix(talk, made.contents)
     pairs = zip(talk.messages, made.contents, strict=True)
@@ -77,15 +83,35 @@ def apply_fix(talk: Conversation, reviews: Mapping[str, Review]) -> Conversation
     return talk.model_copy(update={"messages": messages})
 
 
-def _check_fix(talk: Conversation, contents: list[str]) -> None:
-    own = [message.content for message in talk.messages]
-    name = f"conversation {talk.conversation_id}"
-    if len(contents) != len(own):
+def hash_reviews(reviews: Mapping[str, Review]) -> str:
+    """Hash of what screening takes from verdicts: what changes no row does not change it."""
+    rejected = {id_ for id_, made in reviews.items() if made.verdict == "reject"}
+    fixed = {id_: made.contents for id_, made in reviews.items() if made.contents}
+    kept = sorted((id_, words) for id_, words in fixed.items() if id_ not in rejected)
+    return hash_text(sorted(rejected), kept)
+
+
+def check_honoured(run: Run) -> None:
+    """Make sure that the rows of a run are those that its verdicts ask for.
+
+    Raises:
+        ReviewError: verdicts were given or taken back since its conversations were screened.
+    """
+    # runs that were screened before this was on record are taken as they are
+    honoured = run.manifest.get("inspect", {}).get("reviews")
+    if honoured not in (None, hash_reviews(read_reviews(run))):
         raise ReviewError(
-            f"{name} has {len(own)} messages, but the fix has {len(contents)}; change words only"
+            f"the verdicts in {run.file(FILE)} are not those that its rows were made with; run the"
+            " notebook 3_inspect again, and then 4_train"
         )
-    if contents == own:
-        raise ReviewError(f"the fix of {name} changes nothing; edit a message first")
+
+
+def _check_fix(talk: Conversation, contents: list[str]) -> None:
+    own, name = len(talk.messages), f"conversation {talk.conversation_id}"
+    if len(contents) != own:
+        raise ReviewError(
+            f"{name} has {own} messages, but the fix has {len(contents)}; change words only"
+        )
     for message, words in zip(talk.messages, contents, strict=True):
         # a customer may say nothing, an agent may not
         if message.role == "assistant" and not words.strip():

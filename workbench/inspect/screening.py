@@ -13,7 +13,7 @@ from workbench.design.paths import FlowPath
 from workbench.design.plan import PlannedPath
 from workbench.domain import Domain
 from workbench.inspect.overlap import find_leaks, find_near_duplicates, list_test_wordings
-from workbench.inspect.reviews import apply_fix, read_reviews
+from workbench.inspect.reviews import apply_fix, hash_reviews, read_reviews
 from workbench.inspect.rows import encode_row
 from workbench.run import Run
 from workbench.synthesize.scenarios import Scenario
@@ -80,14 +80,16 @@ def screen(run: Run, domain: Domain, tokenizer: Any, max_tokens: int = 1024) -> 
             "near_duplicates": why["twin"],
             "too_long": why["too_long"],
             "rejected": why["rejected"],
-            "fixed": sum(made.verdict == "fix" for made in reviews.values()),
+            "fixed": sum(
+                bool(made.contents) and made.verdict != "reject" for made in reviews.values()
+            ),
             "leaks": 0,
             "test_wordings_looked_for": len(list_test_wordings(domain)),
             "train_tokens": tokens["train"],
             "valid_tokens": tokens["valid"],
             "seconds": round(time.perf_counter() - start, 1),
         }
-        run.record("inspect", **counts)
+        run.record("inspect", reviews=hash_reviews(reviews), **counts)
     return counts
 
 

@@ -1,6 +1,6 @@
 """Conversations of a run to look through: found by words or by what they are, read, and judged."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import Conversation
@@ -18,7 +18,7 @@ from workbench.inspect.screening import Dropped
 from workbench.run import Run
 from workbench.show.escape import clip, escape
 from workbench.show.palette import NEVER, write_in
-from workbench.show.picture import Panel
+from workbench.show.picture import Panel, make_bundle
 from workbench.show.talk import draw_conversation, scroll
 from workbench.show.tokens import draw_tokens
 from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
@@ -134,13 +134,14 @@ class Browser:
         entry = self.entries[self.place]
         review(self.run, entry.talk, verdict, reason, contents)
         entry.facets["verdict"] = verdict
+        self.entries[self.place] = replace(entry, words=_list_words(self.talk))
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none the first conversation that was found."""
         bundle = refer_to(self._build())
         panel = self._draw_talk(len(self.talk.messages) - 1 if self.talk else 0)
-        said = f"{self._count()}\n{panel}"
-        return bundle | {"text/html": escape(self._count()) + panel.html, "text/plain": said}
+        html = escape(self._count()) + panel.html
+        return bundle | make_bundle(html, f"{self._count()}\n{panel}")
 
     def _count(self) -> str:
         count = f"{len(self.found):,} of {len(self.entries):,} conversations"
@@ -330,10 +331,14 @@ def _list_entries(run: Run, flowchart: Flowchart) -> list[_Entry]:
             "fate": "dropped" if dropped else "kept",
             "verdict": made.verdict if (made := reviews.get(talk.conversation_id)) else "",
         }
-        words = "\n".join(message.content for message in talk.messages).casefold()
+        words = _list_words(apply_fix(talk, reviews))
         walk = "".join(f"\n{step}" for step in steps).casefold()
         entries.append(_Entry(talk, words, walk, facets, dropped.reason if dropped else ""))
     return entries
+
+
+def _list_words(talk: Conversation) -> str:
+    return "\n".join(message.content for message in talk.messages).casefold()
 
 
 def _goes_by(walk: str, steps: list[str]) -> bool:

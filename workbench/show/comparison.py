@@ -12,7 +12,7 @@ from workbench.evaluate.statistics import average
 from workbench.show.charts import Interval, intervals
 from workbench.show.escape import clip, escape
 from workbench.show.pairs import Side, draw_pair
-from workbench.show.picture import Panel, Picture
+from workbench.show.picture import Panel, Picture, make_bundle
 from workbench.show.talk import draw_conversation, scroll
 from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
 from workbench.synthesize.scenarios import Scenario
@@ -163,9 +163,8 @@ class Comparison:
         """The widgets, and where there are none the bars and one pair of talks."""
         bundle = refer_to(self._build())
         picture, pair = self.draw_bars(), self.draw_talks()
-        title = str(picture).split("\n")[0]
-        html = picture.as_image(title, 2000) + pair.html
-        return bundle | {"text/html": html, "text/plain": f"{picture}\n\n{pair}"}
+        html = picture.as_image(picture.alt, 2000) + pair.html
+        return bundle | make_bundle(html, f"{picture}\n\n{pair}")
 
     def _build(self) -> Any:
         import ipywidgets as widgets

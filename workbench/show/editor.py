@@ -10,7 +10,7 @@ from workbench.run import replace_file
 from workbench.show.escape import clip, escape
 from workbench.show.flow import draw_flowchart
 from workbench.show.palette import NEVER, SUCCESS, write_in
-from workbench.show.picture import Picture
+from workbench.show.picture import Picture, make_bundle
 from workbench.show.widgets import WRAPPED, make_column, refer_to
 
 WARNED = "#8A4B1F"
@@ -80,24 +80,28 @@ class FlowchartEditor:
         self.write(self.text)
 
     def read_again(self) -> None:
-        """Take what the file says now; what was typed and not saved is lost."""
+        """Take what the file says now; what was typed and not saved is lost.
+
+        Raises:
+            EditorError: it is gone.
+        """
+        if not self.file.exists():
+            raise EditorError(f"{self.file} is gone; what stands here can be copied to a new one")
         self._saved = self.file.read_text("utf-8")
         self.write(self._saved)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         """The widgets, and where there are none what is wrong and the picture."""
         bundle = refer_to(self._build())
-        return bundle | {
-            "text/html": _list_problems(self.problems, self.text) + self._draw_image(),
-            "text/plain": "\n".join([*map(str, self.problems), str(self._picture or "")]),
-        }
+        html = _list_problems(self.problems, self.text) + self._draw_image()
+        said = "\n".join([*map(str, self.problems), str(self._picture or "")])
+        return bundle | make_bundle(html, said)
 
     def _draw_image(self) -> str:
         if self._picture is None:
             return NOT_DRAWN
         pale = ' style="opacity:0.45"' if self.has_errors else ""
-        alt = str(self._picture).split("\n")[0]
-        return f"<div{pale}>{self._picture.as_image(alt, 560)}</div>"
+        return f"<div{pale}>{self._picture.as_image(self._picture.alt, 560)}</div>"
 
     def _build(self) -> Any:
         import ipywidgets as widgets
@@ -152,9 +156,13 @@ class FlowchartEditor:
             self._show("saved")
 
     def _read_again(self) -> None:
-        self.read_again()
-        self._widgets["text"].value = self.text
-        self._show("read again")
+        try:
+            self.read_again()
+        except EditorError as error:
+            self._show(str(error))
+        else:
+            self._widgets["text"].value = self.text
+            self._show("read again")
 
     def _show(self, said: str) -> None:
         self._widgets["problems"].value = _list_problems(self.problems, self.text)

@@ -119,7 +119,9 @@
       });
       hint.style.display = id ? "none" : "";
       root.dataset.chosen = id || "";
-      if (id && isFollowed) nodes.get(id).focus({ preventScroll: true });
+      if (!id || !isFollowed) return;
+      // of a large chart not every node is drawn, but each has its card
+      (nodes.get(id) || cards.get(id)?.querySelector("summary"))?.focus({ preventScroll: true });
     }
 
     nodes.forEach((node, id) => {

@@ -14,12 +14,16 @@ from workbench.evaluate.pricing import (
 )
 from workbench.show.costs import OWN, LoadView, draw_view, plot_load, view_of
 from workbench.show.escape import escape
-from workbench.show.picture import Panel, Picture
+from workbench.show.picture import Panel, Picture, make_bundle
 from workbench.show.plots import Plot
+from workbench.show.widgets import refer_to
 
 UNPRICED = (
     "No price was given: set hour_usd (an hour of this machine) and price_of (a model of the price"
     " table) among the parameters, or move the sliders where a kernel is running."
+)
+NO_SLIDERS = (
+    "Where a kernel is running, sliders for load, price of an hour and utilization stand here."
 )
 NOBODY = "no model"
 
@@ -103,7 +107,8 @@ class CostExplorer:
         from IPython.display import display
 
         display(self.still)
-        display(self.box)
+        fallback = make_bundle(f"<p>{NO_SLIDERS}</p>", NO_SLIDERS)
+        display(refer_to(self.box) | fallback, raw=True)
 
     def __str__(self) -> str:
         return str(self.still)

@@ -10,7 +10,7 @@ from workbench.evaluate.simulation import Simulated
 from workbench.flowchart import Flowchart
 from workbench.show.escape import clip, escape
 from workbench.show.flow import Faults, draw_flowchart
-from workbench.show.picture import Panel, Picture
+from workbench.show.picture import Panel, Picture, make_bundle
 from workbench.show.switch import switch
 from workbench.show.talk import draw_conversation, fold, scroll
 from workbench.show.widgets import UNSEEN_NAME, WRAPPED, make_column, refer_to
@@ -119,7 +119,7 @@ class FaultChart:
         if not views:
             return bundle | self.still._repr_mimebundle_()
         panel = switch({_name_view(found): _draw_view(found, drawn) for found, drawn in views})
-        return bundle | {"text/html": panel.html, "text/plain": _say(views)}
+        return bundle | make_bundle(panel.html, _say(views))
 
     def _build(self) -> Any:
         import ipywidgets as widgets

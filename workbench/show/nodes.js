@@ -3,11 +3,14 @@ function render({ model, el }) {
   const CHOSEN = "#1F2933";
   // of the drawing's own size: smaller letters cannot be read
   const LEAST = 0.6;
+  // pixels of the frame, two of them its border
+  const HIGH = 600;
   const nodes = new Map();
   let size = 1;
+  let isFitted = false;
 
   const frame = document.createElement("div");
-  frame.style.cssText = "max-height:600px;overflow:auto;background:#FFFFFF;"
+  frame.style.cssText = `max-height:${HIGH}px;overflow:auto;background:#FFFFFF;`
     + "border:1px solid #D5DAE0;border-radius:6px";
   const bar = document.createElement("div");
   bar.style.cssText = "display:flex;gap:6px;margin:0 0 6px";
@@ -17,7 +20,11 @@ function render({ model, el }) {
     button.style.cssText = "padding:3px 10px;font:13px Helvetica,Arial,sans-serif;cursor:pointer";
     button.textContent = sign;
     button.setAttribute("aria-label", name);
-    button.addEventListener("click", () => { size = factor ? size * factor : 1; fit(); });
+    button.addEventListener("click", () => {
+      size = factor ? size * factor : 1;
+      isFitted = isFitted || !factor;
+      fit();
+    });
     bar.append(button);
   });
   el.replaceChildren(bar, frame);
@@ -27,7 +34,8 @@ function render({ model, el }) {
     if (!svg) return;
     const own = Number(svg.getAttribute("width"));
     svg.style.cssText = `display:block;height:auto;width:${100 * size}%;`
-      + `min-width:${own * size * LEAST}px;max-width:${own * size}px`;
+      + `max-width:${own * size}px;`
+      + (isFitted ? `max-height:${(HIGH - 2) * size}px` : `min-width:${own * size * LEAST}px`);
   }
 
   function choose(id) {

@@ -6,7 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
-from workbench.show.escape import escape, reveal
+from workbench.show.escape import clip, escape, reveal
+
+MOST_ALT = 1_200
+"""Letters that are read out of a picture at most."""
 
 # a trusted page runs the script and gets searchable SVG with tooltips; any other keeps the image
 _IMAGE = Template(
@@ -24,6 +27,16 @@ _IMAGE = Template(
 )
 
 
+def make_bundle(html: str, text: object) -> dict[str, str]:
+    """HTML and the same in plain text, as a notebook takes them: what stands there is no formula.
+
+    JupyterLab reads what stands between two dollars as one, and so do its exports, unless a class
+    says not to: that of MathJax 3 or of MathJax 2.
+    """
+    whole = f'<div class="mathjax_ignore tex2jax_ignore">{html}</div>'
+    return {"text/html": whole, "text/plain": str(text)}
+
+
 @dataclass(frozen=True)
 class Panel:
     """A piece of HTML with styles of its own, and the same in plain text."""
@@ -38,7 +51,7 @@ class Panel:
     """For a report in Markdown. Empty: the plain text, as a code block."""
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": str(self)}
+        return make_bundle(self.html, self)
 
     def __str__(self) -> str:
         return reveal(self.text)
@@ -57,24 +70,28 @@ class Picture:
     """What the drawing says, in words and numbers; its first line is its title."""
 
     @property
+    def alt(self) -> str:
+        """What it says on one line, values included. Example: "Letters; 1 a; 2 b" """
+        return clip("; ".join(str(self).split("\n")), MOST_ALT)
+
+    @property
     def html(self) -> str:
         """An image; a script that turns it into a drawing with tooltips, where scripts run."""
         data = self.svg.encode()
         return _IMAGE.substitute(
             key=hashlib.sha256(data).hexdigest()[:16],
-            alt=escape(str(self).split("\n")[0]),
+            alt=escape(self.alt),
             data=base64.b64encode(data).decode(),
         )
 
     @property
     def inline(self) -> str:
-        """The drawing itself, named by its first line and no wider than its page."""
-        alt = escape(str(self).split("\n")[0])
-        look = f'<svg role="img" aria-label="{alt}" style="max-width:100%;height:auto"'
+        """The drawing itself, with its text for who does not see it, no wider than its page."""
+        look = f'<svg role="img" aria-label="{escape(self.alt)}" style="max-width:100%;height:auto"'
         return self.svg.replace("<svg", look, 1)
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, str]:
-        return {"text/html": self.html, "text/plain": str(self)}
+        return make_bundle(self.html, self)
 
     def as_image(self, alt: str, max_height: int = 460) -> str:
         """HTML of the drawing for a widget, where no script runs; `max_height` is in pixels."""

@@ -8,7 +8,8 @@ from typing import Any
 from workbench.show.axes import COLORS
 from workbench.show.charts import Interval
 from workbench.show.escape import escape
-from workbench.show.picture import Picture
+from workbench.show.picture import Picture, make_bundle
+from workbench.show.talk import fold
 
 PLOTLY = "application/vnd.plotly.v1+json"
 """What JupyterLab and Colab draw by themselves; a page of HTML takes the picture."""
@@ -25,6 +26,14 @@ class Plot:
 
     def _repr_mimebundle_(self, include=None, exclude=None) -> dict[str, Any]:
         return {PLOTLY: self.figure, **self.still._repr_mimebundle_()}
+
+    def _ipython_display_(self) -> None:
+        """The figure, and its values in words below it: plotly has no place for them."""
+        from IPython.display import display
+
+        display(self._repr_mimebundle_(), raw=True)
+        words = f'<pre style="white-space:pre-wrap">{escape(self.still)}</pre>'
+        display(make_bundle(fold("The same in words", words), ""), raw=True)
 
     def __str__(self) -> str:
         return str(self.still)

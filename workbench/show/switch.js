@@ -11,6 +11,7 @@
     const bar = document.createElement("div");
     bar.style.cssText = "display:flex;gap:6px;flex-wrap:wrap;margin:0 0 8px";
     bar.setAttribute("role", "radiogroup");
+    bar.setAttribute("aria-label", "what is shown");
     const buttons = views.map((view, n) => {
       const button = document.createElement("button");
       button.textContent = view.dataset.view;

@@ -26,11 +26,13 @@ class LiveTraining(Watched):
         super().__init__(clock)
         self.run = run
         self.lines: list[dict[str, Any]] = []
-        self.is_over = False
+        self.is_over = self.is_cut = False
 
-    def show(self, lines: list[dict[str, Any]], is_over: bool = False) -> None:
+    def show(
+        self, lines: list[dict[str, Any]], is_over: bool = False, is_cut: bool = False
+    ) -> None:
         """Take the log so far, and draw it if it is over or the last drawing is old."""
-        self.lines, self.is_over = lines, is_over
+        self.lines, self.is_over, self.is_cut = lines, is_over, is_cut
         self._take(is_over)
 
     def draw(self) -> Picture:
@@ -53,6 +55,9 @@ class LiveTraining(Watched):
             f"best held-out loss {min(held_out):.3f}" if held_out else "",
             f"{last['tokens_per_s']:,.0f} tokens a second",
         ]
+        if self.is_cut:
+            way_on = "Run the cell that trains again: it goes on from its last checkpoint"
+            return f"Stopped: {', '.join(filter(None, parts))}. {way_on}."
         if self.is_over:
             return f"Done: {', '.join(filter(None, parts))}."
         parts += [*_say_memory(), f"{last['eta_s'] / 60:.0f} minutes left"]

@@ -9,7 +9,7 @@ from workbench.design.paths import FlowPath
 from workbench.flowchart import Flowchart
 from workbench.show.escape import clip, escape
 from workbench.show.flow import draw_flowchart
-from workbench.show.picture import Picture
+from workbench.show.picture import Picture, make_bundle
 from workbench.show.widgets import WRAPPED, refer_to
 
 ANY = "any"
@@ -92,7 +92,7 @@ class Walks:
         bundle = refer_to(self._build())
         picture = self.draw()
         html = f"<p>{escape(self._say())}</p>{picture.as_image(self._say(), 600)}"
-        return bundle | {"text/html": html, "text/plain": f"{self._say()}\n{picture}"}
+        return bundle | make_bundle(html, f"{self._say()}\n{picture}")
 
     def _build(self) -> Any:
         import ipywidgets as widgets

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from workbench.show.escape import escape
-from workbench.show.picture import Panel
+from workbench.show.picture import Panel, make_bundle
 from workbench.show.widgets import refer_to
 
 EVERY_S = 2.0
@@ -51,7 +51,7 @@ class Watched:
         """The widgets while it goes on, and what is known now."""
         said, panel = self.describe(), self._picture()
         html = f"<p>{escape(said)}</p>{panel.html}"
-        bundle = {"text/html": html, "text/plain": f"{said}\n{panel}".strip()}
+        bundle = make_bundle(html, f"{said}\n{panel}".strip())
         has_widgets = self._widgets and not self._is_still
         return (refer_to(self._widgets["box"]) if has_widgets else {}) | bundle
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import hash_text
 from workbench.decoding import find_uncomputed
+from workbench.inspect.reviews import check_honoured
 from workbench.inspect.rows import encode_row, hash_rows, mask_labels, read_system
 from workbench.models import describe_hardware, prepare_process
 from workbench.run import Run
@@ -115,6 +116,7 @@ def train(
 
     Raises:
         RunError: this run was trained with other rows or parameters, and `overwrite` is not set.
+        ReviewError: verdicts were given that the rows do not have yet.
         TrainError: there are no rows, none fits, the base model is of a kind that cannot be
             evaluated, the method cannot be done here, memory is too
             small for a single row, the disk has no room for checkpoints, or the loss rises where
@@ -123,6 +125,7 @@ def train(
     prepare_process()
     # before anything is on record that would have to be taken back
     _check(method, batch_size, max_minutes)
+    check_honoured(run)
     with _alone(run):
         base = resolve_base_model(base_model)
         _refuse_uncomputed(base, max_length)
@@ -403,7 +406,11 @@ def _fit(job: _Job, part: int) -> dict[str, Any]:
             check_space(job.shape.n_weights, checkpoints, n_trained)
         last = find_last(checkpoints)
     trainer, log = _make_trainer(job, model, part)
-    trainer.train(resume_from_checkpoint=str(last) if last else None)
+    try:
+        trainer.train(resume_from_checkpoint=str(last) if last else None)
+    finally:
+        # one that came to its end has closed its log already
+        log.end(is_cut=True)
     if job.recipe.method != "full":
         trained = merge_adapters(trainer.model, job.weights, checkpoints / "adapters")
     elif count_processes() > 1:

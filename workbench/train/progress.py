@@ -44,8 +44,13 @@ class TrainError(ValueError):
 class Watcher(Protocol):
     """Somebody who watches a training."""
 
-    def show(self, lines: list[dict[str, Any]], is_over: bool = False) -> None:
-        """All lines of the log so far; called after each, and at the end."""
+    def show(
+        self, lines: list[dict[str, Any]], is_over: bool = False, is_cut: bool = False
+    ) -> None:
+        """All lines of the log so far; called after each, and at the end.
+
+        The end is cut where an interrupt or an error came before it.
+        """
 
 
 class TrainingLog:
@@ -68,6 +73,7 @@ class TrainingLog:
         """Whether this process writes; others that train with it follow in silence."""
         self.watcher = watcher
         self.lines: list[dict[str, Any]] = []
+        self._is_going = False
         self._begun = time.perf_counter()
 
     def begin(self, step: int) -> None:
@@ -87,6 +93,7 @@ class TrainingLog:
             disable=not self.is_main,
         )
         self._bar.update(sum(self.tokens_of_steps[:step]))
+        self._is_going = True
 
     def add(self, step: int, loss: float, learning_rate: float) -> None:
         """One step is done.
@@ -123,11 +130,14 @@ class TrainingLog:
         """The model as it is now replied to a customer: heard, reply and taught, see `Sampler`."""
         self._write(step=step, **sample, seconds=round(self.seconds, 2))
 
-    def end(self) -> None:
-        """Close the bar."""
+    def end(self, is_cut: bool = False) -> None:
+        """Close the bar, once; cut where an interrupt or an error came before the end."""
+        if not self._is_going:
+            return
+        self._is_going = False
         self._bar.close()
         if self.watcher:
-            self.watcher.show(self.lines, is_over=True)
+            self.watcher.show(self.lines, is_over=True, is_cut=is_cut)
 
     @property
     def seconds(self) -> float:
