@@ -102,7 +102,7 @@ def done(tmp_path_factory):
 def test_five_notebooks_run_in_order_with_their_parameters(done):
     results = open_run("toy", "demo", root=done / "runs")
     assert results.read("rows/train.jsonl") == [{"seed": 7}] * 2
-    assert [file.name for file in sorted(results.file("notebooks").iterdir())] == [
+    assert [file.name for file in sorted(results.file("notebooks").glob("*.ipynb"))] == [
         f"{number}_{stage}.ipynb" for number, stage in enumerate(batch.STAGES, start=1)
     ]
     assert all(facts["seconds"] > 0 for facts in results.manifest["notebooks"].values())

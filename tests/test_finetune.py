@@ -186,6 +186,7 @@ def test_a_finished_training_is_not_repeated(trained, monkeypatch):
 def test_what_a_training_killed_at_its_very_end_left_is_cleared_away(root, monkeypatch):
     base = BaseModel(root, "tiny-random", "nowhere", "none", "abc")
     monkeypatch.setattr(finetune, "resolve_base_model", lambda _: base)
+    monkeypatch.setattr(finetune, "_refuse_uncomputed", lambda *_: None)
     monkeypatch.setattr(finetune, "_train", lambda *_: None)
     run = make_run(root, "left")
     train(run, **SMALL)

@@ -14,6 +14,7 @@ from workbench.inspect.overlap import find_leaks
 from workbench.run import RunError, UnknownRunError, open_run
 from workbench.source import FOLDER
 from workbench.synthesize import writing
+from workbench.synthesize.dealing import house_voice
 from workbench.synthesize.redoing import describe_carried, plan_run
 from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.writing import Rejection, write_conversations
@@ -134,11 +135,12 @@ def test_a_renamed_run_can_be_gone_on_from(runs, copy, monkeypatch):
 
 
 def test_who_says_what_is_no_longer_said_is_redone(runs, copy):
-    gone, come = "Hello. Ready to order?", "Hey. Do you want to order?"
-    run = go_on(runs, read_domain(edit(copy, "phrases/agent.yaml", gone, come)))
+    gone = read_domain(copy).agent.wordings("settle.leave", house_voice(7))[0].text
+    run = go_on(runs, read_domain(edit(copy, "phrases/agent.yaml", gone, "Until then, farewell.")))
     older = lines_of(open_run("coffee", "older", runs))
     said = [line for line in older if gone.encode() in line]
     assert count(run)[1] == len(said) > 0
+    assert len(said) < len(older)
     assert not [line for line in lines_of(run) if gone.encode() in line]
 
 
