@@ -333,6 +333,7 @@ def test_the_cap_is_never_exceeded_and_a_higher_one_goes_on(run, serve, coffee_d
     talks = hold(run, coffee_domain, "in_context/toy", usd=500)
     assert len(talks) == count_customers(coffee_domain)
     assert asked_twice(run) == 0
+    assert provider.replied["output"] == tokens(run)[1]
     assert provider.n_requests > n_before
 
 

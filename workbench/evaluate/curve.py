@@ -29,8 +29,7 @@ def list_seeded(run: Run) -> list[Path]:
 
 def is_seeded_alike(run: Run, folder: Path) -> bool:
     """Whether two runs were trained on the same rows by the same numbers, but for the seed."""
-    inputs = Run(folder).manifest.get("train", {}).get("inputs", {})
-    own = run.manifest.get("train", {}).get("inputs", {})
+    own, inputs = _read_inputs(run), _read_inputs(Run(folder))
     same = {*own, *inputs} - {"seed"}
     return bool(own) and all(inputs.get(name) == own.get(name) for name in same)
 
@@ -40,9 +39,13 @@ def is_alike(run: Run, folder: Path) -> bool:
 
     One that was not trained yet, or whose numbers are not known, is taken to be.
     """
-    inputs = Run(folder).manifest.get("train", {}).get("inputs", {})
-    own = run.manifest.get("train", {}).get("inputs", {})
+    own, inputs = _read_inputs(run), _read_inputs(Run(folder))
     return not (inputs and own) or all(inputs.get(name) == own.get(name) for name in RECIPE)
+
+
+def _read_inputs(run: Run) -> dict[str, Any]:
+    """By what a run was trained; {} if it was not yet."""
+    return run.manifest.get("train", {}).get("inputs", {})
 
 
 def read_curve(folders: Iterable[Path]) -> list[Point]:
