@@ -5,6 +5,7 @@ import pytest
 from workbench.conversation import Conversation
 from workbench.evaluate.breakdown import (
     BARS,
+    WORST,
     Bar,
     average_by_behaviour,
     average_by_hub,
@@ -141,6 +142,11 @@ RESULT = {
         }
     },
     "recognizer": {"accuracy": 0.99, "low": 0.98, "high": 0.995, "n": 600},
+    "recognizer_by_condition": {
+        "walker": {"mean": 0.99, "low": 0.98, "high": 0.995, "n": 600},
+        "faulty/jump": {"mean": 0.96, "low": 0.94, "high": 0.98, "n": 90},
+        "in_context/base": {"mean": 0.5, "low": 0.1, "high": 0.9, "n": 4},
+    },
     "instruments": {
         "detected": {
             "faulty/jump": {"mean": 1.0, "low": 0.96, "high": 1.0, "n": 90},
@@ -155,6 +161,7 @@ def test_a_bar_is_met_by_the_figure_and_surely_by_the_interval_too():
     found = {one["bar"]: (one["is_met"], one["is_sure"]) for one in verdict(RESULT)}
     assert found["right endings, seen"] == (True, False)
     assert found["messages read right"] == (True, True)
+    assert found["messages read right, worst: faulty/jump"] == (False, False)
     assert found["faults detected, jump"] == (True, True)
     assert found["faults detected, left_out"] == (False, False)
     assert found["false alarms"] == (False, False)
@@ -165,6 +172,11 @@ def test_a_bar_without_a_figure_is_neither_met_nor_missed():
     for name in ("right endings, difficult", "facts right, seen"):
         assert (found[name]["is_met"], found[name]["is_sure"], found[name]["n"]) == (None, None, 0)
     assert len(verdict({}, BARS)) == len(BARS)
+
+
+def test_the_worst_of_what_should_be_low_is_the_highest():
+    bar = Bar("missed", ("recognizer_by_condition", WORST), 0.97, is_most=True)
+    assert [one["bar"] for one in verdict(RESULT, [bar])] == ["missed, worst: walker"]
 
 
 def test_a_bar_from_above_is_met_below_it():
