@@ -15,7 +15,7 @@ from workbench.__main__ import main
 from workbench.batch import BatchError, UsageError, headline, parse_stages, run_notebooks
 from workbench.domain import DomainError
 from workbench.run import RunError, open_run
-from workbench.web_page import has_exporter
+from workbench.web_page import has_exporter, write_web_page
 
 PARAMETERS = """\
 domain: str = "toy"  # a folder under domains
@@ -206,6 +206,25 @@ def test_a_page_stands_beside_a_notebook_that_needs_no_network_and_no_kernel(pla
     assert "<p>a still</p>" in page
     assert "widget-view+json" not in page
     assert not re.findall(r'(?:src|href)="(?:https?:)?//[^"]*', page)
+
+
+def test_of_a_progress_bar_copy_and_page_have_the_last_state_alone(place):
+    moves = "from tqdm import tqdm\nfor _ in tqdm(range(3), mininterval=0): pass"
+    write_notebook(place / "notebooks", 1, *CODE[1], moves)
+    (done,) = run(place, stages=[1])
+    cells = nbformat.read(done.notebook, as_version=4).cells
+    (bar,) = [o.text for c in cells for o in c.get("outputs", []) if o.get("name") == "stderr"]
+    assert (bar.count("3/3"), bar.count("1/3")) == (1, 0)
+
+
+def test_a_page_of_somebody_s_own_copy_has_the_last_state_of_a_bar_alone(tmp_path):
+    pytest.importorskip("nbconvert", reason='no nbconvert: pip install -e ".[lab]"')
+    texts = [f"\rat {n} of 3" for n in range(1, 4)]
+    outputs = [nbformat.v4.new_output("stream", name="stderr", text=text) for text in texts]
+    cell = nbformat.v4.new_code_cell("", outputs=outputs)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "own.ipynb")
+    page = write_web_page(tmp_path / "own.ipynb", tmp_path / "own.html").read_text("utf-8")
+    assert ("at 3 of 3" in page, "at 2 of 3" in page) == (True, False)
 
 
 @pytest.mark.parametrize("has_page", [True, False])

@@ -383,6 +383,8 @@ class _Stage:
                     start_timeout=300,
                     cwd=self.source.parent,
                     progress_bar=False,
+                    # of a progress bar the copy keeps the last state, not thousands
+                    coalesce_streams=True,
                     stdout_file=sys.stdout if progress else None,
                     # progress bars: one line that moves in a terminal, thousands in a log
                     stderr_file=sys.stderr if progress and sys.stderr.isatty() else None,

@@ -23,7 +23,9 @@ def write_web_page(notebook: Path, page: Path, has_code: bool = True) -> Path:
     from nbconvert import HTMLExporter
     from traitlets.config import Config
 
-    config = Config(ClearMetadataPreprocessor={"enabled": True})
+    # of a progress bar only the last state is shown, whoever executed the notebook
+    steps = ("ClearMetadataPreprocessor", "CoalesceStreamsPreprocessor")
+    config = Config({step: {"enabled": True} for step in steps})
     nowhere = {"mathjax_url": "", "require_js_url": ""}
     exporter = HTMLExporter(exclude_input=not has_code, config=config, **nowhere)
     text, _ = exporter.from_filename(str(notebook))

@@ -61,5 +61,5 @@ def choose_backend(choice: str = "auto") -> Backend:
         why = "an Apple GPU is there"
     else:
         ratio = bfloat16_speedup()
-        why = f"there is no GPU; bfloat16 products are {ratio:.1f} times as fast as float32 here"
+        why = f"there is no GPU; bfloat16 products are {ratio:.2g} times as fast as float32 here"
     return Backend("transformers", why, device, dtype)

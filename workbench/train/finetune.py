@@ -483,6 +483,12 @@ def _make_trainer(
             loss = total / (count if num_items_in_batch is None else num_items_in_batch)
             return (loss, {}) if return_outputs else loss
 
+        def _issue_warnings_after_load(self, load_result):
+            # a head that is tied to the embeddings is stored once, as those
+            is_tied = getattr(self.model.config, "tie_word_embeddings", False)
+            if not (is_tied and load_result.missing_keys == ["lm_head.weight"]):
+                super()._issue_warnings_after_load(load_result)
+
     batch_size = parameters["batch_size"]
     lengths = [len(row.input_ids) for row in rows]
     order = order_rows(lengths, parameters["epochs"], batch_size, parameters["seed"])

@@ -112,8 +112,8 @@ class TrainingLog:
             tokens_per_s=round(speed, 1),
             eta_s=round((sum(self.tokens_of_steps) - tokens) / speed, 1),
         )
+        self._bar.set_postfix(loss=f"{loss:.3f}", refresh=False)
         self._bar.update(self.tokens_of_steps[step - 1])
-        self._bar.set_postfix(loss=f"{loss:.3f}")
         self._check_loss(step, learning_rate)
 
     def add_valid(self, step: int, valid_loss: float) -> None:
