@@ -30,6 +30,17 @@ def test_it_is_read_in_one_sitting(readme):
     assert len(readme.splitlines()) <= 160
 
 
+def test_what_was_measured_names_scripts_that_are_there():
+    page = (ROOT / "tests/bench/README.md").read_text("utf-8")
+    scripts = set(re.findall(r"bench_\w+\.py", page))
+    assert len(scripts) > 4
+    assert all((ROOT / "tests/bench" / name).exists() for name in scripts)
+    lines = [line for line in commands(page) if line.startswith("python -m workbench ")]
+    assert lines
+    for line in lines:
+        make_parser().parse_args(shlex.split(line)[3:])
+
+
 def test_its_make_commands_exist(readme):
     used = [line.split()[1] for line in commands(readme) if re.match(r"make [a-z]", line)]
     assert used

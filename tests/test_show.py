@@ -435,6 +435,8 @@ CHARTS = [
     histogram([5], "one value"),
     line({EVIL: [(1, 2.0), (2, math.inf), (3, 1.0)]}, EVIL, EVIL, EVIL),
     line({"flat": [(1, 0.0)], "none": []}, "one point", "step", "loss"),
+    line({"flat": [(1, 0.0)], "none": []}, "nothing above 0", "step", "loss", is_log=True),
+    line({EVIL: [(1, 1e-300), (2, math.nan), (3, 0.0)]}, EVIL, EVIL, EVIL, is_log=True),
     intervals([Interval(EVIL, 0.5, 0.4, 0.6, 9, EVIL), Interval("b", None)], EVIL),
     intervals([], "empty"),
     curves({EVIL: [CurvePoint(9, 0.9, 0.8, 1, 50)], "none": []}, EVIL, EVIL, EVIL, {EVIL: 0.95}),
@@ -466,6 +468,16 @@ def test_what_was_not_scored_is_not_zero():
     picture = intervals([Interval("compiled", None, group="unseen")], "ending_correct")
     assert picture.text.endswith("compiled: not scored")
     assert "<circle" not in picture.svg
+
+
+def test_on_a_logarithmic_scale_each_tenth_lies_as_far_below_and_0_on_the_lowest_line():
+    way = [(1, 10.0), (2, 1.0), (3, 0.1), (4, 0.0)]
+    svg = line({"loss": way}, "t", "step", "loss", is_log=True).svg
+    (path,) = re.findall(r'd="(M[^"]*L[^"]*)"', svg)
+    first, second, third, last = (float(y) for y in re.findall(r" ([\d.]+)", path))
+    assert second - first == pytest.approx(third - second)
+    assert last == third == 286
+    assert all(f">{tick}<" in svg for tick in ("0.1", "1", "10"))
 
 
 def test_lines_of_a_curve_that_end_together_are_named_one_below_the_other():

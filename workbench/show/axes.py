@@ -31,13 +31,20 @@ def draw_frame(title: str, height: float, drawn: list[str]) -> str:
     )
 
 
-def draw_rules(low: float, high: float, left, top, bottom, right=WIDE - 20) -> list[str]:
-    """Horizontal rules at round numbers; `low` lies at `bottom`, `high` at `top`."""
-    ticks = [tick for tick in choose_ticks(low, high) if low <= tick <= high]
+def draw_rules(
+    low: float, high: float, left, top, bottom, right=WIDE - 20, is_log: bool = False
+) -> list[str]:
+    """Horizontal rules at round numbers; `low` lies at `bottom`, `high` at `top`.
+
+    If `is_log`, both are exponents of ten, and so is where the rules lie.
+    """
+    powers = range(math.ceil(low), math.floor(high) + 1, max(1, round((high - low) / 6)))
+    steps = powers if is_log else choose_ticks(low, high)
     return [
         f'<path d="M{left} {y:.1f}H{right}" stroke="{GRID}"/>'
-        + write(left - 8, y + 4, f"{tick:,g}", color=QUIET, anchor="end")
-        for tick in ticks
+        + write(left - 8, y + 4, f"{10**tick if is_log else tick:,g}", color=QUIET, anchor="end")
+        for tick in steps
+        if low <= tick <= high
         for y in [bottom - (tick - low) / (high - low) * (bottom - top)]
     ]
 

@@ -107,11 +107,16 @@ def histogram(values: Iterable[float], title: str, unit: str = "", limit: int = 
 
 
 def line(
-    series: Mapping[str, Sequence[tuple[float, float]]], title: str, x_name: str, y_name: str
+    series: Mapping[str, Sequence[tuple[float, float]]],
+    title: str,
+    x_name: str,
+    y_name: str,
+    is_log: bool = False,
 ) -> Picture:
     """One line for each name through its (x, y) points, e.g. {"train": [(10, 2.1), (20, 1.4)]}.
 
-    Points that are not finite are counted in the title and leave a gap.
+    Points that are not finite are counted in the title and leave a gap. On a logarithmic scale
+    (`is_log`) what is not above 0 lies on the lowest line.
     """
     points = [point for way in series.values() for point in way]
     real = [(x, y) for x, y in points if math.isfinite(x) and math.isfinite(y)]
@@ -120,15 +125,18 @@ def line(
         return _say_nothing(title)
     left, right, top, bottom = 60, WIDE - 110, 66, 286
     xs = choose_ticks(min(x for x, _ in real), max(x for x, _ in real))
-    ys = choose_ticks(min(0, *(y for _, y in real)), max(y for _, y in real))
+    is_log = is_log and any(y > 0 for _, y in real)
+    low, high = (_enclose_log if is_log else _enclose)([y for _, y in real])
 
     def place(x, y):
+        if is_log:
+            y = math.log10(y) if y > 0 else low
         return (
             left + (x - xs[0]) / (xs[-1] - xs[0]) * (right - left),
-            bottom - (y - ys[0]) / (ys[-1] - ys[0]) * (bottom - top),
+            bottom - (y - low) / (high - low) * (bottom - top),
         )
 
-    drawn = draw_rules(ys[0], ys[-1], left, top, bottom, right)
+    drawn = draw_rules(low, high, left, top, bottom, right, is_log)
     drawn += [write(place(x, 0)[0], bottom + 18, f"{x:,g}", anchor="middle") for x in xs]
     drawn.append(write((left + right) / 2, bottom + 38, x_name, color=QUIET, anchor="middle"))
     drawn.append(write(16, top - 14, y_name, color=QUIET))
@@ -208,6 +216,18 @@ def _say_interval(row: Interval) -> str:
     if row.low is not None and row.high is not None:
         said += f" [{row.low:.2f}, {row.high:.2f}]"
     return said if row.n is None else f"{said}, n {row.n:,}"
+
+
+def _enclose(values: list[float]) -> tuple[float, float]:
+    ticks = choose_ticks(min(0, *values), max(values))
+    return ticks[0], ticks[-1]
+
+
+def _enclose_log(values: list[float]) -> tuple[float, float]:
+    """Exponents of ten, so that what is above 0 lies between their powers."""
+    exponents = [math.log10(value) for value in values if value > 0]
+    low = math.floor(min(exponents))
+    return low, max(math.ceil(max(exponents)), low + 1)
 
 
 def _draw_line(name: str, way, color: str, number: int, place, taken: list[float]) -> list[str]:

@@ -46,8 +46,10 @@ def _say_reading(result: dict[str, Any], condition: str) -> str:
 
 
 def measured(result: dict[str, Any]) -> dict[str, Any]:
-    """The conditions that are not there to test the measures."""
-    return {c: strata for c, strata in result["conditions"].items() if not is_instrument(c)}
+    """The conditions that are not there to test the measures: the compiled model first, scripted
+    walkers last."""
+    own = {c: strata for c, strata in result["conditions"].items() if not is_instrument(c)}
+    return dict(sorted(own.items(), key=lambda one: (one[0] != "compiled", "walker" in one[0])))
 
 
 def write_metric(measure: str, metric: Mapping[str, Any]) -> str:

@@ -39,8 +39,9 @@ class LiveTraining(Watched):
         """Loss and held-out loss over the steps."""
         loss = [(one["step"], one["loss"]) for one in self.lines if "loss" in one]
         valid = [(one["step"], one["valid_loss"]) for one in self.lines if "valid_loss" in one]
-        title = "loss per token of the agent"
-        return line({"training": loss, "held out": valid}, title, "step", "loss")
+        title = "loss per token of the agent, on a logarithmic scale"
+        # it falls a thousandfold: seen from 0, most of a training would be a flat line
+        return line({"training": loss, "held out": valid}, title, "step", "loss", is_log=True)
 
     def describe(self) -> str:
         """Where it is, how fast, and how long it will take."""

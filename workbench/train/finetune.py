@@ -17,7 +17,7 @@ from workbench.conversation import hash_text
 from workbench.decoding import find_uncomputed
 from workbench.inspect.reviews import check_honoured
 from workbench.inspect.rows import encode_row, hash_rows, mask_labels, read_system
-from workbench.models import describe_hardware, prepare_process
+from workbench.models import describe_hardware, no_progress_bars, prepare_process
 from workbench.run import Run
 from workbench.train.backend import Backend, choose_backend
 from workbench.train.base_model import BaseModel, load_tokenizer, resolve_base_model
@@ -300,7 +300,8 @@ def _train(
     job = _Job(run, base, *model, encoded, held_out, sampler, parameters, watcher)
     longest = max(len(row.input_ids) for row in encoded)
     part = choose_part(parameters["batch_size"], longest, backend, shape, recipe)
-    result, part = _fit_in_parts(job, part, longest)
+    with no_progress_bars():
+        result, part = _fit_in_parts(job, part, longest)
     # trainers hold on to themselves: without this a GPU has no room for what comes next
     free_memory()
     facts = {
