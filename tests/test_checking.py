@@ -98,7 +98,7 @@ def test_an_empty_message_is_rejected(checker, pairs):
     assert ("", "a message is empty") in checker.problems(talk, scenario)
 
 
-# what follows reads travel with the sentence encoder
+# what follows reads travel with the sentence encoder, for some minutes
 
 
 @pytest.fixture(scope="module")
@@ -123,7 +123,7 @@ def plant(book, key, text):
     return PhraseBook(entries)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_travel_s_book_passes_mostly(travel, travel_plans, travel_checkers):
     pairs = [(write_talk(s, travel, i % FOLDS, s.seed), s) for i, s in enumerate(travel_plans)]
     problems = [travel_checkers[i % FOLDS].problems(*pair) for i, pair in enumerate(pairs)]
@@ -135,7 +135,7 @@ MISSED = [("customer", "confirm", "No, I would rather not book at all, forget it
 SLIPS = pytest.mark.xfail(reason="the reader takes it for what it denies")
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize(
     ("book", "key", "text"),
     [

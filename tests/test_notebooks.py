@@ -163,6 +163,23 @@ def test_all_five_run_headless_at_size_smoke_and_a_second_run_skips_them(
     provider.close()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("domain", ["zoom_support", "insurance_claims"])
+def test_the_other_domains_run_headless_at_size_smoke_too(tmp_path, domain):
+    # conditions, and all that travel's run shows of them, are the same for every domain
+    few = {"conditions": "walker", "test_scenarios": "1", "repeats": "1"}
+    settings = {"size": "smoke", "seed": 7, "root": tmp_path, "progress": False}
+    done = run_notebooks(domain, "smoke", **settings, parameters=few, stages=None)
+    run = open_run(domain, "smoke", root=tmp_path)
+    result = json.loads(run.file("result.json").read_text())
+    assert len(done) == 5
+    assert len(run.read("rows/train.jsonl")) > 20
+    perfect = result["conditions"]["walker/true_labels"]
+    assert set(perfect) == set(result["conditions"]["compiled"]) == set(STRATA)
+    assert all(perfect[stratum]["ending_correct"]["mean"] == 1 for stratum in STRATA)
+    assert run.file("report.html").exists()
+
+
 def check_result(result):
     walker = result["conditions"]["walker/true_labels"]
     perfect = ("ending_correct", "fitness", "branch_correct", "facts_right")

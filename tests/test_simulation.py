@@ -170,7 +170,7 @@ def test_a_walker_that_is_heard_through_words_mostly_arrives(coffee_domain, word
     assert sum(map(max, right, angry)) / len(scores) > 0.8
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_travel_s_walker_heard_through_words_arrives(travel):
     scenarios = plan_tests(travel, 1)
     practice = [t for fold in range(3) for t in write_practice(travel, scenarios, 7, fold)]
