@@ -167,5 +167,6 @@ def test_two_details_are_corrected_at_once_where_one_does_not_lead_on(claims):
 def test_the_claims_procedure_has_the_published_size(claims):
     chart = claims.flowchart
     assert (len(chart.nodes), len(chart.hubs), len(chart.ends)) == (55, 6, 5)
+    assert [len(nodes) for nodes in chart.phases.values()] == [10, 8, 9, 10, 18]
     lengths = [len(path.nodes) for path in enumerate_paths(chart)]
     assert (len(lengths), min(lengths), max(lengths)) == (2123, 7, 35)
