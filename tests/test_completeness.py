@@ -45,7 +45,7 @@ def test_with_no_folder_the_way_out_is_a_new_one(tmp_path, monkeypatch, capsys):
 def test_with_a_flowchart_alone_facts_come_next(make, capsys):
     code, said = check(make(CHART), capsys)
     assert code == 1
-    assert "facts.yaml: there is no such file." in said
+    assert "facts.yaml: there is no such file.\n" in said
     assert "facts.yaml is missing: the least is two lines" in said
     assert "phrases" not in said
 

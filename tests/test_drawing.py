@@ -72,6 +72,15 @@ def test_what_is_exported_comes_back_as_the_same_flowchart(bring):
     assert without_name(bring(write_mermaid(one), "again")) == without_name(one)
 
 
+def test_phases_are_groups_in_both_formats_and_come_back(bring, tmp_path):
+    chart = bring(REFUND)
+    assert {node.id for node in chart.phases["what_follows"]} >= {"known", "young", "number"}
+    again = bring(write_mermaid(chart), "again")
+    names = {phase: {node.id for node in nodes} for phase, nodes in chart.phases.items()}
+    assert {p: {node.id for node in nodes} for p, nodes in again.phases.items()} == names
+    assert 'subgraph cluster_what_follows { label="what_follows"' in write_dot(chart)
+
+
 def draw_any(rng):
     """A chart of random nodes and arrows; most can be imported."""
     n = rng.randint(2, 9)

@@ -236,6 +236,7 @@ def test_ways_that_nothing_tells_apart_are_told_apart(load):
     whens = [route.when for route in chart.nodes["a_check"].routes.values()]
     assert whens == ["it goes on to: B", "it goes on to: C", "go", "GO (c)"]
     assert 'assumed: when "a" leads to "b", which is unsaid' in notes
+    assert 'assumed: when "a" leads to "c": another way on is labelled alike' in notes
     assert "dropped: the same arrow again, a to b" in notes
 
 

@@ -144,7 +144,18 @@ def test_a_node_may_be_named_before_it_is_described_and_keeps_its_place(read):
 def test_nodes_of_subgraphs_stay(read):
     sketch = read('subgraph one ["The first; part"]\ndirection LR\na --> b\nend\nb --> c')
     assert arrows(sketch) == [("a", "b", ""), ("b", "c", "")]
-    assert "dropped: subgraphs (1); their nodes stay" in sketch.notes
+    assert "assumed: subgraphs are phases (1)" in sketch.notes
+
+
+def test_a_node_stands_in_the_innermost_group_that_names_it_first(read):
+    text = 'a --> b\nsubgraph one ["The first; part"]\nb --> c\nsubgraph Two\nc --> d\nend\nend'
+    sketch = read(f'{text}\nsubgraph "Last words"\nb --> e\nend')
+    assert sketch.groups == {
+        "b": "The first; part",
+        "c": "The first; part",
+        "d": "Two",
+        "e": "Last words",
+    }
 
 
 def test_what_a_click_would_do_is_dropped_and_said(read):

@@ -118,12 +118,13 @@ class Domain:
         return {name: slot.needs for name, slot in self.flowchart.slots.items() if slot.needs}
 
     def list_others(self, slot: str, given: dict[str, str]) -> list[str]:
-        """Other values that a customer can want than the one given.
+        """Other values that a customer can want than the one given, beside what else is given.
 
         If there are any, those after which the same slots are asked for: who corrects what happened
         does not tell of another kind of thing.
         """
         others = [value for value in self.wanted_values(slot) if value != given.get(slot)]
+        others = [v for v in others if self.goes_together(given | {slot: v})] or others
         if slot not in {needed for needs in self.slot_needs.values() for needed in needs}:
             return others
         kept = [v for v in others if self._is_like(slot, given | {slot: v}, given)]
@@ -135,6 +136,17 @@ class Domain:
             fits(needs, changed) == (fits(needs, given) if slot in given else other in given)
             for other, needs in self.slot_needs.items()
             if slot in needs and (slot in given or other in given)
+        )
+
+    def goes_together(self, given: dict[str, str]) -> bool:
+        """Whether one customer can have all these values, by what the slots' `only` says.
+
+        Example: a fault that one device alone can have does not go with another device
+        """
+        return all(
+            given.get(other, values[0]) in values
+            for slot, value in given.items()
+            for other, values in self.slots[slot].only.get(value, {}).items()
         )
 
     def wanted_values(self, slot: str) -> list[str]:
@@ -179,6 +191,7 @@ class Domain:
         combined = product(*(self.wanted_values(slot) + absent[slot] for slot in slots))
         given = [dict(zip(slots, values, strict=True)) for values in combined]
         known = [{slot: value for slot, value in values.items() if value} for values in given]
+        known = [values for values in known if self.goes_together(values)]
         return [(values, len(self.offers_for(values))) for values in known]
 
     def open_record(self) -> Record:

@@ -120,6 +120,8 @@ class SlotTalk(BaseModel):
     say: list[str] | dict[str, list[str] | Wordings] = ["{value}"]
     """The forms customers use; a dict is per value, and may keep some for tests."""
     vague: Wordings = Wordings(train=[])
+    only: dict[str, Needs] = {}
+    """Value to the values of other slots that it can come with, where these are not all."""
     unlike: list[str] = []
     """What begins like a value and is none, e.g. "May I" where months are values."""
     covers: str = ""

@@ -185,24 +185,30 @@ def _check_sides(draft: Draft) -> Iterator[Problem]:
 
 
 def _check_needs(draft: Draft) -> Iterator[Problem]:
-    """That all `for` names values there are, and offers name facts there are."""
+    """That all `for` and `only` name values there are, and offers name facts there are."""
     needs: list[tuple[str, KeyPath, Needs]] = []
     if facts := draft.facts:
         located = draft.files["facts.yaml"]
-        needs += [("facts.yaml", ("facts", name), fact.needs) for name, fact in facts.facts.items()]
+        needs += [
+            ("facts.yaml", ("facts", n, "for"), fact.needs) for n, fact in facts.facts.items()
+        ]
         for place, offer in enumerate(facts.offers):
             is_plain = isinstance(offer.value, str)
-            needs.append(("facts.yaml", ("offers", place), {} if is_plain else offer.value))
+            needs.append(("facts.yaml", ("offers", place, "for"), {} if is_plain else offer.value))
             for name, text in offer.fields().items():
                 yield from _check_text(located, ("offers", place, name), text, facts.facts)
     if chart := draft.flowchart:
         for step in chart.steps:
             own = getattr(chart.find_element(step), "needs", {})
-            needs.append(("flowchart.yaml", find_path(step), own))
-        needs += [("flowchart.yaml", ("slots", n), slot.needs) for n, slot in chart.slots.items()]
+            needs.append(("flowchart.yaml", (*find_path(step), "for"), own))
+        for name, slot in chart.slots.items():
+            needs.append(("flowchart.yaml", ("slots", name, "for"), slot.needs))
+    for name, talk in draft.slots.items():
+        for value, own in talk.only.items():
+            needs.append(("phrases/slots.yaml", (name, "only", value), own))
     for file, path, slots in needs:
         for slot, values in slots.items():
-            where = (*path, "for", slot)
+            where = (*path, slot)
             located = draft.files[file]
             if file != "flowchart.yaml":
                 known = draft.names.get("slot")
@@ -237,15 +243,15 @@ def _check_slots(draft: Draft) -> Iterator[Problem]:
 
 
 def _check_values(located: Located, slot: str, talk: SlotTalk) -> Iterator[Problem]:
-    """That forms written per value are there for each value, and for no other."""
-    for field in ("standard", "say"):
+    """That forms written per value are there for each value, and what is per value for no other."""
+    for field in ("standard", "say", "only"):
         forms = getattr(talk, field)
         if not isinstance(forms, dict) or not isinstance(talk.values, list):
             continue
         for value in forms:
             path = (slot, field, value)
             yield from _check_name(located, path, "value", value, talk.values, key=True)
-        for value in talk.values:
+        for value in talk.values if field != "only" else ():
             if value not in forms:
                 text = f'{slot}.{field} has no "{value}", a value of the slot; add it'
                 yield located.problem((slot, field), "no_value", text, key=True)

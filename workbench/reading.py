@@ -128,8 +128,11 @@ class _StopError(Exception):
 
 def _read_text(file: Path) -> str:
     if not file.is_file():
-        siblings = [f.name for f in file.parent.glob("*.yaml")] if file.parent.is_dir() else []
-        raise _StopError(0, 0, "no_file", f"there is no such file.{suggest(file.name, siblings)}")
+        # by the stem: all names are alike in how they end
+        siblings = [f.stem for f in file.parent.glob("*.yaml")] if file.parent.is_dir() else []
+        near = find_nearest(file.stem, siblings)
+        meant = f' Did you mean "{near}.yaml"?' if near else ""
+        raise _StopError(0, 0, "no_file", f"there is no such file.{meant}")
     if (size := file.stat().st_size) > MAX_BYTES:
         raise _StopError(0, 0, "too_big", f"{size:,} bytes; at most {MAX_BYTES:,} are read")
     raw = file.read_bytes()

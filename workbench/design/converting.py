@@ -53,6 +53,7 @@ class Place:
     routes: dict[str, Way] = field(default_factory=dict)
     outcome: str = ""
     cites: list[str] = field(default_factory=list)
+    phase: str = ""
     remark: str = ""
     """What was assumed of it, for a comment."""
 
@@ -105,7 +106,12 @@ class _Converter:
 
     def convert(self) -> Converted:
         for node in self.sketch.nodes:
+            known = {*self.places}
             self._place(node)
+            # a turn that was put in belongs where it was found to be lacking
+            if title := self.sketch.groups.get(node):
+                for name in self.places.keys() - known:
+                    self.places[name].phase = make_id(title, words=5, default="phase")
         start = self.ids[self.sketch.start]
         if self.places[start].role != "agent" or self._is_deciding(self.sketch.start):
             start = self._add_opening()
@@ -287,6 +293,9 @@ class _Converter:
             if not when:
                 when = f"it goes on to: {self.sketch.nodes[arrow.to].text}"
                 self.notes.append(f'assumed: when "{node}" leads to "{arrow.to}", which is unsaid')
+            if when.casefold() in whens:
+                text = f'when "{node}" leads to "{arrow.to}": another way on is labelled alike'
+                self.notes.append(f"assumed: {text}")
             while when.casefold() in whens:
                 when = f"{when} ({self.ids[arrow.to]})"
             whens[when.casefold()] = when

@@ -19,7 +19,7 @@ WIDTH = 32
 
 
 def write_mermaid(flowchart: Flowchart) -> str:
-    """Mermaid's text: nodes with `say`, routes with `when`, ends with their outcome.
+    """Mermaid's text: nodes with `say`, routes with `when`, ends with their outcome, by phase.
 
     `workbench.design.mermaid` reads the same nodes and routes back.
     """
@@ -33,9 +33,13 @@ def write_mermaid(flowchart: Flowchart) -> str:
         f"    %% start: {ids[flowchart.start]}",
         "    %% acts, slots, facts, side trips and what routes say stand in flowchart.yaml alone",
     ]
-    for node in flowchart.nodes.values():
-        shape = shapes["hub" if node.is_hub else node.role]
-        lines.append(f"    {ids[node.id]}{shape.format(_escape_mermaid(_label(node)))}")
+    for phase, nodes in _group(flowchart).items():
+        # a phase may be called as a node is, and a group may not
+        lines += [f'    subgraph phase_{phase} ["{phase}"]'] * bool(phase)
+        for node in nodes:
+            shape = shapes["hub" if node.is_hub else node.role]
+            lines.append(f"    {ids[node.id]}{shape.format(_escape_mermaid(_label(node)))}")
+        lines += ["    end"] * bool(phase)
     for node in flowchart.nodes.values():
         for name, route in node.routes.items():
             said = f'-->|"{_escape_mermaid(_label_route(name, route))}"|' if name else "-->"
@@ -51,9 +55,13 @@ def write_dot(flowchart: Flowchart) -> str:
         f"  label={_quote_dot(flowchart.title)}",
         "  labelloc=t",
     ]
-    for node in flowchart.nodes.values():
-        shape = shapes["hub" if node.is_hub else node.role]
-        lines.append(f"  {_quote_dot(node.id)} [shape={shape} label={_quote_dot(_label(node))}]")
+    for phase, nodes in _group(flowchart).items():
+        lines += [f"  subgraph cluster_{phase} {{ label={_quote_dot(phase)}"] * bool(phase)
+        for node in nodes:
+            shape = shapes["hub" if node.is_hub else node.role]
+            label = _quote_dot(_label(node))
+            lines.append(f"  {_quote_dot(node.id)} [shape={shape} label={label}]")
+        lines += ["  }"] * bool(phase)
     for node in flowchart.nodes.values():
         for name, route in node.routes.items():
             said = f" [label={_quote_dot(_label_route(name, route))}]" if name else ""
@@ -63,6 +71,12 @@ def write_dot(flowchart: Flowchart) -> str:
 
 WRITERS: dict[str, Callable[[Flowchart], str]] = {"mermaid": write_mermaid, "dot": write_dot}
 """What writes a flowchart, by the name of the format."""
+
+
+def _group(flowchart: Flowchart) -> dict[str, list[Node]]:
+    """The nodes by phase, in the order of the file; "" for those without one."""
+    alone = [node for node in flowchart.nodes.values() if not node.phase]
+    return flowchart.phases | ({"": alone} if alone else {})
 
 
 def _label(node: Node) -> str:

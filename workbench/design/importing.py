@@ -86,8 +86,11 @@ def write_chart(converted: Converted, name: str, sketch: Sketch) -> str:
 def _write_place(place_id: str, place: Place) -> list[str]:
     remark = f"  {write_comment(place.remark)}" if place.remark else ""
     if place.role == "end":
-        return [f"  {place_id}: {{role: end, outcome: {place.outcome}}}{remark}"]
-    lines = [f"  {place_id}:{remark}", f"    role: {place.role}", f"    say: {quote(place.say)}"]
+        phase = f"phase: {place.phase}, " if place.phase else ""
+        return [f"  {place_id}: {{role: end, {phase}outcome: {place.outcome}}}{remark}"]
+    lines = [f"  {place_id}:{remark}", f"    role: {place.role}"]
+    lines += [f"    phase: {place.phase}"] * bool(place.phase)
+    lines += [f"    say: {quote(place.say)}"]
     lines += [f"    cites: [{', '.join(place.cites)}]"] * bool(place.cites)
     if not place.routes:
         return [*lines, f"    next: {place.next}"]

@@ -76,6 +76,8 @@ _LINE = re.compile(r"[^\n]*")
 _BREAK = re.compile(r"[ \t\r]*(?=[\n;]|%%|$)")
 _WORD = re.compile(r"[A-Za-z]+(?=[ \t\r\n;:{]|$)")
 _ID = re.compile(r"\w+(?:[-./]\w+)*")
+_TITLED = re.compile(r"\S+[ \t]*\[[ \t]*(.*?)[ \t]*\]")
+"""A group with an id and a title, e.g. one ["Part one"]; else the title is all."""
 _CLASS = re.compile(r":::[\w-]+")
 _FIELDS = re.compile(r"@\{((?:[^{}\"]|\"[^\"]*\")*)\}")
 _FIELD = re.compile(r"(shape|label)\s*:\s*(?:\"([^\"]*)\"|([^,\"\n]+))")
@@ -133,6 +135,8 @@ class _Scanner:
         self.dropped: Counter[str] = Counter()
         self.groups: dict[str, int] = {}
         self.open_groups: list[int] = []
+        self.titles: list[str] = []
+        """Of the open groups, the innermost last."""
         self.shaped: dict[str, int] = {}
         """Nodes whose text is written somewhere, and where."""
 
@@ -161,7 +165,7 @@ class _Scanner:
             raise SketchError(sorted(self.problems, key=lambda p: (p.line, p.column)))
         self.sketch.notes += [f"dropped: {what} ({n})" for what, n in self.dropped.items()]
         if self.groups:
-            self.sketch.notes.append(f"dropped: subgraphs ({len(self.groups)}); their nodes stay")
+            self.sketch.notes.append(f"assumed: subgraphs are phases ({len(self.groups)})")
         return self.sketch
 
     def _refuse_excess(self) -> None:
@@ -220,6 +224,7 @@ class _Scanner:
             if not self.open_groups:
                 raise _ScanError(self.at, 'there is no subgraph to end; remove this "end"')
             self.open_groups.pop()
+            self.titles.pop()
             self.at = word.end()
         elif name in DROPPED and not self._is_node(word.end()):
             self._drop(name, word.end())
@@ -237,6 +242,10 @@ class _Scanner:
         self.groups[found[0] if found else f"#{at}"] = self.at
         self.open_groups.append(self.at)
         self.at = self._find_end(at)
+        title = self.text[at : self.at].strip()
+        if titled := _TITLED.fullmatch(title):
+            title = titled[1]
+        self.titles.append(self._clean(title.strip('"')))
 
     def _find_end(self, at: int) -> int:
         """Where a statement ends whose words do not matter; what is in quotes may have anything."""
@@ -307,6 +316,8 @@ class _Scanner:
         if style := _CLASS.match(self.text, self.at):
             self.dropped["styles"] += 1
             self.at = style.end()
+        if self.titles:
+            self.sketch.groups.setdefault(node, self.titles[-1])
         known = self.sketch.nodes.get(node)
         if is_shaped and node in self.shaped and (known.text, known.kind) != (text or node, kind):
             line = self.shaped[node]

@@ -55,6 +55,8 @@ class Sketch:
     """Answers to questions, by id."""
     notes: list[str] = field(default_factory=list)
     """What was dropped or assumed, one sentence each."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """Node id to the title of the group that it is drawn in, for those in one."""
 
     def successors(self, node_id: str) -> list[str]:
         """Ids of the nodes that follow, in order."""
@@ -104,7 +106,8 @@ def prepare_sketch(sketch: Sketch, start: str = "") -> Sketch:
             notes.append(f"dropped: the same arrow again, {arrow.start} to {arrow.to}")
         seen.add(key)
     nodes = {node: sketch.nodes[node] for node in sketch.nodes if node in reached}
-    return Sketch(sketch.file, sketch.title, start, nodes, arrows, sketch.facts, notes)
+    said = sketch.facts, notes, sketch.groups
+    return Sketch(sketch.file, sketch.title, start, nodes, arrows, *said)
 
 
 def _list_excesses(sketch: Sketch) -> Iterable[Problem]:

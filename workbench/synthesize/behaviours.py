@@ -70,7 +70,8 @@ class Walk:
     takes: list[str]
     """Ids of the offers that prove to be the right ones."""
     is_sound: bool
-    """Whether each offer is planned to be right, or planned not to be, but never both."""
+    """Whether each offer is planned to be right, or planned not to be, but never both, and no
+    values come together that cannot."""
 
 
 Plan = dict[str, list[list[str]]]
@@ -86,10 +87,12 @@ def walk_plan(plan: Plan, domain: Domain) -> Walk:
     acts: list[Act] = []
     right: dict[str, None] = {}
     wrong: set[str] = set()
+    is_odd = False
 
     def close(outcome: str) -> Walk:
         walked = [steps for steps in messages if steps]
-        return Walk(turns, walked, outcome, [*right], wrong.isdisjoint(right))
+        is_sound = wrong.isdisjoint(right) and not is_odd
+        return Walk(turns, walked, outcome, [*right], is_sound)
 
     while True:
         steps, at = find_steps(chart, at, record, acts)
@@ -111,6 +114,7 @@ def walk_plan(plan: Plan, domain: Domain) -> Walk:
         if kinds & {*REACTIONS.values()}:
             wrong |= {*record.offered}
         record.hear(acts)
+        is_odd |= not domain.goes_together(record.given)
 
 
 def aim(act: Act, record: Record, domain: Domain) -> Act | None:

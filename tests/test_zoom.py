@@ -1,0 +1,39 @@
+"""That what is said of Zoom fits the device and the fault."""
+
+import pytest
+from conftest import DOMAINS
+from customers import plan_customers
+
+from workbench.design.paths import sample_paths
+from workbench.domain import read_domain
+from workbench.phrases import find_placeholders
+
+
+@pytest.fixture(scope="module")
+def zoom():
+    return read_domain(DOMAINS / "zoom_support")
+
+
+def test_nobody_reports_an_error_code_that_the_device_cannot_show(zoom):
+    found = [*plan_customers(zoom, sample_paths(zoom.flowchart, 30, 7))]
+    assert all(zoom.goes_together(given) for given in found)
+    assert not zoom.goes_together({"platform": "iPhone", "problem": "error code 0xA00F4244"})
+    assert not zoom.goes_together({"platform": "Chrome", "problem": "error code 5003"})
+
+
+def test_each_device_joins_the_sound_by_its_own_way(zoom):
+    for platform, way in (
+        ("macOS", "Join Audio > Join with Computer Audio"),
+        ("iPhone", "Join Audio > Call via Device Audio"),
+        ("Chrome", "Join Audio by Computer"),
+    ):
+        given = {"platform": platform, "problem": "hears nothing", "reach": "every meeting"}
+        assert way in zoom.offer_values(zoom.offers_for(given)[0])["how"]
+
+
+def test_an_explanation_says_more_than_the_advice_and_states_the_same(zoom):
+    for offer in zoom.offers.values():
+        advice, explained = offer.fields()["how"], offer.fields()["slowly"]
+        assert {*find_placeholders(advice)} == {*find_placeholders(explained)}, offer.id
+        assert len(explained.split()) > len(advice.split()), offer.id
+    assert all("slowly" in w.placeholders for w in zoom.agent.wordings("explain_step"))
