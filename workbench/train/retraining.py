@@ -23,8 +23,9 @@ def check_rows(run: Run) -> None:
     files = [file for name in names if (file := run.file(name)).exists()]
     raise RunError(
         f"{run.file('model')} was begun with other rows than there are now, as"
-        f" {_say_why(run, begun['begun_at'])}; to train it anew, and measure it anew, first give"
-        f" the command: rm -r {shlex.join(map(str, files))}"
+        f" {_say_why(run, begun['begun_at'])}; to keep both, give the run a new name, and since"
+        f" {run.name}; to train and measure this one anew, first give the command:"
+        f" rm -r {shlex.join(map(str, files))}"
     )
 
 
