@@ -5,6 +5,7 @@ import json
 import pytest
 
 from workbench.conversation import Conversation, seeded
+from workbench.design.paths import enumerate_paths
 from workbench.inspect.reviews import ReviewError, read_reviews
 from workbench.inspect.screening import Dropped
 from workbench.run import open_run
@@ -15,23 +16,24 @@ from workbench.synthesize.writing import write_talk
 EVIL = '<script>alert(1)</script><img src=x onerror="alert(2)">'
 
 
-@pytest.fixture
-def run(tmp_path, coffee_domain, walks_of_coffee):
-    """Six conversations, of which one is dropped."""
-    run = open_run("coffee", "look", tmp_path)
-    plans = [plan_scenario(walk, "train", coffee_domain, 7, 0) for walk in walks_of_coffee]
-    talks = [write_talk(plan, coffee_domain, 0, str(n)) for n, plan in enumerate(plans)]
+def write_some(folder, domain):
+    """A run of six conversations, of which one is dropped."""
+    run = open_run("coffee", "look", folder)
+    plans = [plan_scenario(walk, "train", domain, 7, 0) for walk in draw_walks(domain.flowchart)]
+    talks = [write_talk(plan, domain, 0, str(n)) for n, plan in enumerate(plans)]
     run.write("scenarios.jsonl", plans)
     run.write("conversations.jsonl", talks)
     run.write("dropped.jsonl", [Dropped(conversation_id=talks[0].conversation_id, reason="odd")])
     return run
 
 
-@pytest.fixture
-def walks_of_coffee(coffee):
-    from workbench.design.paths import enumerate_paths
+def draw_walks(flowchart):
+    return seeded(1, "walks", "coffee").sample(enumerate_paths(flowchart), 6)
 
-    return seeded(1, "walks", "coffee").sample(enumerate_paths(coffee), 6)
+
+@pytest.fixture
+def run(tmp_path, coffee_domain):
+    return write_some(tmp_path, coffee_domain)
 
 
 @pytest.fixture
@@ -70,8 +72,8 @@ def test_conversations_are_found_by_steps_in_their_order_as_far_as_they_are_type
     assert len(browser.find(path=" > ")) == len(browser.entries)
 
 
-def test_a_walk_is_found_with_the_customers_nodes_and_the_end_in_it(browser, walks_of_coffee):
-    for walk in walks_of_coffee:
+def test_a_walk_is_found_with_the_customers_nodes_and_the_end_in_it(browser, coffee):
+    for walk in draw_walks(coffee):
         found = browser.find(path=" > ".join([*walk.steps, walk.nodes[-1]]))
         assert walk.path_id in {talk.path_id for talk in found}
 

@@ -3,6 +3,8 @@
 import pytest
 from test_finetune import talk
 
+from workbench.inspect.reviews import Review
+from workbench.inspect.rows import hash_rows
 from workbench.run import open_run
 from workbench.train.base_model import hash_weights
 from workbench.train.continuing import Start, choose_start, pick_rows
@@ -74,6 +76,29 @@ def test_what_is_gone_is_unlearnt_from_the_base_unless_asked_otherwise(tmp_path,
     run = make_run(tmp_path, "newer", OLD, is_something_gone=True)
     assert choose_start(run, "tiny-random", "older").kind == "base"
     assert choose_start(run, "tiny-random", "older", "older").kind == "older"
+
+
+def test_what_was_rejected_since_is_unlearnt_from_the_base_unless_asked_otherwise(tmp_path, older):
+    run = make_run(tmp_path, "newer", OLD[1:])
+    older.write("conversations.jsonl", [{"conversation_id": "a"}, {"conversation_id": "b"}])
+    older.write("dropped.jsonl", [{"conversation_id": "b"}])
+    # the older model has not learnt the one, and the other may stay
+    run.append("reviews.jsonl", [Review(conversation_id="b", verdict="reject", reason="odd")])
+    run.append("reviews.jsonl", [Review(conversation_id="a", verdict="accept")])
+    assert choose_start(run, "tiny-random", "older").is_older
+    run.append("reviews.jsonl", [Review(conversation_id="a", verdict="reject", reason="odd")])
+    assert "rejected by hand since" in choose_start(run, "tiny-random", "older").why
+    assert choose_start(run, "tiny-random", "older", "older").is_older
+
+
+def test_a_model_whose_rows_were_made_anew_is_not_gone_on_from(tmp_path, older):
+    run = make_run(tmp_path, "newer", OLD)
+    older.record("train", inputs={"rows": hash_rows(older)})
+    assert choose_start(run, "tiny-random", "older").is_older
+    older.write("rows/train.jsonl", OLD[1:])
+    assert choose_start(run, "tiny-random", "older").why == (
+        "the rows of older are others now than its model was trained with"
+    )
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,14 @@ def test_cells_are_short_and_define_nothing(file):
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
+def test_a_sentence_of_prose_is_read_in_one_breath(file):
+    prose = [cell.source for cell in nbformat.read(file, 4).cells if cell.cell_type == "markdown"]
+    for line in "\n".join(prose).splitlines():
+        for sentence in re.split(r"(?<=[.?!])\s", line):
+            assert len(sentence.split()) <= 33, sentence
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_a_parameter_of_a_notebook_is_read_in_it(file):
     _, parameters, *rest = read_code(file)
     names = [node.target.id for node in ast.parse(parameters.source).body][4:]

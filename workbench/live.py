@@ -193,6 +193,7 @@ class LiveTalk:
         """The widgets; ipywidgets 7.7, which Colab has, and 8 both do."""
         import ipywidgets as widgets
 
+        from workbench.show.keys import Keys
         from workbench.show.nodes import Nodes
 
         if self._widgets:
@@ -226,6 +227,8 @@ class LiveTalk:
         for name, width in wide.items():
             made[name].layout.width = width
         made["text"].layout.flex = made["who"].layout.flex = "1 1 auto"
+        # the customers' names beside it are long
+        made["next"].layout.flex = "0 0 auto"
         above = [made["who"], made["next"]] if self.customers else []
         below = [made["beside"]] if self.baselines else []
         left = widgets.VBox(
@@ -238,7 +241,7 @@ class LiveTalk:
             layout=make_column("52%", "380px", padding="0 12px 0 0"),
         )
         right = widgets.VBox([made["chart"], made["facts"]], layout=make_column("44%", "340px"))
-        made["box"] = widgets.HBox([left, right], layout=WRAPPED)
+        made["box"] = widgets.HBox([left, right, Keys()], layout=WRAPPED)
         self._show()
         return made["box"]
 

@@ -7,10 +7,12 @@ import socket
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from charts import write_chart
@@ -112,26 +114,40 @@ NODES = "drawn => drawn.map(svg => svg.querySelectorAll('g.node').length)"
 @pytest.fixture
 def lab(tmp_path):
     """Address of a JupyterLab that has the notebooks at size smoke and nobody's settings."""
+    with serve_lab(tmp_path) as address:
+        yield address
+
+
+@pytest.fixture
+def page():
+    """A page of headless Chromium, tall enough to show a notebook as a whole."""
+    with open_page() as page:
+        yield page
+
+
+@contextmanager
+def serve_lab(folder: Path) -> Iterator[str]:
+    """Address of a JupyterLab in a folder, which gets the notebooks."""
     pytest.importorskip("jupyterlab", reason='no JupyterLab here: pip install -e ".[lab]"')
-    copy_project(tmp_path)
+    copy_project(folder)
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         address = f"http://127.0.0.1:{free.getsockname()[1]}"
-    with (tmp_path / "lab.log").open("w") as log:
+    with (folder / "lab.log").open("w") as log:
         server = subprocess.Popen(
-            command(address, tmp_path), env=environment(tmp_path), stdout=log, stderr=log
+            command(address, folder), env=environment(folder), stdout=log, stderr=log
         )
         try:
             wait_for(address, server, log.name)
             yield address
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(START_S)
 
 
-@pytest.fixture
-def page():
-    """A page of headless Chromium, tall enough to show a notebook as a whole."""
+@contextmanager
+def open_page() -> Iterator[Any]:
+    """A page of a browser that is closed with it."""
     sync_api = pytest.importorskip("playwright.sync_api", reason='no playwright: see extra "dev"')
     if not CHROMIUM:
         pytest.skip("no Chromium on the PATH: apt-get install chromium")
@@ -487,6 +503,7 @@ def wait_for(address: str, server: subprocess.Popen, log: str) -> None:
         try:
             urllib.request.urlopen(f"{address}/api", timeout=5).close()
             return
-        except urllib.error.URLError:
+        except OSError:
+            # nobody listens, or it is too busy yet to answer, or breaks the connection off
             time.sleep(0.3)
     raise AssertionError(f"JupyterLab does not answer at {address}: {Path(log).read_text()}")

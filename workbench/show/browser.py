@@ -158,6 +158,7 @@ class Browser:
     def _build(self) -> Any:
         import ipywidgets as widgets
 
+        from workbench.show.keys import Keys
         from workbench.show.nodes import Nodes
 
         if self._widgets:
@@ -213,6 +214,7 @@ class Browser:
                 widgets.VBox(left, layout=make_column("24%", "220px")),
                 widgets.VBox(middle, layout=make_column("42%", "380px", padding="0 10px")),
                 widgets.VBox([made["chart"]], layout=make_column("30%", "320px")),
+                Keys(),
             ],
             layout=WRAPPED,
         )

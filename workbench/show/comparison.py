@@ -169,6 +169,7 @@ class Comparison:
     def _build(self) -> Any:
         import ipywidgets as widgets
 
+        from workbench.show.keys import Keys
         from workbench.show.rows import Rows
 
         if self._widgets:
@@ -199,7 +200,7 @@ class Comparison:
         layout = make_column("66%", "420px", padding="0 0 0 10px")
         right = widgets.VBox([made["talks"]], layout=layout)
         below = widgets.HBox([left, right], layout=WRAPPED)
-        made["box"] = widgets.VBox([chosen, made["hint"], made["bars"], below])
+        made["box"] = widgets.VBox([chosen, made["hint"], made["bars"], below, Keys()])
         self._measure()
         return made["box"]
 

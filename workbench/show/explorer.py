@@ -92,6 +92,8 @@ class CostExplorer:
     def _make_box(self) -> Any:
         import ipywidgets as widgets
 
+        from workbench.show.keys import Keys
+
         drawn, said = widgets.HTML(), widgets.HTML()
 
         def redraw(change: object = None) -> None:
@@ -101,7 +103,7 @@ class CostExplorer:
         for slider in self.sliders.values():
             slider.observe(redraw, "value")
         redraw()
-        return widgets.VBox([*self.sliders.values(), said, drawn])
+        return widgets.VBox([Keys(), *self.sliders.values(), said, drawn])
 
     def _ipython_display_(self) -> None:
         from IPython.display import display

@@ -124,6 +124,7 @@ class FaultChart:
     def _build(self) -> Any:
         import ipywidgets as widgets
 
+        from workbench.show.keys import Keys
         from workbench.show.nodes import Nodes
 
         if self._widgets:
@@ -157,7 +158,7 @@ class FaultChart:
         layout = make_column("66%", "420px", padding="0 0 0 10px")
         right = widgets.VBox([made["talk"]], layout=layout)
         below = widgets.HBox([left, right], layout=WRAPPED)
-        made["box"] = widgets.VBox([head, made["said"], made["chart"], below])
+        made["box"] = widgets.VBox([head, made["said"], made["chart"], below, Keys()])
         self._choose()
         return made["box"]
 

@@ -97,6 +97,7 @@ class Walks:
     def _build(self) -> Any:
         import ipywidgets as widgets
 
+        from workbench.show.keys import Keys
         from workbench.show.nodes import Nodes
 
         if self._widgets:
@@ -117,7 +118,7 @@ class Walks:
         made["place"].observe(lambda _: self._step(), "value")
         chosen = [made[name] for name in ("of", "outcome", "by", "place")]
         filters = widgets.HBox(chosen, layout=WRAPPED)
-        made["box"] = widgets.VBox([filters, made["said"], made["chart"]])
+        made["box"] = widgets.VBox([filters, made["said"], made["chart"], Keys()])
         self._show()
         return made["box"]
 

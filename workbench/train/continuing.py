@@ -12,6 +12,8 @@ from typing import Any
 
 from workbench.conversation import hash_text
 from workbench.design.older import find_older
+from workbench.inspect.reviews import read_reviews
+from workbench.inspect.rows import hash_rows
 from workbench.run import Run
 from workbench.train.base_model import hash_weights
 from workbench.train.progress import TrainError
@@ -90,7 +92,8 @@ def choose_start(
     """Whether a training starts from the base model or from that of the run called `since`.
 
     `start_from` is base or older; "" chooses: older where that can be, but base where something is
-    gone from the procedure, for no row says what is not to be done any more. `budget` 0 means a
+    gone from the procedure, or a conversation that it learnt was rejected by hand since, for no row
+    says what is not to be done any more. `budget` 0 means a
     fifth of the rows where only words and facts have changed, two fifths where walks have.
 
     Raises:
@@ -120,9 +123,11 @@ def choose_start(
         raise TrainError(f"{hindrance}; start from the base instead")
     if hindrance:
         return Start(BASE, hindrance, older)
-    if carried["is_something_gone"] and not start_from:
-        why = "what is gone from the procedure is unlearnt only so"
-        return Start(BASE, why, older)
+    if not start_from:
+        if carried["is_something_gone"]:
+            return Start(BASE, "what is gone from the procedure is unlearnt only so", older)
+        if _was_rejected_since(run, older):
+            return Start(BASE, "what was rejected by hand since is unlearnt only so", older)
     why = "it was asked for" if start_from else "it has learnt what has not changed"
     return Start(OLDER, why, older, budget or BUDGETS[bool(carried["are_walks_changed"])])
 
@@ -134,7 +139,19 @@ def _find_hindrance(older: Run, base_model: str) -> str:
         return f"{older.name} has no finished model"
     if trained["base"]["name"] != base_model:
         return f"the model of {older.name} is made of another base, {trained['base']['name']}"
+    # runs begun before this was on record are taken as they are
+    if trained.get("inputs", {}).get("rows") not in (None, hash_rows(older)):
+        return f"the rows of {older.name} are others now than its model was trained with"
     return ""
+
+
+def _was_rejected_since(run: Run, older: Run) -> bool:
+    """Whether a verdict leaves out a conversation that became a row of the older run."""
+    talks = older.iterate("conversations.jsonl", missing_ok=True)
+    learnt = {line["conversation_id"] for line in talks}
+    learnt -= {line["conversation_id"] for line in older.read("dropped.jsonl", missing_ok=True)}
+    reviews = read_reviews(run).items()
+    return any(made.verdict == "reject" and id_ in learnt for id_, made in reviews)
 
 
 def pick_rows(start: Start, rows: Sequence[dict[str, Any]], seed: int) -> Picked:

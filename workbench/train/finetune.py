@@ -39,6 +39,7 @@ from workbench.train.memory import (
 from workbench.train.processes import count_processes, is_main, main_first
 from workbench.train.progress import STOP, TrainError, TrainingLog, Watcher, follow
 from workbench.train.recipes import Recipe, check_method
+from workbench.train.retraining import check_rows
 from workbench.train.sample import Sampler, make_sampler
 
 if TYPE_CHECKING:
@@ -115,7 +116,8 @@ def train(
     weights kept), steps, and why it ended.
 
     Raises:
-        RunError: this run was trained with other rows or parameters, and `overwrite` is not set.
+        RunError: this run was trained with other rows or parameters, and `overwrite` is not set;
+            of other rows it says why there are others, and the command that makes room.
         ReviewError: verdicts were given that the rows do not have yet.
         TrainError: there are no rows, none fits, the base model is of a kind that cannot be
             evaluated, the method cannot be done here, memory is too
@@ -249,6 +251,7 @@ def _alone(run: Run) -> Iterator[None]:
 def _claim(run: Run, parameters: dict[str, Any], base: BaseModel, overwrite: bool) -> None:
     if overwrite:
         shutil.rmtree(run.file("model"), ignore_errors=True)
+    check_rows(run)
     run.claim("train", **parameters, base_sha256=base.sha256, rows=hash_rows(run))
     run.file("model").mkdir(exist_ok=True)
 
