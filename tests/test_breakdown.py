@@ -8,6 +8,7 @@ from workbench.evaluate.breakdown import (
     Bar,
     average_by_behaviour,
     average_by_hub,
+    compare_parts,
     count_endings,
     judge_difference,
     measure_forgiveness,
@@ -98,6 +99,39 @@ def test_endings_are_counted_by_what_should_have_been_reached():
             "success": {"": 1, "success": 3},
         }
     }
+
+
+def meet(n_paths, condition, **facts):
+    """A talk on each of so many paths."""
+    return [
+        make_score(i, condition, **facts).model_copy(update={"path_id": f"p{i}"})
+        for i in range(n_paths)
+    ]
+
+
+def test_conditions_are_compared_hub_by_hub_and_ending_by_ending():
+    scores = meet(12, "compiled", hubs={"assess": [1, 1], "pay": [2, 2]})
+    scores += meet(11, "floor/base", hubs={"assess": [1, 2]}, measures={"ending_correct": 0.0})
+    endings = {f"s{i}": ["success"] if i < 8 else ["refusal", "success"] for i in range(12)}
+    found = compare_parts(scores, endings)["floor/base"]
+    # the baseline never came to "pay", and three customers on as many paths show nothing
+    assert list(found) == ["hub assess", "ending success"]
+    assert [(gap.mean, gap.n) for gap in found.values()] == [(0.5, 11), (1.0, 8)]
+
+
+def test_chances_at_hubs_and_endings_are_adjusted_as_one_family():
+    scores = meet(8, "compiled", hubs={"assess": [1, 1]})
+    scores += meet(8, "floor/base", hubs={"assess": [0, 1]})
+    scores += meet(8, "in_context/base", hubs={"assess": [1, 1]})
+    found = compare_parts(scores, {f"s{i}": ["success"] for i in range(8)})
+    gap = found["floor/base"]["hub assess"]
+    # two others, a hub and an ending: four in the family
+    assert (gap.p, gap.p_adjusted) == (2 / 2**8, 4 * 2 / 2**8)
+
+
+def test_a_hub_on_five_paths_is_not_compared():
+    both = [*meet(5, "compiled"), *meet(5, "floor/base")]
+    assert compare_parts(both, {f"s{i}": ["success"] for i in range(5)}) == {}
 
 
 def test_a_talk_counts_in_each_behaviour_of_its_customer_and_the_frequent_come_first():

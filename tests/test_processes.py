@@ -65,7 +65,12 @@ def test_the_command_names_what_is_missing(run, capsys):
 def test_two_processes_train_the_same_model_as_one(run):
     command = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2"]
     command += ["-m", "workbench.train", "toy/several", "--size", "smoke", "--epochs", "2"]
-    subprocess.run([*command, "--batch-size", "2", "--max-tokens", "96"], env=os.environ, check=True, timeout=600)
+    subprocess.run(
+        [*command, "--batch-size", "2", "--max-tokens", "96"],
+        env=os.environ,
+        check=True,
+        timeout=600,
+    )
     facts = run.manifest["train"]
     assert (facts["processes"], facts["result"]["steps"]) == (2, 16)
     assert run.file("model/model.safetensors").exists()

@@ -19,6 +19,7 @@ from workbench.evaluate.audit import (
 from workbench.evaluate.breakdown import (
     average_by_behaviour,
     average_by_hub,
+    compare_parts,
     count_endings,
     measure_forgiveness,
     measure_savings,
@@ -67,6 +68,7 @@ def build_result(
     accuracy = measure_recognizer(found.talks, found.agent_reader)
     by_condition = measure_recognizer_by_condition(found.talks, found.agent_reader, domain)
     cases = find_cases()
+    endings = {scenario.scenario_id: scenario.endings for scenario in found.scenarios}
     parts = {
         "schema": 2,
         "domain": domain.name,
@@ -82,9 +84,10 @@ def build_result(
         "empty_by_condition": {name: error.empty for name, error in by_condition.items()},
         "conditions": average_scores(found.scores),
         "differences": {"compiled": compare_scores(scores)},
+        "differences_by_part": {"compiled": compare_parts(scores, endings)},
         "instruments": measure_detection(found.talks, found.scores),
         "by_hub": average_by_hub(scores),
-        "by_ending": count_endings(scores, {s.scenario_id: s.endings for s in found.scenarios}),
+        "by_ending": count_endings(scores, endings),
         "by_behaviour": average_by_behaviour(
             scores, {s.scenario_id: s.behaviours for s in found.scenarios}
         ),
