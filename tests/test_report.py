@@ -117,7 +117,7 @@ def test_a_row_for_each_hub_and_ending_says_what_the_compiled_model_has_more(res
     rows = tabulate_parts(result).markdown.split("\n")
     assert rows[0] == "| hub or ending | floor/base | in_context/base |"
     assert rows[2].startswith("| hub assess | +80.0 points (")
-    assert rows[2].endswith("p < 0.001, n 50 | – |")
+    assert rows[2].endswith(r"p \< 0.001, n 50 | – |")
     assert rows[3].startswith("| ending success | – | +0.0 points (")
 
 

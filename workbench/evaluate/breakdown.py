@@ -32,6 +32,9 @@ AS_BASELINES = "compiled/as_baselines"
 PROMPTED = ("in_context", "orchestrated")
 """What stands before the slash in the names of those baselines."""
 
+READING_WHOLE = "orchestrated/base"
+"""The one on this machine whose cached tokens are counted, but read all the same."""
+
 QUANTITIES = {
     "prompt_tokens": "tokens of prompts",
     "tokens_read": "tokens of prompts that no cache has",

@@ -17,6 +17,7 @@ from workbench.evaluate.audit import (
     without_tainted,
 )
 from workbench.evaluate.breakdown import (
+    READING_WHOLE,
     average_by_behaviour,
     average_by_hub,
     compare_parts,
@@ -169,7 +170,7 @@ def _cost_by_condition(talks: Iterable[Simulated]) -> dict[str, dict[str, float]
         # a provider that does not count its tokens has none that could be compared
         if talk.is_counted:
             groups.setdefault(talk.condition, []).append(talk)
-    return {name: _cost(own) for name, own in groups.items()}
+    return {name: average_cost(own) for name, own in groups.items()}
 
 
 def _count_broken(talks: Iterable[Simulated]) -> dict[str, dict[str, int]]:
@@ -180,12 +181,16 @@ def _count_broken(talks: Iterable[Simulated]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _cost(talks: Sequence[Simulated]) -> dict[str, float]:
-    """Tokens and seconds of a conversation, of the tested agent alone."""
+def average_cost(talks: Sequence[Simulated]) -> dict[str, float | None]:
+    """Tokens and seconds of a condition's mean conversation, of the tested agent alone."""
     n, replies = len(talks), max(1, sum(talk.replies for talk in talks))
     seconds = sum(talk.seconds for talk in talks)
     paid = [talk.cost_usd for talk in talks]
     calls = [usage.calls for talk in talks for usage in talk.usage]
+    reading_s = sum(usage.reading_s for talk in talks for usage in talk.usage)
+    n_read = sum(talk.prompt_tokens for talk in talks)
+    if talks[0].condition != READING_WHOLE:
+        n_read -= sum(talk.cached_tokens for talk in talks)
     return {
         "conversations": n,
         "replies": round(replies / n, 2),
@@ -194,6 +199,8 @@ def _cost(talks: Sequence[Simulated]) -> dict[str, float]:
         "reply_tokens": round(sum(talk.reply_tokens for talk in talks) / n, 1),
         "seconds_per_reply": round(seconds / replies, 4),
         "seconds_per_conversation": round(seconds / n, 3),
+        # what came over the network, or from earlier versions, does not say how long it read
+        "read_per_s": round(n_read / reading_s, 1) if reading_s else None,
         # talks of earlier versions do not say how often a model was asked
         "calls": round(sum(calls) / n, 2) if len(calls) == replies else None,
         "paid_usd": None if None in paid else round(sum(paid) / n, 6),
