@@ -85,7 +85,7 @@ def test_whenever_it_is_killed_the_same_verdicts_come_and_none_is_paid_for_twice
     straight = Place(tmp_path_factory.mktemp("whole"), coffee_domain, lambda n, body: "good")
     place = Place(tmp_path_factory.mktemp("killed"), coffee_domain, behave)
     for _ in range(n_kills):
-        kill_after(place.start(), place.provider, dice.randrange(5, 30), dice.random() / 20)
+        kill_after(place.start(), place.provider, dice.randrange(2, 12), dice.random() / 50)
     verdicts, found = place.finish()
     assert (verdicts, found) == straight.finish()
     assert 0 < found["unscored"] < found["asked"] / 2
