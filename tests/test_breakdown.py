@@ -1,5 +1,7 @@
 """Breakdowns of scores: by hub, ending and behaviour; savings, bars, and what a gap shows."""
 
+import weakref
+
 import pytest
 
 from workbench.conversation import Conversation
@@ -67,6 +69,20 @@ def test_fitness_is_told_for_each_kind_that_is_not_forgiven():
     assert found["unseen"]["forgiven"] == {}
     means = {kind: metric.mean for kind, metric in found["unseen"]["fitness_without"].items()}
     assert means == {"silent": 1.0, "all": 0.5}
+
+
+def test_scores_with_less_forgiven_are_there_one_at_a_time():
+    begun = []
+
+    def score_strictly():
+        for number in range(9):
+            assert sum(one() is not None for one in begun) <= 1
+            score = make_score(number)
+            begun.append(weakref.ref(score))
+            yield score
+
+    found = measure_forgiveness([make_score(0)], {"silent": score_strictly()})
+    assert found["compiled"]["seen"]["fitness_without"]["silent"].n == len(begun) == 9
 
 
 def test_what_is_forgiven_in_a_talk_is_over_those_that_were_aligned():

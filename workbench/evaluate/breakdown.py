@@ -256,7 +256,8 @@ def measure_forgiveness(
 ) -> dict[str, dict[str, Any]]:
     """By condition and stratum: fitness with less forgiven, and what is forgiven in a talk.
 
-    `unforgiven` are the scores of the same talks, by the kind that is not forgiven. Example:
+    `unforgiven` are the scores of the same talks, by the kind that is not forgiven; one after the
+    other is looked at, so that they need not all be there at once. Example:
     {"compiled": {"seen": {"fitness_without": {"side_trips": Metric}, "forgiven": {"silent": 0.4}}}}
     """
     found: dict[str, dict[str, Any]] = {}
@@ -271,10 +272,13 @@ def measure_forgiveness(
             "forgiven": {kind: n / n_aligned for kind, n in kinds.items()},
         }
     for kind, others in unforgiven.items():
-        for (condition, stratum), own in _group(others).items():
-            found[condition][stratum]["fitness_without"][kind] = average(
-                [score.measures["fitness"] for score in own], [score.path_id for score in own]
-            )
+        groups: dict[tuple[str, str], tuple[list[float | None], list[str]]] = {}
+        for score in others:
+            values, paths = groups.setdefault((score.condition, score.stratum), ([], []))
+            values.append(score.measures["fitness"])
+            paths.append(score.path_id)
+        for (condition, stratum), (values, paths) in groups.items():
+            found[condition][stratum]["fitness_without"][kind] = average(values, paths)
     return found
 
 

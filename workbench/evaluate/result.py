@@ -22,7 +22,6 @@ from workbench.evaluate.breakdown import (
     average_by_hub,
     compare_parts,
     count_endings,
-    measure_forgiveness,
     measure_savings,
 )
 from workbench.evaluate.faults import is_instrument, measure_detection
@@ -48,8 +47,8 @@ class Evaluated:
     scenarios: Sequence[Scenario]
     talks: Sequence[Simulated]
     scores: Sequence[Score]
-    unforgiven: Mapping[str, Sequence[Score]]
-    """Of the same conversations with one kind not forgiven, by kind; "all": none is."""
+    forgiveness: Mapping[str, Mapping[str, Any]]
+    """What `measure_forgiveness` makes of the same conversations."""
     repeats: Sequence[Score]
     """Of the compiled model before repeated customers; they share their scenario's id."""
     as_baselines: Sequence[Simulated]
@@ -92,7 +91,7 @@ def build_result(
         "by_behaviour": average_by_behaviour(
             scores, {s.scenario_id: s.behaviours for s in found.scenarios}
         ),
-        "forgiveness": measure_forgiveness(scores, found.unforgiven),
+        "forgiveness": found.forgiveness,
         "untrained_kinds": list_behaviours(domain, "untrained"),
         "pass_k": measure_pass_k(found.repeats, _list_ks(found.repeats)),
         "savings": measure_savings([*measured, *found.as_baselines]),
