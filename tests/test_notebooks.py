@@ -197,7 +197,7 @@ def test_no_key_is_left_where_notebook_5_asked_a_baseline_and_a_judge(smoke):
     executed = {"5_evaluate.ipynb", *(["5_evaluate.html"] if has_exporter() else [])}
     assert executed | {"calls.sqlite", "judged.jsonl", "report.html"} <= set(left)
     # the provider has said it, in answers and in errors
-    assert b"your key is [secret]" in left["calls.sqlite"]
+    assert b"your key is [secret]" in left["in_context_toy.jsonl"]
     assert b"exceeded by [secret]" in left["judged.jsonl"]
     left["printed"] = smoke.printed.encode()
     secrets = [secret.encode() for secret in (KEY, JUDGE_KEY, TOKEN)]
