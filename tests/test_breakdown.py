@@ -1,5 +1,7 @@
 """Breakdowns of scores: by hub, ending and behaviour; savings, bars, and what a gap shows."""
 
+import weakref
+
 import pytest
 
 from workbench.conversation import Conversation
@@ -9,6 +11,7 @@ from workbench.evaluate.breakdown import (
     Bar,
     average_by_behaviour,
     average_by_hub,
+    compare_parts,
     count_endings,
     judge_difference,
     measure_forgiveness,
@@ -69,6 +72,20 @@ def test_fitness_is_told_for_each_kind_that_is_not_forgiven():
     assert means == {"silent": 1.0, "all": 0.5}
 
 
+def test_scores_with_less_forgiven_are_there_one_at_a_time():
+    begun = []
+
+    def score_strictly():
+        for number in range(9):
+            assert sum(one() is not None for one in begun) <= 1
+            score = make_score(number)
+            begun.append(weakref.ref(score))
+            yield score
+
+    found = measure_forgiveness([make_score(0)], {"silent": score_strictly()})
+    assert found["compiled"]["seen"]["fitness_without"]["silent"].n == len(begun) == 9
+
+
 def test_what_is_forgiven_in_a_talk_is_over_those_that_were_aligned():
     broken = make_score(2).model_copy(update={"measures": {"fitness": None}})
     scores = [make_score(0, forgiven_kinds={"silent": 3}), broken]
@@ -99,6 +116,39 @@ def test_endings_are_counted_by_what_should_have_been_reached():
             "success": {"": 1, "success": 3},
         }
     }
+
+
+def meet(n_paths, condition, **facts):
+    """A talk on each of so many paths."""
+    return [
+        make_score(i, condition, **facts).model_copy(update={"path_id": f"p{i}"})
+        for i in range(n_paths)
+    ]
+
+
+def test_conditions_are_compared_hub_by_hub_and_ending_by_ending():
+    scores = meet(12, "compiled", hubs={"assess": [1, 1], "pay": [2, 2]})
+    scores += meet(11, "floor/base", hubs={"assess": [1, 2]}, measures={"ending_correct": 0.0})
+    endings = {f"s{i}": ["success"] if i < 8 else ["refusal", "success"] for i in range(12)}
+    found = compare_parts(scores, endings)["floor/base"]
+    # the baseline never came to "pay", and three customers on as many paths show nothing
+    assert list(found) == ["hub assess", "ending success"]
+    assert [(gap.mean, gap.n) for gap in found.values()] == [(0.5, 11), (1.0, 8)]
+
+
+def test_chances_at_hubs_and_endings_are_adjusted_as_one_family():
+    scores = meet(8, "compiled", hubs={"assess": [1, 1]})
+    scores += meet(8, "floor/base", hubs={"assess": [0, 1]})
+    scores += meet(8, "in_context/base", hubs={"assess": [1, 1]})
+    found = compare_parts(scores, {f"s{i}": ["success"] for i in range(8)})
+    gap = found["floor/base"]["hub assess"]
+    # two others, a hub and an ending: four in the family
+    assert (gap.p, gap.p_adjusted) == (2 / 2**8, 4 * 2 / 2**8)
+
+
+def test_a_hub_on_five_paths_is_not_compared():
+    both = [*meet(5, "compiled"), *meet(5, "floor/base")]
+    assert compare_parts(both, {f"s{i}": ["success"] for i in range(5)}) == {}
 
 
 def test_a_talk_counts_in_each_behaviour_of_its_customer_and_the_frequent_come_first():

@@ -304,6 +304,18 @@ def test_tokens_that_were_not_read_are_counted(decoder, monkeypatch):
         prompts = [[*p, *w, 7] for p, w in zip(prompts, written, strict=True)]
 
 
+def test_the_seconds_of_reading_are_those_of_passes_over_prompts(decoder, monkeypatch):
+    counts, passes = count_read(decoder, monkeypatch), iter(range(100))
+    # each pass looks at the clock when it begins, and again if it read
+    monkeypatch.setattr("workbench.decoding.perf_counter", lambda: float(next(passes)))
+    decoder.write(ALIKE, 6)
+    # what all begin with, then the rest of each; five passes write
+    assert (counts[0], len(counts)) == (len(BEGINNING), 2 + 5)
+    assert decoder.reading_s == 2
+    decoder.write(ALIKE, 1)
+    assert decoder.reading_s == 1
+
+
 def test_one_conversation_pays_for_what_is_shared(decoder):
     decoder.write(ALIKE, 2)
     assert decoder.n_cached == [80, 80, 0, 80]

@@ -7,16 +7,17 @@ from dataclasses import dataclass, field
 
 import pytest
 from provider import Provider
+from verdicts import answer_as_a_judge, give
 
 from workbench.api.breaker import Patience
 from workbench.api.spending import tally_calls
-from workbench.conversation import Label, hash_text, seeded
+from workbench.conversation import Label, seeded
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate.conditions import Walker
 from workbench.evaluate.defects import DEFECTS, EDITS
 from workbench.evaluate.judge import FILE, Answer, Judged, JudgeError, find_family, open_judges
 from workbench.evaluate.judging import Scope, draw_sample, judge_run, judge_with, list_kin
-from workbench.evaluate.rubric import CRITERIA, ChallengedVerdict, Rubric, Verdict
+from workbench.evaluate.rubric import CRITERIA, Rubric
 from workbench.evaluate.simulation import limit_replies, list_customers, simulate
 from workbench.evaluate.stage import score_all
 from workbench.run import open_run
@@ -81,18 +82,6 @@ def run(tmp_path, scenarios, talks, scored):
     run.write("scores.jsonl", scored)
     run.write("scenarios.jsonl", scenarios)
     return run
-
-
-def give(schema, scores, turn=1):
-    """A verdict with the scores, as a model's answer is read."""
-    names = [n for n in CRITERIA if n != "graceful_handling" or schema is ChallengedVerdict]
-    cited = {"turns": [turn], "finding": "seen"}
-    return schema.model_validate(
-        {
-            "evidence": dict.fromkeys(names, cited),
-            "scores": {name: scores.get(name, 5) for name in names},
-        }
-    )
 
 
 @dataclass
@@ -188,6 +177,12 @@ def test_what_fails_is_counted_in_no_mean_and_asked_again(run, travel, planted):
     again = ScriptedJudge(planted, {})
     assert judge(run, travel, again)["unscored"] == 0
     assert len(again.asked) == found["unscored"]
+
+
+def test_a_question_that_fails_again_is_not_written_twice(run, travel, planted):
+    for _ in range(2):
+        found = judge(run, travel, ScriptedJudge(planted, {}, failing=1))
+    assert len(run.read(FILE, Judged)) == found["asked"] == found["unscored"]
 
 
 def test_a_judging_that_was_broken_off_goes_on_where_it_stood(run, travel, planted):
@@ -393,15 +388,6 @@ def test_the_real_client_is_asked_as_a_judge_is(run, travel, talks, scenarios, m
     assert found["unscored"] == 1
     assert len(seen) == found["asked"]
     assert {request.repeat for _, request, *_ in seen} == {0, 1, 2}
-
-
-def answer_as_a_judge(body):
-    """A verdict that fits what is asked for; to one question in nine none at all."""
-    asked = body["messages"][1]["content"]
-    if int(hash_text(asked), 16) % 9 == 0:
-        return "I would say it went quite well."
-    schema = ChallengedVerdict if "ChallengedVerdict" in asked else Verdict
-    return f"Sure:\n```json\n{give(schema, {}).model_dump_json()}\n```"
 
 
 def test_a_judge_at_a_provider_that_misbehaves_is_heard_whole_and_asked_once(

@@ -1,14 +1,17 @@
 """The notebooks: thin, stripped, parameterized, and run for real at size smoke."""
 
 import ast
+import io
 import json
 import re
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from types import SimpleNamespace
 
 import nbformat
 import pytest
 from provider import Provider
+from verdicts import answer_as_a_judge
 
 from workbench.batch import run_notebooks
 from workbench.evaluate.breakdown import PROMPTED
@@ -16,9 +19,11 @@ from workbench.evaluate.faults import is_instrument
 from workbench.evaluate.simulation import STRATA
 from workbench.listing import summarize
 from workbench.run import STAGE_FILES, open_run
+from workbench.web_page import has_exporter
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
 FILES = sorted(FOLDER.glob("*.ipynb"))
+KEY, JUDGE_KEY, TOKEN = "canary-key-1234567", "canary-judge-1234567", "canary-token"
 NAMES = ["1_design", "2_synthesize", "3_inspect", "4_train", "5_evaluate"]
 
 
@@ -147,28 +152,64 @@ def test_baselines_and_judges_are_named_by_parameters():
     assert seen["judged"] == ("run", "domain", "result", "api/two", 4.0)
 
 
-@pytest.mark.slow
-def test_all_five_run_headless_at_size_smoke_and_a_second_run_skips_them(
-    tmp_path, capsys, monkeypatch
-):
-    provider = Provider()
-    monkeypatch.setenv("WORKBENCH_API_URL", provider.url)
-    settings = {"size": "smoke", "seed": 7, "root": tmp_path, "progress": False}
-    settings |= {"parameters": {"baseline": "api/toy"}, "stages": None}
-    first = run_notebooks("travel_booking", "smoke", **settings)
-    result = json.loads(
-        open_run("travel_booking", "smoke", root=tmp_path).file("result.json").read_text()
+def quote_keys(n, body):
+    """Now and then a provider's answer has the key in it, or its error to a judge's question."""
+    is_judge = "information_accuracy" in str(body["messages"])
+    return "good" if n % 5 else "bad_request" if is_judge else "echo_key"
+
+
+@pytest.fixture(scope="module")
+def smoke(tmp_path_factory):
+    """All notebooks at size smoke, with a baseline and a judge, and then all once more."""
+    provider, root = Provider(quote_keys), tmp_path_factory.mktemp("smoke")
+    answer = provider.answer
+    provider.answer = lambda body: (
+        answer_as_a_judge(body) if "information_accuracy" in str(body) else answer(body)
     )
-    assert [done.is_skipped for done in first] == [False] * 5
-    check_result(result)
-    assert summarize(open_run("travel_booking", "smoke", root=tmp_path)).stages == tuple(
-        STAGE_FILES
-    )
-    n_asked = provider.n_requests
-    second = run_notebooks("travel_booking", "smoke", **settings)
-    assert [done.is_skipped for done in second] == [True] * 5
-    assert provider.n_requests == n_asked > 0
+    address = f"{provider.url}?token={TOKEN}"
+    given = {"API_URL": address, "API_KEY": KEY}
+    given |= {f"JUDGE_{name}": text for name, text in given.items()} | {"JUDGE_API_KEY": JUDGE_KEY}
+    asked = {"parameters": {"baseline": "api/toy", "judge": "api/judge"}, "progress": True}
+    asked |= {"size": "smoke", "seed": 7, "root": root}
+    printed, done, counts = io.StringIO(), [], []
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        redirect_stdout(printed),
+        redirect_stderr(printed),
+    ):
+        for name, text in given.items():
+            patch.setenv(f"WORKBENCH_{name}", text)
+        for _ in range(2):
+            done.append(run_notebooks("travel_booking", "smoke", **asked))
+            counts.append(provider.n_requests)
     provider.close()
+    run = open_run("travel_booking", "smoke", root=root)
+    return SimpleNamespace(run=run, done=done, counts=counts, printed=printed.getvalue())
+
+
+@pytest.mark.slow
+def test_all_five_run_headless_at_size_smoke_and_a_second_run_skips_them(smoke):
+    first, second = smoke.done
+    assert [done.is_skipped for done in first] == [False] * 5
+    check_result(json.loads(smoke.run.file("result.json").read_text()))
+    assert summarize(smoke.run).stages == tuple(STAGE_FILES)
+    assert [done.is_skipped for done in second] == [True] * 5
+    assert smoke.counts[0] == smoke.counts[1] > 0
+
+
+@pytest.mark.slow
+def test_no_key_is_left_where_notebook_5_asked_a_baseline_and_a_judge(smoke):
+    judge = json.loads(smoke.run.file("result.json").read_text())["judge"]
+    assert 0 < judge["unscored"] < judge["asked"]
+    left = {file.name: file.read_bytes() for file in smoke.run.folder.rglob("*") if file.is_file()}
+    executed = {"5_evaluate.ipynb", *(["5_evaluate.html"] if has_exporter() else [])}
+    assert executed | {"calls.sqlite", "judged.jsonl", "report.html"} <= set(left)
+    # the provider has said it, in answers and in errors
+    assert b"your key is [secret]" in left["in_context_toy.jsonl"]
+    assert b"exceeded by [secret]" in left["judged.jsonl"]
+    left["printed"] = smoke.printed.encode()
+    secrets = [secret.encode() for secret in (KEY, JUDGE_KEY, TOKEN)]
+    assert not [name for name, text in left.items() if any(secret in text for secret in secrets)]
 
 
 @pytest.mark.slow

@@ -27,9 +27,10 @@ PRICES = """
 """
 
 
-def cost(prompt, cached, reply, seconds):
+def cost(prompt, cached, reply, seconds, read_per_s=None):
     tokens = {"prompt_tokens": prompt, "cached_tokens": cached, "reply_tokens": reply}
-    return tokens | {"conversations": 20, "seconds_per_conversation": seconds}
+    tokens |= {"conversations": 20, "read_per_s": read_per_s}
+    return tokens | {"seconds_per_conversation": seconds}
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def result():
             "walker": cost(0, 0, 0, 0.1),
             "faulty/jump": cost(0, 0, 0, 0.1),
             "compiled": cost(1000, 800, 200, 2.0),
-            "in_context/base": cost(10_000, 9000, 400, 6.0),
+            "in_context/base": cost(10_000, 9000, 400, 6.0, read_per_s=3000),
         },
     }
 
@@ -55,10 +56,23 @@ def own_table(tmp_path, monkeypatch):
 def test_a_condition_costs_its_seconds_and_what_its_tokens_would_cost(result):
     found = count_dollars(result, Terms(hour_usd=1.8, price_of=NAME), choose_price(NAME))
     # 6 s at $0.0005, busy half the time; 10,000 at $2 and 400 at $10; 9,000 at $0.5, 1,000 at $2
-    assert found["conditions"]["in_context/base"] == pytest.approx(
-        {"own_usd": 0.006, "api_usd": 0.024, "api_cached_usd": 0.0105}
-    )
+    api = {"api_usd": 0.024, "api_cached_usd": 0.0105}
+    # without a cache 9,000 tokens more are read, in 3 s
+    own = {"own_usd": 0.006, "own_uncached_usd": 0.009, "own_cached_usd": 0.006}
+    assert found["conditions"]["in_context/base"] == pytest.approx(own | api)
     assert list(found["conditions"]) == ["compiled", "in_context/base"]
+
+
+def test_what_reads_its_prompts_whole_would_take_less_with_a_cache(result):
+    result["cost"]["orchestrated/base"] = cost(10_000, 4500, 400, 6.0, read_per_s=3000)
+    found = count_dollars(result, Terms(hour_usd=1.8), None)["conditions"]["orchestrated/base"]
+    assert (found["own_usd"], found["own_uncached_usd"]) == (0.006, 0.006)
+    assert found["own_cached_usd"] == pytest.approx(0.0045)
+
+
+def test_without_the_speed_of_reading_nothing_is_said_without_a_cache(result):
+    found = count_dollars(result, Terms(hour_usd=1.8), None)["conditions"]["compiled"]
+    assert (found["own_cached_usd"], found["own_uncached_usd"]) == (0.002, None)
 
 
 def test_what_was_spent_once_are_this_runs_hours_and_what_was_paid_beside(result):
@@ -89,9 +103,9 @@ def test_what_was_spent_once_is_spread_over_the_months_until_the_procedure_chang
 def test_a_price_without_an_hour_is_enough(result, tmp_path):
     run = open_run("coffee", "demo", root=tmp_path)
     dollars = price_result(run, result, read_terms(price_of=NAME))["dollars"]
-    assert dollars["conditions"]["compiled"] == pytest.approx(
-        {"own_usd": None, "api_usd": 0.004, "api_cached_usd": 0.0028}
-    )
+    found = dollars["conditions"]["compiled"]
+    assert (found["own_usd"], found["own_uncached_usd"], found["own_cached_usd"]) == (None,) * 3
+    assert (found["api_usd"], found["api_cached_usd"]) == pytest.approx((0.004, 0.0028))
 
 
 def test_the_multiple_is_a_product(result):
@@ -180,8 +194,9 @@ def test_a_model_over_the_api_goes_before_the_base_model_and_has_no_machine_here
     result["baselines"] = {"in_context/toy": {"model": "toy"}}
     assert find_pair(result["cost"]) == ("compiled", "in_context/toy")
     found = count_dollars(result, Terms(hour_usd=1.8, price_of=NAME), choose_price(NAME))
+    elsewhere = dict.fromkeys(("own_usd", "own_uncached_usd", "own_cached_usd"))
     assert found["conditions"]["in_context/toy"] == pytest.approx(
-        {"own_usd": None, "api_usd": 0.044, "api_cached_usd": 0.0155}
+        elsewhere | {"api_usd": 0.044, "api_cached_usd": 0.0155}
     )
     # $0.044 without a cache, $0.0155 with it; on this machine $0.006 with the prompt, else $0.002
     assert found["multiple"] == pytest.approx(

@@ -45,6 +45,7 @@ from workbench.show.figures import (
     tabulate,
     tabulate_differences,
     tabulate_instruments,
+    tabulate_parts,
     tabulate_savings,
     tabulate_verdict,
     write_difference,
@@ -112,6 +113,24 @@ def test_the_tables_have_a_row_for_each_condition_and_stratum():
     assert table.count("p = 1.000") == 5
 
 
+def test_a_row_for_each_hub_and_ending_says_what_the_compiled_model_has_more(result):
+    rows = tabulate_parts(result).markdown.split("\n")
+    assert rows[0] == "| hub or ending | floor/base | in_context/base |"
+    assert rows[2].startswith("| hub assess | +80.0 points (")
+    assert rows[2].endswith(r"p \< 0.001, n 50 | – |")
+    assert rows[3].startswith("| ending success | – | +0.0 points (")
+
+
+def test_differences_at_hubs_and_endings_are_folded_in_the_report(run, result, coffee_domain):
+    html = Path(write_report(run, coffee_domain, result)).read_text()
+    told = html.split("The same, hub by hub and ending by ending</summary>")[1]
+    assert "hub assess" in told.split("</details>")[0]
+    assert "fewer than 6 paths" in told
+    result["differences_by_part"] = {"compiled": {}}
+    write_report(run, coffee_domain, result)
+    assert "The same, hub by hub" not in run.file("report.md").read_text()
+
+
 def make_score(name, ending=1, n_wrong=0, condition="compiled", stratum=None):
     measures = dict.fromkeys(MEASURES, 1.0) | {"ending_correct": ending}
     names = dict.fromkeys(["conversation_id", "scenario_id", "path_id"], name)
@@ -171,6 +190,12 @@ def result():
             "compiled": {
                 "floor/base": {stratum: differences(ending_correct=0.8) for stratum in STRATA},
                 "in_context/base": {stratum: differences() for stratum in STRATA},
+            }
+        },
+        "differences_by_part": {
+            "compiled": {
+                "floor/base": {"hub assess": differences(fitness=0.8)["fitness"]},
+                "in_context/base": {"ending success": differences()["fitness"]},
             }
         },
         "savings": {"in_context/base": dict.fromkeys(QUANTITIES, ratio)},

@@ -5,14 +5,15 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from test_breakdown import make_talk
 from test_simulation import MuteRecognizer
 
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate import stage
 from workbench.evaluate.baselines import name_baselines
 from workbench.evaluate.conditions import Walker
-from workbench.evaluate.result import plain
-from workbench.evaluate.simulation import STRATA, of_stratum
+from workbench.evaluate.result import average_cost, plain
+from workbench.evaluate.simulation import STRATA, Usage, of_stratum
 from workbench.evaluate.stage import (
     Asked,
     Condition,
@@ -215,6 +216,18 @@ def test_each_reader_adapts_its_own_encoder(travel, tmp_path, monkeypatch):
     assert {adaptation.epochs for adaptation in adaptations} == {3}
     kept = {adaptation.kept.name for adaptation in adaptations}
     assert kept == {"agent_encoder.safetensors", "customer_encoder.safetensors"}
+
+
+@pytest.mark.parametrize(
+    ("condition", "reading_s", "read_per_s"),
+    [("in_context/base", 0.5, 120), ("orchestrated/base", 0.5, 200), ("in_context/toy", 0, None)],
+)
+def test_the_speed_of_reading_is_of_what_was_read(condition, reading_s, read_per_s):
+    tokens = {"prompt_tokens": 100, "cached_tokens": 40, "reply_tokens": 10}
+    usage = [Usage(**tokens, seconds=2, reading_s=reading_s)]
+    talk = make_talk(0, condition, **tokens, seconds=2, replies=1, usage=usage)
+    # under an orchestrator what a cache would have is counted, and read all the same
+    assert average_cost([talk])["read_per_s"] == read_per_s
 
 
 def test_what_stands_in_the_result_is_plain():

@@ -9,6 +9,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import islice
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -82,6 +83,8 @@ class Decoder:
         """Of each prompt of the last call, the tokens that were not read for it.
 
         What all begin with is read for the longest prompt of the call that reads it."""
+        self.reading_s = 0.0
+        """Seconds of the last call in which prompts were read; in the others it wrote."""
 
     def write(
         self,
@@ -118,6 +121,7 @@ class Decoder:
             row.options = list(own)
         # what no name asks for is forgotten before anything is read
         self.memories = {name: self.memories[name] for name in names if name in self.memories}
+        self.reading_s = 0.0
         with torch.inference_mode():
             n_read_for_all = self._share(prompts)
             memories, self.memories = self.memories, {}
@@ -133,6 +137,7 @@ class Decoder:
                 )
                 batch = _Batch(self.model, n_places, rows[order[0]].room, self.shared)
                 batch.write(waiting, self.stop, MOST_REMEMBERED - n_bytes if names else 0)
+                self.reading_s += batch.reading_s
             for name, row in zip(names, rows, strict=bool(names)):
                 if row.memory:
                     self.memories[name] = row.memory
@@ -156,7 +161,9 @@ class Decoder:
         # what is remembered of each conversation holds its beginning already
         if len(prompts) < 2 or n_same < SHARED_FROM or self.memories:
             return 0
-        self.shared = _Batch(self.model, 1, n_same).read_one(prompts[0][:n_same])
+        batch = _Batch(self.model, 1, n_same)
+        self.shared = batch.read_one(prompts[0][:n_same])
+        self.reading_s += batch.reading_s
         return n_same
 
 
@@ -216,6 +223,8 @@ class _Batch:
         """Of the rows that are being read."""
         self.n_attended = 0
         """Layers that came to `attend` in this pass."""
+        self.reading_s = 0.0
+        """Seconds of the passes in which some row had more than one token unread."""
 
     def read_one(self, ids: list[int]) -> Memory:
         """Read these tokens, and keep them where the model is."""
@@ -271,6 +280,7 @@ class _Batch:
         """Read what is unread in these rows, and write the likeliest token after each."""
         import torch
 
+        begun_s = perf_counter()
         unread = [row.unread for row in self.rows[start:stop]]
         ids = torch.tensor([token for tokens in unread for token in tokens])
         self.blocks = _blocks(self.rows, start, stop, self.model, self.n_shared)
@@ -293,6 +303,9 @@ class _Batch:
         for row, scores, token in zip(self.rows[start:stop], logits, likeliest, strict=True):
             row.n_read = len(row.ids)
             row.ids.append(row.choose(scores) if row.options else token)
+        # what was chosen is here, so a GPU has done its work
+        if len(ids) > len(unread):
+            self.reading_s += perf_counter() - begun_s
 
     def attend(
         self, number: int, query: "Tensor", key: "Tensor", value: "Tensor", scale: float

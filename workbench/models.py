@@ -46,6 +46,9 @@ class Reply:
     """Of the prompt's tokens those not read for it: remembered from the conversation's earlier
     turns, or shared with other conversations, of which one alone counts them as read."""
 
+    reading_s: float = 0.0
+    """Of its seconds those in which prompts were read."""
+
 
 class LocalModel:
     """A model in a folder, run on this machine. It always says the likeliest thing.
@@ -81,6 +84,7 @@ class LocalModel:
         start = time.perf_counter()
         written = decoder.write(prompts, max_new_tokens, names)
         seconds = (time.perf_counter() - start) / max(1, len(prompts))
+        reading_s = decoder.reading_s / max(1, len(prompts))
         release_memory()
         return [
             Reply(
@@ -89,6 +93,7 @@ class LocalModel:
                 len(tokens),
                 seconds,
                 n_cached,
+                reading_s,
             )
             for prompt, tokens, n_cached in zip(prompts, written, decoder.n_cached, strict=True)
         ]
@@ -133,13 +138,14 @@ class LocalModel:
         start = time.perf_counter()
         written = decoder.write(prompts, longest, options=tokens)
         seconds = (time.perf_counter() - start) / max(1, len(prompts))
+        reading_s = decoder.reading_s / max(1, len(prompts))
         release_memory()
         places = [
             [one[: len(begun)] for one in own].index(begun)
             for own, begun in zip(tokens, written, strict=True)
         ]
         return [
-            Reply(own[place], len(prompt), len(begun), seconds)
+            Reply(own[place], len(prompt), len(begun), seconds, reading_s=reading_s)
             for own, place, prompt, begun in zip(options, places, prompts, written, strict=True)
         ]
 

@@ -11,7 +11,9 @@ from workbench.evaluate.statistics import (
     Difference,
     Metric,
     Ratio,
+    adjust_holm,
     average,
+    compare,
     compare_ratio,
 )
 
@@ -21,11 +23,17 @@ MARGIN = 0.05
 ALPHA = 0.05
 """A difference with a p value below is taken to be there."""
 
+FEWEST_PATHS = 6
+"""Paths that a hub or an ending needs to be compared at: over fewer, p is never below `ALPHA`."""
+
 AS_BASELINES = "compiled/as_baselines"
 """The compiled model before the prompted baselines' customers alone: for what compiling saves."""
 
 PROMPTED = ("in_context", "orchestrated")
 """What stands before the slash in the names of those baselines."""
+
+READING_WHOLE = "orchestrated/base"
+"""The one on this machine whose cached tokens are counted, but read all the same."""
 
 QUANTITIES = {
     "prompt_tokens": "tokens of prompts",
@@ -201,12 +209,68 @@ def count_endings(
     }
 
 
+def compare_parts(
+    scores: Iterable[Score], endings: Mapping[str, Sequence[str]], condition: str = "compiled"
+) -> dict[str, dict[str, Difference]]:
+    """What a condition has more than each other, hub by hub and ending by ending.
+
+    By the other's name and the part: "hub assess" is the share of right decisions, of customers
+    with whom both came there, "ending success" that of right endings, of customers who accept this
+    one. Customers of all strata stand together. What was met by both on fewer than `FEWEST_PATHS`
+    is left out; the p values of all others are adjusted as one family.
+    """
+    groups: dict[str, dict[tuple[str, str], Score]] = {}
+    for score in scores:
+        groups.setdefault(score.condition, {})[score.stratum, score.scenario_id] = score
+    own, found = groups.pop(condition, {}), {}
+    for other, theirs in groups.items():
+        pairs = [(own[key], theirs[key]) for key in own if key in theirs]
+        gaps = {
+            name: compare(ones, others, paths)
+            for name, (ones, others, paths) in sorted(
+                _part(pairs, endings).items(), key=lambda part: order_part(part[0])
+            )
+            if len(set(paths)) >= FEWEST_PATHS
+        }
+        if gaps:
+            found[other] = gaps
+    family = {(other, name): gap for other, gaps in found.items() for name, gap in gaps.items()}
+    p_values = {key: gap.p for key, gap in family.items() if gap.p is not None}
+    for key, p in adjust_holm(p_values).items():
+        family[key].p_adjusted = p
+    return found
+
+
+def _part(
+    pairs: Iterable[tuple[Score, Score]], endings: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[list[float], list[float], list[str]]]:
+    """By part what both conditions reached, and the paths, of pairs in which both were scored."""
+    parts: dict[str, tuple[list[float], list[float], list[str]]] = {}
+    for pair in pairs:
+        sides = {f"hub {hub}": [score.right_at(hub) for score in pair] for hub in pair[0].hubs}
+        wanted = " or ".join(endings[pair[0].scenario_id])
+        sides[f"ending {wanted}"] = [score.measures[ENDINGS] for score in pair]
+        for name, (one, other) in sides.items():
+            if one is not None and other is not None:
+                ones, others, paths = parts.setdefault(name, ([], [], []))
+                ones.append(one)
+                others.append(other)
+                paths.append(pair[0].path_id)
+    return parts
+
+
+def order_part(name: str) -> tuple[bool, str]:
+    """What parts are sorted by: hubs before endings, each in the order of their names."""
+    return name.startswith("ending "), name
+
+
 def measure_forgiveness(
     scores: Iterable[Score], unforgiven: Mapping[str, Iterable[Score]]
 ) -> dict[str, dict[str, Any]]:
     """By condition and stratum: fitness with less forgiven, and what is forgiven in a talk.
 
-    `unforgiven` are the scores of the same talks, by the kind that is not forgiven. Example:
+    `unforgiven` are the scores of the same talks, by the kind that is not forgiven; one after the
+    other is looked at, so that they need not all be there at once. Example:
     {"compiled": {"seen": {"fitness_without": {"side_trips": Metric}, "forgiven": {"silent": 0.4}}}}
     """
     found: dict[str, dict[str, Any]] = {}
@@ -221,10 +285,13 @@ def measure_forgiveness(
             "forgiven": {kind: n / n_aligned for kind, n in kinds.items()},
         }
     for kind, others in unforgiven.items():
-        for (condition, stratum), own in _group(others).items():
-            found[condition][stratum]["fitness_without"][kind] = average(
-                [score.measures["fitness"] for score in own], [score.path_id for score in own]
-            )
+        groups: dict[tuple[str, str], tuple[list[float | None], list[str]]] = {}
+        for score in others:
+            values, paths = groups.setdefault((score.condition, score.stratum), ([], []))
+            values.append(score.measures["fitness"])
+            paths.append(score.path_id)
+        for (condition, stratum), (values, paths) in groups.items():
+            found[condition][stratum]["fitness_without"][kind] = average(values, paths)
     return found
 
 

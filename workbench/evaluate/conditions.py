@@ -35,6 +35,8 @@ class Reply:
     """What a provider takes for it; None: nobody is paid by the token, or no price is known."""
     is_counted: bool = True
     """Whether all its tokens are known; some providers do not count them."""
+    reading_s: float = 0.0
+    """Of its seconds those in which prompts were read, where that is known."""
     unread: int = 0
     """How often an orchestrator's router gave an answer that names no route."""
 
@@ -96,6 +98,7 @@ class ModelAgent:
                 reply.reply_tokens,
                 reply.seconds,
                 cached_tokens=reply.cached_tokens,
+                reading_s=reply.reading_s,
             )
             for key, reply in zip(talks, replies, strict=True)
         }

@@ -194,7 +194,9 @@ def judge_items(
     for answer in judge.ask_all(questions) if questions else ():
         item, question = left[answer.name]
         record = _record(judge, item, question, answer)
-        run.append(FILE, [record])
+        # what could not be used before, and is on record, is still there
+        if record != known.get(record.judged_id):
+            run.append(FILE, [record])
         known[record.judged_id] = record
     if silent := [question.name for _, question in asked if question.name not in known]:
         raise RunError(

@@ -87,6 +87,11 @@ class Score(BaseModel):
             v in (None, PERFECT[measure]) for measure, v in self.measures.items()
         )
 
+    def right_at(self, hub: str) -> float | None:
+        """Share of the decisions at a hub that are right; None if the talk never came there."""
+        right, total = self.hubs.get(hub, (0, 0))
+        return right / total if total else None
+
 
 def score_conversation(
     talk: Simulated,

@@ -218,5 +218,6 @@ def _sum_up(state: State) -> Reply:
         reply_tokens=sum(call.reply_tokens for call in calls),
         seconds=sum(call.seconds for call in calls),
         cached_tokens=sum(call.cached_tokens for call in calls),
+        reading_s=sum(call.reading_s for call in calls),
         calls=len(calls),
     )

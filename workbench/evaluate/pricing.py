@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from workbench.api.prices import Price, find_price, list_tables, read_prices
 from workbench.api.spending import tally_calls
-from workbench.evaluate.breakdown import AS_BASELINES
+from workbench.evaluate.breakdown import AS_BASELINES, READING_WHOLE
 from workbench.evaluate.costs import (
     Fleet,
     Tokens,
@@ -119,13 +119,14 @@ def count_dollars(result: Mapping[str, Any], terms: Terms, price: Price | None) 
     """Each condition's dollars a conversation, what was spent once, break-even and the multiple.
 
     own_usd is seconds / 3,600 × hour_usd / utilization, of the seconds that were measured, with
-    the caches that were at work, and None of a model that ran elsewhere; api_usd is what as many
+    the caches that were at work, and None of a model that ran elsewhere; beside it the same without
+    a cache of prompts' beginnings and with one, see `count_own_seconds`. api_usd is what as many
     tokens would cost at the price, with the cache and without. What was spent once are this run's
     hours, its calls and `once_usd`.
     """
     remote = result.get("baselines", {})
     conditions = {
-        name: _price_condition(cost, terms, price, name in remote)
+        name: _price_condition(name, cost, terms, price, name in remote)
         for name, cost in result["cost"].items()
         if not is_instrument(name) and not name.startswith("walker")
     }
@@ -172,14 +173,36 @@ def fleet_of(cost: Mapping[str, float], terms: Terms) -> Fleet:
     return Fleet(terms.hour_usd, cost["seconds_per_conversation"], terms.utilization)
 
 
+def count_own_seconds(name: str, cost: Mapping[str, Any], is_cached: bool) -> float | None:
+    """Seconds of a condition's mean conversation here, with a cache of prompts or without.
+
+    One of the two was measured. In the other the cached tokens are read, or not, at the speed at
+    which prompts were read: seconds ± cached_tokens / read_per_s. None: this speed is not known.
+
+    Example: 6 seconds with 9,000 tokens from the cache, read at 3,000 a second, are 9 without.
+    """
+    seconds, n_cached = cost["seconds_per_conversation"], cost["cached_tokens"]
+    if is_cached == (name != READING_WHOLE) or not n_cached:
+        return seconds
+    if not cost.get("read_per_s"):
+        return None
+    reading_s = n_cached / cost["read_per_s"]
+    return seconds - reading_s if is_cached else seconds + reading_s
+
+
 def _price_condition(
-    cost: Mapping[str, float], terms: Terms, price: Price | None, is_remote: bool
+    name: str, cost: Mapping[str, Any], terms: Terms, price: Price | None, is_remote: bool
 ) -> dict[str, float | None]:
-    tokens, seconds, own = tokens_of(cost), cost["seconds_per_conversation"], None
-    if terms.hour_usd and not is_remote:
-        own = cost_seconds(seconds, terms.hour_usd, terms.utilization)
+    def price_seconds(seconds: float | None) -> float | None:
+        if seconds is None or is_remote or not terms.hour_usd:
+            return None
+        return cost_seconds(seconds, terms.hour_usd, terms.utilization)
+
+    tokens = tokens_of(cost)
     return {
-        "own_usd": own,
+        "own_usd": price_seconds(cost["seconds_per_conversation"]),
+        "own_uncached_usd": price_seconds(count_own_seconds(name, cost, is_cached=False)),
+        "own_cached_usd": price_seconds(count_own_seconds(name, cost, is_cached=True)),
         "api_usd": cost_api(tokens, price, is_cached=False) if price else None,
         "api_cached_usd": cost_api(tokens, price) if price else None,
     }
@@ -200,7 +223,7 @@ def _break_even(
             "a_month": break_even_load(fleet, usd, spent, terms.months),
         }
         for kind, usd in conditions[rival].items()
-        if kind != "own_usd"
+        if kind.startswith("api_")
     }
 
 

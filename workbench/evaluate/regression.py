@@ -100,7 +100,9 @@ class Regression:
         pairs = [pair for pair in self.pairs if pair.kind == "unchanged"]
         hubs = dict.fromkeys(hub for pair in pairs for hub in (*pair.new.hubs, *pair.old.hubs))
         found = {
-            f"hub {hub}": _compare([(_at(p.new, hub), _at(p.old, hub)) for p in pairs], pairs)
+            f"hub {hub}": _compare(
+                [(p.new.right_at(hub), p.old.right_at(hub)) for p in pairs], pairs
+            )
             for hub in hubs
         }
         for wanted in dict.fromkeys(pair.wanted for pair in pairs):
@@ -281,12 +283,6 @@ def _rename_hubs(score: Score, renames: Renames) -> Score:
 
 def _key(score: Score) -> tuple[str, str]:
     return score.stratum, score.scenario_id
-
-
-def _at(score: Score, hub: str) -> float | None:
-    """Share of the decisions at a hub that are right; None if the talk never came there."""
-    right, total = score.hubs.get(hub, (0, 0))
-    return right / total if total else None
 
 
 def _compare(

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from workbench.domain import Domain
-from workbench.evaluate.breakdown import MARGIN
+from workbench.evaluate.breakdown import FEWEST_PATHS, MARGIN
 from workbench.evaluate.curve import (
     Point,
     is_alike,
@@ -47,6 +47,7 @@ from workbench.show.figures import (
     tabulate,
     tabulate_differences,
     tabulate_instruments,
+    tabulate_parts,
     tabulate_savings,
     tabulate_verdict,
     write_metric,
@@ -189,6 +190,8 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
     yield "## Beside the other conditions"
     yield tabulate_differences(result)
     yield _explain_differences(result)
+    if any(result.get("differences_by_part", {}).values()):
+        yield from _show_parts(result)
     # no script runs on the page, so it has the pictures and not the figures
     if any(ALL in strata for strata in result["differences"]["compiled"].values()):
         yield plot_differences(result).still
@@ -221,6 +224,19 @@ def _show_comparison(result: dict[str, Any]) -> Iterable[Part]:
             " read before is kept. Under an orchestrator that is counted, not done: its seconds are"
             " those of a model that reads each prompt whole."
         )
+
+
+def _show_parts(result: dict[str, Any]) -> Iterable[Part]:
+    """The differences where something lies, to unfold."""
+    found = tabulate_parts(result)
+    head = "The same, hub by hub and ending by ending"
+    yield Panel(fold(head, found.html), f"{head}\n{found.text}", f"{head}:\n\n{found.markdown}")
+    yield (
+        "Unfolded: of a hub the share of right decisions, of customers with whom both came there,"
+        " which leaves out whom one of them lost before; of an ending that of right ones, of"
+        " customers who accept it. p is adjusted by Holm over this whole table. – is what both met"
+        f" on fewer than {FEWEST_PATHS} paths, too few to show anything."
+    )
 
 
 def _show_pairs(domain: Domain, scores: list[Score], talks: dict[str, Simulated]) -> Iterable[Part]:

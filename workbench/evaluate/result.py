@@ -17,10 +17,11 @@ from workbench.evaluate.audit import (
     without_tainted,
 )
 from workbench.evaluate.breakdown import (
+    READING_WHOLE,
     average_by_behaviour,
     average_by_hub,
+    compare_parts,
     count_endings,
-    measure_forgiveness,
     measure_savings,
 )
 from workbench.evaluate.faults import is_instrument, measure_detection
@@ -46,8 +47,8 @@ class Evaluated:
     scenarios: Sequence[Scenario]
     talks: Sequence[Simulated]
     scores: Sequence[Score]
-    unforgiven: Mapping[str, Sequence[Score]]
-    """Of the same conversations with one kind not forgiven, by kind; "all": none is."""
+    forgiveness: Mapping[str, Mapping[str, Any]]
+    """What `measure_forgiveness` makes of the same conversations."""
     repeats: Sequence[Score]
     """Of the compiled model before repeated customers; they share their scenario's id."""
     as_baselines: Sequence[Simulated]
@@ -67,6 +68,7 @@ def build_result(
     accuracy = measure_recognizer(found.talks, found.agent_reader)
     by_condition = measure_recognizer_by_condition(found.talks, found.agent_reader, domain)
     cases = find_cases()
+    endings = {scenario.scenario_id: scenario.endings for scenario in found.scenarios}
     parts = {
         "schema": 2,
         "domain": domain.name,
@@ -82,13 +84,14 @@ def build_result(
         "empty_by_condition": {name: error.empty for name, error in by_condition.items()},
         "conditions": average_scores(found.scores),
         "differences": {"compiled": compare_scores(scores)},
+        "differences_by_part": {"compiled": compare_parts(scores, endings)},
         "instruments": measure_detection(found.talks, found.scores),
         "by_hub": average_by_hub(scores),
-        "by_ending": count_endings(scores, {s.scenario_id: s.endings for s in found.scenarios}),
+        "by_ending": count_endings(scores, endings),
         "by_behaviour": average_by_behaviour(
             scores, {s.scenario_id: s.behaviours for s in found.scenarios}
         ),
-        "forgiveness": measure_forgiveness(scores, found.unforgiven),
+        "forgiveness": found.forgiveness,
         "untrained_kinds": list_behaviours(domain, "untrained"),
         "pass_k": measure_pass_k(found.repeats, _list_ks(found.repeats)),
         "savings": measure_savings([*measured, *found.as_baselines]),
@@ -166,7 +169,7 @@ def _cost_by_condition(talks: Iterable[Simulated]) -> dict[str, dict[str, float]
         # a provider that does not count its tokens has none that could be compared
         if talk.is_counted:
             groups.setdefault(talk.condition, []).append(talk)
-    return {name: _cost(own) for name, own in groups.items()}
+    return {name: average_cost(own) for name, own in groups.items()}
 
 
 def _count_broken(talks: Iterable[Simulated]) -> dict[str, dict[str, int]]:
@@ -177,12 +180,16 @@ def _count_broken(talks: Iterable[Simulated]) -> dict[str, dict[str, int]]:
     return found
 
 
-def _cost(talks: Sequence[Simulated]) -> dict[str, float]:
-    """Tokens and seconds of a conversation, of the tested agent alone."""
+def average_cost(talks: Sequence[Simulated]) -> dict[str, float | None]:
+    """Tokens and seconds of a condition's mean conversation, of the tested agent alone."""
     n, replies = len(talks), max(1, sum(talk.replies for talk in talks))
     seconds = sum(talk.seconds for talk in talks)
     paid = [talk.cost_usd for talk in talks]
     calls = [usage.calls for talk in talks for usage in talk.usage]
+    reading_s = sum(usage.reading_s for talk in talks for usage in talk.usage)
+    n_read = sum(talk.prompt_tokens for talk in talks)
+    if talks[0].condition != READING_WHOLE:
+        n_read -= sum(talk.cached_tokens for talk in talks)
     return {
         "conversations": n,
         "replies": round(replies / n, 2),
@@ -191,6 +198,8 @@ def _cost(talks: Sequence[Simulated]) -> dict[str, float]:
         "reply_tokens": round(sum(talk.reply_tokens for talk in talks) / n, 1),
         "seconds_per_reply": round(seconds / replies, 4),
         "seconds_per_conversation": round(seconds / n, 3),
+        # what came over the network, or from earlier versions, does not say how long it read
+        "read_per_s": round(n_read / reading_s, 1) if reading_s else None,
         # talks of earlier versions do not say how often a model was asked
         "calls": round(sum(calls) / n, 2) if len(calls) == replies else None,
         "paid_usd": None if None in paid else round(sum(paid) / n, 6),

@@ -38,6 +38,8 @@ class Usage(BaseModel):
     calls: int = 1
     cost_usd: float | None = None
     is_counted: bool = True
+    reading_s: float = 0.0
+    """Of its seconds those in which prompts were read; 0: it is not known."""
 
 
 class Simulated(BaseModel):

@@ -26,7 +26,7 @@ from workbench.evaluate.baselines import (
     name_older,
     open_baseline,
 )
-from workbench.evaluate.breakdown import AS_BASELINES, MARGIN, PROMPTED
+from workbench.evaluate.breakdown import AS_BASELINES, MARGIN, PROMPTED, measure_forgiveness
 from workbench.evaluate.conditions import Agent, Key, ModelAgent, Walker
 from workbench.evaluate.faults import is_instrument, make_instruments, write_faulty_practice
 from workbench.evaluate.metrics import Score, score_conversation
@@ -75,6 +75,8 @@ COUNTS = (
 
 QUANTIZED = "quantized/q8_0"
 """The compiled model with the weights of its smallest GGUF file; only where it is asked for."""
+
+_LESS_FORGIVEN = {kind: forgive_all_but(kind) for kind in KINDS} | {"all": STRICT}
 
 ALWAYS = ("compiled", "walker", "walker/true_labels")
 """Conditions without which there is no result: the model, and what the recognizer is tested on."""
@@ -248,10 +250,13 @@ def _simulate_all(
     run.write("scores.jsonl", scores)
     broken, talks = [t for t in talks if t.failure], [t for t in talks if not t.failure]
     measured = [talk for talk in talks if not is_instrument(talk.condition)]
-    unforgiven = {
-        kind: score_all(measured, scenarios, domain, forgive_all_but(kind)) for kind in KINDS
-    }
-    unforgiven["all"] = score_all(measured, scenarios, domain, STRICT)
+    forgiveness = measure_forgiveness(
+        [score for score in scores if not is_instrument(score.condition)],
+        {
+            kind: score_each(measured, scenarios, domain, forgiven)
+            for kind, forgiven in _LESS_FORGIVEN.items()
+        },
+    )
     model = run.file("model")
     prompted = [c.scenarios for c in conditions if c.agent.name.partition("/")[0] in PROMPTED]
     as_baselines = ModelAgent(AS_BASELINES, model, settings.max_new_tokens)
@@ -266,7 +271,7 @@ def _simulate_all(
         scenarios,
         talks,
         scores,
-        unforgiven,
+        forgiveness,
         originals,
         meet(Condition(as_baselines, prompted[0])) if prompted else [],
         agent_reader,
@@ -447,15 +452,18 @@ def score_all(
     domain: Domain,
     forgiveness: Forgiveness = DEFAULT,
 ) -> list[Score]:
-    """Scores of all conversations; a scripted agent heard by true ears is scored by true labels."""
+    """Scores of all conversations: see `score_each`."""
+    return list(score_each(talks, scenarios, domain, forgiveness))
+
+
+def score_each(
+    talks: Iterable[Simulated],
+    scenarios: Iterable[Scenario],
+    domain: Domain,
+    forgiveness: Forgiveness = DEFAULT,
+) -> Iterator[Score]:
+    """A score after the other; a scripted agent heard by true ears is scored by true labels."""
     by_id, aligner = {s.scenario_id: s for s in scenarios}, Aligner(domain.flowchart, forgiveness)
-    return [
-        score_conversation(
-            talk,
-            by_id[talk.scenario_id],
-            domain,
-            aligner,
-            labels=talk.true_labels if talk.condition == "walker/true_labels" else None,
-        )
-        for talk in talks
-    ]
+    for talk in talks:
+        labels = talk.true_labels if talk.condition == "walker/true_labels" else None
+        yield score_conversation(talk, by_id[talk.scenario_id], domain, aligner, labels)

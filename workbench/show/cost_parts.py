@@ -69,8 +69,11 @@ def _explain_dollars(dollars: Mapping[str, Any]) -> str:
     terms, price, once = dollars["terms"], dollars["price"], dollars["once"]
     hour = (
         f"This machine at ${terms['hour_usd']:g} an hour, at work in"
-        f" {100 * terms['utilization']:.0f} % of its paid hours, as fast as it was measured and"
-        f" with the caches that it had. Spent once: ${once['hours_usd']:,.2f} for this run's hours,"
+        f" {100 * terms['utilization']:.0f} % of its paid hours, as fast as it was measured. What"
+        " was measured has a cache of what prompts begin with, the base model under an orchestrator"
+        " none; in the other of the two columns the tokens that a cache has are read, or not, at"
+        f" the speed at which the others were (read_per_s). Break-even is at what was measured."
+        f" Spent once: ${once['hours_usd']:,.2f} for this run's hours,"
         f" ${once['calls_usd']:,.2f} for its calls and ${once['paid_usd']:,.2f} beside them, for"
         f" {terms['months']:g} months."
         if terms["hour_usd"]

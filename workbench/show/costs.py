@@ -75,12 +75,20 @@ def draw_seconds(result: Mapping[str, Any]) -> Picture:
 
 
 def tabulate_dollars(result: Mapping[str, Any]) -> Panel:
-    """Dollars of a thousand conversations of each condition; "–" where no price is given."""
-    names = {"own_usd": "this machine", "api_usd": "API", "api_cached_usd": "API, cached"}
+    """Dollars of a thousand conversations of each condition, without caches and with them.
+
+    "–" where no price is given, or where the speed is not known at which it reads.
+    """
+    names = {
+        "own_uncached_usd": "this machine, no cache",
+        "own_cached_usd": "this machine, cached",
+        "api_usd": "API, no cache",
+        "api_cached_usd": "API, cached",
+    }
     return table(
         [
             {"$ for 1,000 conversations": name}
-            | {said: _times(found[kind], 1000) for kind, said in names.items()}
+            | {said: _times(found.get(kind), 1000) for kind, said in names.items()}
             for name, found in result["dollars"]["conditions"].items()
         ]
     )

@@ -7,6 +7,7 @@ from workbench.evaluate.costs import Fleet, cost_api
 from workbench.evaluate.pricing import (
     Terms,
     choose_price,
+    count_own_seconds,
     find_pair,
     list_priced,
     sum_calls,
@@ -29,7 +30,7 @@ NOBODY = "no model"
 
 
 class CostExplorer:
-    """Sliders for load, price of an hour, utilization, model and caching, over a measured result.
+    """Sliders for load, price of an hour, utilization, model and caches, over a measured result.
 
     What shows first is still: what the result's own terms say, in every place that a notebook goes
     to. Beneath it stand the sliders, which need a running kernel.
@@ -42,13 +43,18 @@ class CostExplorer:
                 "no compiled model was measured in this result; evaluate one before exploring costs"
             )
         self.result = result
-        self.seconds = result["cost"][own]["seconds_per_conversation"]
+        self.seconds = {
+            is_cached: count_own_seconds(own, result["cost"][own], is_cached)
+            for is_cached in (True, False)
+        }
         view = view_of(result)
         self.still: Plot | Panel = (
             plot_load(view) if view else Panel(f"<p>{UNPRICED}</p>", UNPRICED, UNPRICED)
         )
         self.terms = Terms(**(result.get("dollars") or {}).get("terms", {}))
         self.sliders = _make_sliders(self.terms)
+        # nothing to choose where it is not known how long reading takes
+        self.sliders["is_own_cached"].disabled = self.seconds[False] is None
         self.box = self._make_box()
 
     @property
@@ -57,7 +63,7 @@ class CostExplorer:
         chosen = {name: widget.value for name, widget in self.sliders.items()}
         hours = sum(self.result["seconds"].values()) / 3600
         return LoadView(
-            Fleet(chosen["hour_usd"], self.seconds, chosen["utilization"]),
+            Fleet(chosen["hour_usd"], self.seconds[chosen["is_own_cached"]], chosen["utilization"]),
             self._price_rival(chosen["price_of"], chosen["is_cached"]),
             hours * chosen["hour_usd"] + sum_calls(self.result) + self.terms.once_usd,
             self.terms.months,
@@ -153,6 +159,9 @@ def _make_sliders(terms: Terms) -> dict[str, Any]:
             value=terms.price_of if terms.price_of in names else NOBODY,
             description="beside",
             **wide,
+        ),
+        "is_own_cached": widgets.Checkbox(
+            value=True, description="own machines with prompts cached", **wide
         ),
         "is_cached": widgets.Checkbox(value=True, description="with its prompts cached", **wide),
     }

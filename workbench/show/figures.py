@@ -9,6 +9,7 @@ from workbench.evaluate.breakdown import (
     QUANTITIES,
     Bar,
     judge_difference,
+    order_part,
     verdict,
 )
 from workbench.evaluate.faults import FAULTS, HARMLESS, is_instrument
@@ -114,6 +115,22 @@ def tabulate_differences(result: dict[str, Any]) -> Panel:
             own = {name: write_difference(name, found[name], pairs) for name in HEADLINE}
             rows.append(row | own | {"endings, by bootstrap": _say_bootstrap(found)})
     return table(rows)
+
+
+def tabulate_parts(result: dict[str, Any]) -> Panel:
+    """What the compiled model has more than each other condition, at each hub and ending."""
+    found = result.get("differences_by_part", {}).get("compiled", {})
+    return table(
+        [
+            {"hub or ending": part}
+            | {other: _say_part(gaps.get(part)) for other, gaps in found.items()}
+            for part in sorted({part for gaps in found.values() for part in gaps}, key=order_part)
+        ]
+    )
+
+
+def _say_part(gap: Mapping[str, Any] | None) -> str | None:
+    return gap and f"{write_difference('share', gap)}, n {gap['n']}"
 
 
 def _say_bootstrap(found: Mapping[str, Any]) -> str | None:
