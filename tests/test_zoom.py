@@ -37,3 +37,14 @@ def test_an_explanation_says_more_than_the_advice_and_states_the_same(zoom):
         assert {*find_placeholders(advice)} == {*find_placeholders(explained)}, offer.id
         assert len(explained.split()) > len(advice.split()), offer.id
     assert all("slowly" in w.placeholders for w in zoom.agent.wordings("explain_step"))
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_who_has_an_error_code_is_told_what_it_means(zoom, split):
+    for code in ("5003", "104101", "0xA00F4244", "4"):
+        problem = f"error code {code}"
+        reasons = zoom.list_reasons("triage.ready_for_solutions", {"problem": problem})
+        meanings = [zoom.facts[fact].text for fact in reasons]
+        assert [f"rror code {code} " in meaning for meaning in meanings] == [True]
+    said = [w for w in zoom.agent.wordings("triage.ready_for_solutions") if w.split == split]
+    assert any("reason" in wording.placeholders for wording in said)
