@@ -139,8 +139,10 @@ def _find_hindrance(older: Run, base_model: str) -> str:
         return f"{older.name} has no finished model"
     if trained["base"]["name"] != base_model:
         return f"the model of {older.name} is made of another base, {trained['base']['name']}"
-    # runs begun before this was on record are taken as they are
-    if trained.get("inputs", {}).get("rows") not in (None, hash_rows(older)):
+    known = trained.get("inputs", {}).get("rows")
+    # runs that have no rows any more, or none on record, are taken as they are
+    has_rows = older.file("rows/train.jsonl").exists()
+    if known and has_rows and known != hash_rows(older):
         return f"the rows of {older.name} are others now than its model was trained with"
     return ""
 
