@@ -7,6 +7,7 @@ A message that no sequence of wordings makes up, or that several readings fit, h
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 from workbench.conversation import Label
 from workbench.domain import Domain
@@ -47,15 +48,27 @@ Match = tuple[int, tuple[Piece, ...]]
 
 
 @dataclass(frozen=True)
+class _Words:
+    """A stretch of a wording. A book has thousands, with every name in many: each is compiled when
+    it is first looked for, and most never are."""
+
+    pattern: str
+
+    @cached_property
+    def compiled(self) -> re.Pattern[str]:
+        return re.compile(self.pattern)
+
+
+@dataclass(frozen=True)
 class _Template:
-    """One wording: patterns, with "answer", "reason" and "pending" between them."""
+    """One wording: its words, with "answer", "reason" and "pending" between them."""
 
     tag: str
     is_step: bool
     slot: str
     start: str
     """The words it begins with, to pass over it quickly."""
-    parts: tuple[re.Pattern[str] | str, ...]
+    parts: tuple[_Words | str, ...]
 
 
 class TemplateReader:
@@ -145,7 +158,7 @@ class TemplateReader:
             target = self.domain.flowchart.step_target(template.tag.split("|")[0])
             for pending in self.pending.get(f"pending/{target}", []):
                 yield from self._match(pending, 0, text, at)
-        elif found := part.match(text, at):
+        elif found := part.compiled.match(text, at):
             asks = self._list_asks(found.groupdict().get("asks") or "")
             asks = asks or ((template.slot,) if template.slot and n == 0 else ())
             step = template.tag if template.is_step and n == 0 else ""
@@ -284,9 +297,9 @@ def _fill(text: str, values: dict[str, str]) -> str:
     )
 
 
-def _cut(text: str, values: dict[str, str]) -> tuple[re.Pattern[str] | str, ...]:
+def _cut(text: str, values: dict[str, str]) -> tuple[_Words | str, ...]:
     """The parts of a wording. Example: "Well: {answer} So?" -> ("Well: ", "answer", " So?")"""
     parts = _NESTED.split(text)
-    cut = [part if n % 2 else re.compile(_fill(part, values)) for n, part in enumerate(parts)]
+    cut = [part if n % 2 else _Words(_fill(part, values)) for n, part in enumerate(parts)]
     # an empty first part stays: it carries the step
     return (cut[0], *(p for p in cut[1:] if isinstance(p, str) or p.pattern))
