@@ -212,7 +212,7 @@ def test_no_key_is_left_where_notebook_5_asked_a_baseline_and_a_judge(smoke):
     assert not [name for name, text in left.items() if any(secret in text for secret in secrets)]
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 @pytest.mark.parametrize("domain", ["zoom_support", "insurance_claims"])
 def test_the_other_domains_run_headless_at_size_smoke_too(tmp_path, domain):
     # conditions, and all that travel's run shows of them, are the same for every domain

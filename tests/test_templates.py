@@ -86,3 +86,11 @@ def test_a_sentence_of_no_wording_is_tagged_with_nothing(reader):
 def test_a_wording_for_one_slot_is_tagged_with_the_slot(travel):
     (tagged,) = tag_sentences(TemplateReader(travel), "How many people is that exactly?")
     assert tagged == ("How many people is that exactly?", "assess.needs_clarification/travellers")
+
+
+def test_of_a_book_only_the_wordings_that_are_looked_for_are_compiled(coffee_domain):
+    reader = TemplateReader(coffee_domain)
+    words = [p for t in reader.templates for p in t.parts if not isinstance(p, str)]
+    assert reader.read("Thanks, here you are. Enjoy it.") is not None
+    n_compiled = sum("compiled" in vars(part) for part in words)
+    assert 0 < n_compiled < len(words) / 2
