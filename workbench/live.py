@@ -227,7 +227,8 @@ class LiveTalk:
         for name, width in wide.items():
             made[name].layout.width = width
         made["text"].layout.flex = made["who"].layout.flex = "1 1 auto"
-        # the customers' names beside it are long
+        # the customers' names are long: their list gives way, and not the button beside it
+        made["who"].layout.min_width = "0"
         made["next"].layout.flex = "0 0 auto"
         above = [made["who"], made["next"]] if self.customers else []
         below = [made["beside"]] if self.baselines else []

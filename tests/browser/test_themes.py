@@ -120,7 +120,9 @@ def test_what_widgets_write_can_be_read_in_both_themes(page, lab, tmp_path):  # 
     assert page.get_by_role("listbox", name="conversations", exact=True).count() == 2
     for theme, is_light in (("Dark", "false"), ("Light", "true")):
         page.evaluate(CHANGE, f"JupyterLab {theme}")
-        page.locator(f"body[data-jp-theme-light={is_light}]").wait_for()
+        # a page as high as its notebook has a body that no browser calls visible
+        page.locator(f"body[data-jp-theme-light={is_light}]").wait_for(state="attached")
+        page.locator("#jupyterlab-splash").wait_for(state="detached")
         assert len(page.evaluate(PALE, MOST)) > 20
         keep_picture(page, f"theme_{theme.lower()}")
         assert page.evaluate(PALE, LEAST) == []
