@@ -93,7 +93,11 @@ LISTED = f"{CELL}.querySelector('select[size]')"
 
 PRESS_FAULTY = f"""const node = {CELL.format(1)}.querySelectorAll("g[role=button]")[given[0]];
     {PRESS}"""
-IS_LISTED = f"""{LISTED.format(1)}.textContent !== given[1]"""
+PLACE = f"""[...{CELL.format(1)}.querySelectorAll(".widget-dropdown")].find((one) =>
+    one.querySelector(".widget-label").textContent === "place").querySelector("select").value"""
+"""Of the chart: what the kernel takes for chosen."""
+
+IS_CHOSEN = f"{PLACE} !== given[1]"
 CHOOSE = f"""const list = {LISTED.format(0)}; list.selectedIndex = given[0];
     list.dispatchEvent(new Event("change", {{ bubbles: true }}))"""
 SHOWN = f"""[{CELL.format(0)}.querySelector("[aria-label='the conversation']").textContent,
@@ -217,8 +221,8 @@ def measure_answers(page: Any, address: str, folder: Path, n: int) -> dict[str, 
 def _time_faulty(page: Any) -> list[float]:
     seconds = []
     for number in range(CLICKED):
-        before = page.evaluate(f"{LISTED.format(1)}.textContent")
-        seconds.append(time_act(page, PRESS_FAULTY, IS_LISTED, [number, before]))
+        before = page.evaluate(PLACE)
+        seconds.append(time_act(page, PRESS_FAULTY, IS_CHOSEN, [number, before]))
     return seconds
 
 
