@@ -128,7 +128,7 @@ ALARMS = {
 }
 
 
-@pytest.mark.exhaustive
+@pytest.mark.slow
 def test_faults_are_seen_and_clean_talks_pass_by_their_words_alone(travel, scenarios):
     practice = write_practice(travel, scenarios * 2, seed=1)
     practice += write_faulty_practice(travel, scenarios * 2, seed=2)

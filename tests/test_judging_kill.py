@@ -3,12 +3,10 @@
 import json
 import multiprocessing
 import random
-import sqlite3
-from collections import Counter
 
 import pytest
 from killed_judging import CAP_USD, judge
-from provider import PASSING, Provider, kill_after
+from provider import PASSING, Provider, check_paid_once, kill_after
 from remote import BookReader, plan_customers
 from verdicts import answer_as_a_judge
 
@@ -89,18 +87,4 @@ def test_whenever_it_is_killed_the_same_verdicts_come_and_none_is_paid_for_twice
     verdicts, found = place.finish()
     assert (verdicts, found) == straight.finish()
     assert 0 < found["unscored"] < found["asked"] / 2
-
-    rows = sqlite3.connect(place.run.file("calls.sqlite")).execute(
-        "SELECT call_id, state, cost_usd FROM calls ORDER BY call_id, attempt"
-    )
-    attempts = rows.fetchall()
-    states = Counter(state for _, state, _ in attempts)
-    assert "reserved" not in states
-    # after an answer there is no further attempt
-    last = {call_id: state for call_id, state, _ in attempts}
-    assert set(last.values()) == {"answered"}
-    assert states["answered"] == len(last)
-    # what was answered more than once are replies that were on their way to a killed process
-    assert place.provider.behaved["good"] - len(last) <= states["unknown"]
-    charged = sum(place.provider.charged.values()) / 1000
-    assert charged <= sum(cost or 0 for _, _, cost in attempts) <= CAP_USD
+    check_paid_once(place.run, place.provider, CAP_USD)
