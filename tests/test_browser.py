@@ -121,6 +121,25 @@ def test_the_widgets_follow_filters_list_and_slider(browser):
     assert made["chart"].alt.endswith("the talk went by opening")
 
 
+def test_whatever_is_chosen_is_drawn_once(browser, monkeypatch):
+    browser._build()
+    made, drawn = browser._widgets, []
+    monkeypatch.setattr(browser, "_show_message", lambda: drawn.append(browser.message))
+    lengths = [len(browser.entries[n].talk.messages) for n in browser.found]
+    # from the longest to the shortest and back: the slider's value is brought down with its end
+    order = sorted(range(len(lengths)), key=lengths.__getitem__)
+    assert lengths[order[0]] < lengths[order[-1]]
+    for place in (order[-1], order[0], order[-1]):
+        drawn.clear()
+        if place != browser.place:
+            made["list"].value = browser.found[place]
+            assert drawn == [lengths[place] - 1] == [made["message"].value]
+    for name, value in (("fate", "kept"), ("words", "a"), ("message", 1)):
+        drawn.clear()
+        made[name].value = value
+        assert len(drawn) == 1, name
+
+
 def test_a_verdict_is_kept_and_one_without_a_reason_is_refused_on_screen(browser):
     browser._build()
     browser._widgets["reject"].click()

@@ -66,6 +66,20 @@ def test_where_no_path_is_found_the_chart_stands_alone(walks, coffee):
     assert walks.draw().svg == Walks(coffee, all_paths=[]).draw().svg
 
 
+def test_whatever_is_chosen_is_drawn_once(walks, monkeypatch):
+    walks._build()
+    made, drawn = walks._widgets, []
+    made["place"].value = made["place"].max
+    show = walks._show
+    monkeypatch.setattr(walks, "_show", lambda: (drawn.append(walks.place), show()))
+    # fewer are found than the slider stands at
+    made["outcome"].value = made["outcome"].options[-1][1]
+    assert drawn == [0]
+    assert made["place"].value == 1
+    made["place"].value = 2
+    assert drawn == [0, 1]
+
+
 def test_without_widgets_the_first_path_stands_there(walks):
     bundle = walks._repr_mimebundle_()
     assert walks.found[0].steps[0] in bundle["text/plain"]

@@ -64,6 +64,8 @@ class Browser:
         self.place = 0
         self.page = 0
         """Which of the pages of those found the list shows."""
+        self.message = 0
+        """Up to which message of the conversation its way is drawn."""
         self._widgets: dict[str, Any] = {}
         self.find()
 
@@ -194,7 +196,7 @@ class Browser:
         made["same"].on_click(lambda _: self._find_same())
         made["page"].observe(lambda _: self._turn(), "value")
         made["list"].observe(lambda _: self._choose(), "value")
-        made["message"].observe(lambda _: self._show_message(), "value")
+        made["message"].observe(lambda _: self._move(), "value")
         made["view"].observe(lambda _: self._show_talk(), "value")
         made["accept"].on_click(lambda _: self._judge("accept"))
         made["reject"].on_click(lambda _: self._judge("reject"))
@@ -257,10 +259,10 @@ class Browser:
         made["page"].max = max(2, self.n_pages)
         made["page"].layout.display = None if self.n_pages > 1 else "none"
         made["count"].value = escape(self._count())
-        # the list tells of its first line only where it was not chosen before
+        # the list tells of its first line, which is drawn below
+        self.place = shown[0] if shown else -1
         made["list"].options = [(self._name(n), n) for n in shown]
         made["list"].value = shown[0] if shown else None
-        self.place = shown[0] if shown else -1
         self._show_talk()
 
     def _name(self, n: int) -> str:
@@ -278,13 +280,19 @@ class Browser:
     def _show_talk(self) -> None:
         talk, slider = self.talk, self._widgets["message"]
         self._widgets["said"].value = ""
-        if talk:
-            slider.max = len(talk.messages) - 1
-            slider.value = slider.max
+        self.message = len(talk.messages) - 1 if talk else 0
+        slider.max = max(1, self.message)
+        slider.value = self.message
         self._show_message()
 
+    def _move(self) -> None:
+        # told of too when it is set to the last message of a talk that is drawn next
+        if (message := self._widgets["message"].value) != self.message:
+            self.message = message
+            self._show_message()
+
     def _show_message(self) -> None:
-        talk, upto = self.talk, self._widgets["message"].value
+        talk, upto = self.talk, self.message
         panel = self._draw_talk(upto)
         if talk and self.tokenizer and self._widgets["view"].value != "talk":
             row = encode_row(talk.messages, self.tokenizer)
@@ -308,7 +316,7 @@ class Browser:
         self._widgets["said"].value = escape(said)
 
     def _fix(self) -> None:
-        talk, place = self.talk, self._widgets["message"].value
+        talk, place = self.talk, self.message
         contents = [message.content for message in talk.messages] if talk else []
         contents[place : place + 1] = [self._widgets["text"].value]
         self._judge("fix", contents)

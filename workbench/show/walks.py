@@ -125,14 +125,15 @@ class Walks:
     def _search(self) -> None:
         made = self._widgets
         self.find(made["outcome"].value, made["by"].value, made["of"].value)
-        # a value beyond the new maximum is brought down, and told of
-        made["place"].max = max(1, len(self.found))
         made["place"].value = 1
+        made["place"].max = max(1, len(self.found))
         self._show()
 
     def _step(self) -> None:
-        self.place = self._widgets["place"].value - 1
-        self._show()
+        # told of too when it is set to the first of those that are drawn next
+        if (place := self._widgets["place"].value - 1) != self.place:
+            self.place = place
+            self._show()
 
     def _show(self) -> None:
         self.place = min(self.place, max(0, len(self.found) - 1))
