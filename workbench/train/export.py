@@ -7,16 +7,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import redirect_stderr, suppress
-from io import StringIO
+from contextlib import suppress
 from pathlib import Path
 
 from workbench.chat_format import chat_format
 from workbench.conversation import Message
 from workbench.inspect.rows import read_system
-from workbench.models import MAX_NEW_TOKENS, LocalModel, no_progress_bars
+from workbench.models import MAX_NEW_TOKENS, LocalModel
 from workbench.run import Run
-from workbench.train.base_model import CHAT_TEMPLATE, check_folder, load_tokenizer
+from workbench.train.base_model import (
+    CHAT_TEMPLATE,
+    check_folder,
+    load_tokenizer,
+    reading_gguf,
+)
 from workbench.train.card import hash_model, make_card, read_measured
 
 KINDS = ("f32", "f16", "bf16", "q8_0")
@@ -117,8 +121,7 @@ def write_quantized(run: Run, kind: str) -> Path:
         shutil.copytree(run.file("model"), draft / "model", ignore=_IGNORED)
         gguf = _write_gguf(draft, f"{kind}.gguf", kind)
         options: dict = {"local_files_only": True, "dtype": torch.float32}
-        # reading GGUF has a bar that heeds no setting
-        with no_progress_bars(), redirect_stderr(StringIO()):
+        with reading_gguf():
             quantized = AutoModelForCausalLM.from_pretrained(draft, gguf_file=gguf, **options)
             # a model loaded from GGUF refuses to be saved; another with its weights does not
             model = AutoModelForCausalLM.from_pretrained(draft / "model", **options)
