@@ -23,7 +23,7 @@ from workbench.train.export import ExportError, export, parse_kinds, write_quant
 SYSTEM = {"role": "system", "content": 'You sell """coffee""".'}
 ROW = {"messages": [SYSTEM, {"role": "assistant", "content": "Hello."}]}
 FACTS = {
-    "inputs": {"epochs": 1, "base_sha256": "abc"},
+    "inputs": {"epochs": 1, "max_length": 1024, "base_sha256": "abc"},
     "begun_at": "2026-01-02T03:04:05+00:00",
     "versions": {"torch": "2.0"},
     "hardware": "an abacus",
@@ -212,6 +212,14 @@ def test_ollama_gets_the_template_of_any_model_in_its_own_language(run):
     talk = [SYSTEM, {"role": "assistant", "content": "Hello."}, {"role": "user", "content": "Hi."}]
     options = {"tokenize": False, "add_generation_prompt": True}
     assert write_by_go(template, talk) == tokenizer.apply_chat_template(talk, **options)
+
+
+def test_ollama_keeps_room_for_long_talks_and_not_for_all_that_a_large_model_could_read(run):
+    assert module.count_context(run) == 4096
+    file = run.file("model/config.json")
+    config = json.loads(file.read_text()) | {"max_position_embeddings": 131_072}
+    file.write_text(json.dumps(config))
+    assert module.count_context(run) == 8192
 
 
 @pytest.mark.slow

