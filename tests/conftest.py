@@ -38,6 +38,12 @@ settings.load_profile("untimed")
 ssl.create_default_context = functools.cache(ssl.create_default_context)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files with slow tests come first, so that no worker is left with a long one at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def copy(tmp_path) -> Path:
     """A copy of the toy domain to break."""

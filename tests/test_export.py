@@ -11,14 +11,19 @@ from workbench.inspect.rows import hash_rows
 from workbench.models import LocalModel
 from workbench.run import RunError, open_run
 from workbench.train import export as module
-from workbench.train.base_model import CHAT_TEMPLATE, load_tokenizer, resolve_base_model
+from workbench.train.base_model import (
+    CHAT_TEMPLATE,
+    load_tokenizer,
+    reading_gguf,
+    resolve_base_model,
+)
 from workbench.train.card import hash_model, make_card
 from workbench.train.export import ExportError, export, parse_kinds, write_quantized
 
 SYSTEM = {"role": "system", "content": 'You sell """coffee""".'}
 ROW = {"messages": [SYSTEM, {"role": "assistant", "content": "Hello."}]}
 FACTS = {
-    "inputs": {"epochs": 1, "base_sha256": "abc"},
+    "inputs": {"epochs": 1, "max_length": 1024, "base_sha256": "abc"},
     "begun_at": "2026-01-02T03:04:05+00:00",
     "versions": {"torch": "2.0"},
     "hardware": "an abacus",
@@ -209,26 +214,61 @@ def test_ollama_gets_the_template_of_any_model_in_its_own_language(run):
     assert write_by_go(template, talk) == tokenizer.apply_chat_template(talk, **options)
 
 
+def test_ollama_keeps_room_for_long_talks_and_not_for_all_that_a_large_model_could_read(run):
+    assert module.count_context(run) == 4096
+    file = run.file("model/config.json")
+    config = json.loads(file.read_text()) | {"max_position_embeddings": 131_072}
+    file.write_text(json.dumps(config))
+    assert module.count_context(run) == 8192
+
+
 @pytest.mark.slow
 def test_a_tokenizer_that_the_converter_does_not_know_is_named(run):
     with pytest.raises(ExportError, match=r"f16\.gguf could not be written: .*--gguf none"):
         export(run, kinds=["f16"])
 
 
-@pytest.mark.slow
-def test_gguf_says_what_the_model_says_and_stops(tmp_path):
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
+@pytest.fixture(scope="session")
+def small(tmp_path_factory):
+    """A model of random weights with the default's tokenizer, which the converter knows.
 
-    run = make_run(tmp_path, "smollm2")
+    A large stop token among them, so that it stops sooner or later.
+    """
+    import torch
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    folder, base = tmp_path_factory.mktemp("small"), resolve_base_model("smollm2").folder
+    tokenizer = load_tokenizer(base)
+    heads = {"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 16}
+    sizes = {"hidden_size": 64, "intermediate_size": 128, "num_hidden_layers": 2} | heads
+    shape = LlamaConfig.from_pretrained(base, **sizes, initializer_range=0.2)
+    with torch.random.fork_rng(), torch.no_grad():
+        torch.manual_seed(7)
+        model = LlamaForCausalLM(shape).to(torch.bfloat16)
+        model.model.embed_tokens.weight[tokenizer.eos_token_id] *= 4
+    model.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("base", ["small", pytest.param("smollm2", marks=pytest.mark.exhaustive)])
+def test_gguf_says_what_the_model_says_and_stops(tmp_path, request, monkeypatch, base):
+    import torch
+    from gguf import GGUFReader
+    from transformers import AutoModelForCausalLM, modeling_gguf_pytorch_utils
+
+    run = make_run(tmp_path, request.getfixturevalue(base) if base == "small" else base)
     folder = export(run)
     name = "coffee_shop-f16.gguf"
     assert (folder / "Modelfile").read_text().startswith("FROM ./coffee_shop-q8_0.gguf\n")
     sizes = [(folder / f"coffee_shop-{kind}.gguf").stat().st_size for kind in ("f16", "q8_0")]
-    assert sizes[1] < 0.6 * sizes[0]
-    ours = load_tokenizer(folder / "model")
-    theirs = AutoTokenizer.from_pretrained(folder, gguf_file=name)
-    assert theirs.chat_template == ours.chat_template
+    assert sizes[1] < 0.7 * sizes[0]
+    ours, theirs = load_tokenizer(folder / "model"), GGUFReader(folder / name).fields
+    assert theirs["tokenizer.chat_template"].contents() == ours.chat_template
+    stops = [ours.eos_token_id, int(theirs["tokenizer.ggml.eos_token_id"].contents())]
+    # the template's own argument of that name is not heeded
+    ours.padding_side = "left"
     questions = [f"What is {n} plus {n}? Answer with a number." for n in range(20)]
     asked = ours.apply_chat_template(
         [[{"role": "user", "content": question}] for question in questions],
@@ -236,18 +276,22 @@ def test_gguf_says_what_the_model_says_and_stops(tmp_path):
         return_tensors="pt",
         return_dict=True,
         padding=True,
-        padding_side="left",
     )
     n_asked = asked["input_ids"].shape[1]
+    # nobody draws a bar, which in a notebook would remain
+    monkeypatch.setattr(modeling_gguf_pytorch_utils, "tqdm", None)
+    options = {"dtype": torch.float32}
+    with reading_gguf():
+        other = AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, **options)
+    models = (AutoModelForCausalLM.from_pretrained(folder / "model", **options), other)
+    greedy = {"max_new_tokens": 24, "do_sample": False, "pad_token_id": ours.pad_token_id}
     own, others = (
-        model.generate(**asked, max_new_tokens=24, do_sample=False, eos_token_id=ours.eos_token_id)
-        for model in (
-            AutoModelForCausalLM.from_pretrained(folder / "model", dtype=torch.float32),
-            AutoModelForCausalLM.from_pretrained(folder, gguf_file=name, dtype=torch.float32),
-        )
+        model.generate(**asked, **greedy, eos_token_id=stop)[:, n_asked:]
+        for model, stop in zip(models, stops, strict=True)
     )
     assert own.tolist() == others.tolist()
-    assert any(ours.eos_token_id in answer for answer in own[:, n_asked:].tolist())
+    assert any(ours.eos_token_id in answer for answer in own.tolist())
+    assert len({tuple(answer) for answer in own.tolist()}) > 5
 
 
 @pytest.mark.exhaustive

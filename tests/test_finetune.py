@@ -1,3 +1,4 @@
+import fcntl
 import json
 import os
 import shutil
@@ -103,6 +104,22 @@ def stop_at(monkeypatch, last):
     monkeypatch.setattr(TrainingLog, "add", add)
 
 
+@pytest.fixture(scope="module")
+def cut(root):
+    """A training that was interrupted in its fifth step of eight; to be copied, not changed."""
+    run = make_run(root, "cut")
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, 5)
+        with pytest.raises(KeyboardInterrupt):
+            train(run, **SMALL)
+    return run
+
+
+def copy_run(run, name):
+    shutil.copytree(run.folder, run.folder.with_name(name))
+    return open_run("toy", name, root=run.folder.parents[1])
+
+
 def test_a_trained_model_is_one_folder_with_all_that_belongs_to_it(trained):
     names = {file.name for file in trained.file("model").iterdir()}
     assert {"model.safetensors", "config.json", "generation_config.json", "README.md"} <= names
@@ -185,6 +202,16 @@ def test_a_finished_training_is_not_repeated(trained, monkeypatch):
     assert train(trained, **SMALL) == trained.manifest["train"]["result"]
 
 
+def test_a_second_training_of_one_run_is_refused(root):
+    run = make_run(root, "busy")
+    # as another process does: a lock of this one would be its own
+    with (run.folder / ".stage.lock").open("a") as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+        with pytest.raises(RunError, match="is being written by process"):
+            train(run, **SMALL)
+    assert "train" not in run.manifest
+
+
 def test_what_a_training_killed_at_its_very_end_left_is_cleared_away(root, monkeypatch):
     base = BaseModel(root, "tiny-random", "nowhere", "none", "abc")
     monkeypatch.setattr(finetune, "resolve_base_model", lambda _: base)
@@ -240,12 +267,8 @@ def test_what_was_trained_is_kept_from_time_to_time(root, trained, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["trainer_state.json", "model.safetensors", "optimizer.pt"])
-def test_a_damaged_checkpoint_is_passed_over(root, trained, monkeypatch, name):
-    run = make_run(root, "torn-" + name.partition(".")[0])
-    with monkeypatch.context() as patch:
-        stop_at(patch, 5)
-        with pytest.raises(KeyboardInterrupt):
-            train(run, **SMALL)
+def test_a_damaged_checkpoint_is_passed_over(cut, trained, name):
+    run = copy_run(cut, "torn-" + name.partition(".")[0])
     file = run.file(f"model/checkpoints/checkpoint-4/{name}")
     file.write_bytes(file.read_bytes()[:-100])
     with pytest.warns(UserWarning, match="checkpoint-4 is damaged"):
@@ -254,11 +277,8 @@ def test_a_damaged_checkpoint_is_passed_over(root, trained, monkeypatch, name):
 
 
 @pytest.mark.parametrize("name", ["optimizer.pt", "model.safetensors"])
-def test_a_byte_that_changed_on_the_disk_is_found(root, monkeypatch, name):
-    run = make_run(root, "flipped-" + name.partition(".")[0])
-    stop_at(monkeypatch, 3)
-    with pytest.raises(KeyboardInterrupt):
-        train(run, **SMALL)
+def test_a_byte_that_changed_on_the_disk_is_found(cut, name):
+    run = copy_run(cut, "flipped-" + name.partition(".")[0])
     file = run.file(f"model/checkpoints/checkpoint-2/{name}")
     assert find_damage(file.parent) is None
     content = bytearray(file.read_bytes())

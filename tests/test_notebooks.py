@@ -18,7 +18,7 @@ from workbench.evaluate.breakdown import PROMPTED
 from workbench.evaluate.faults import is_instrument
 from workbench.evaluate.simulation import STRATA
 from workbench.listing import summarize
-from workbench.run import STAGE_FILES, open_run
+from workbench.run import STAGE_FILES, RunError, open_run
 from workbench.web_page import has_exporter
 
 FOLDER = Path(__file__).parents[1] / "notebooks"
@@ -137,6 +137,14 @@ def test_rows_are_estimated_and_trained_at_the_length_that_is_asked_for(train_ce
 def test_rows_that_training_cut_are_shown_if_there_are_any(train_cells):
     assert "rows_cut" not in train_cells(rows_cut=0)["shown"]
     assert "rows_cut" in train_cells(rows_cut=3)["shown"]
+
+
+def test_rows_that_changed_are_refused_before_anything_is_tried_out(train_cells):
+    results = open_run("travel_booking", "demo")
+    results.claim("train", rows="others")
+    results.write_text("model/model.safetensors", "")
+    with pytest.raises(RunError, match="was begun with other rows than there are now"):
+        train_cells(rows_cut=0)
 
 
 def test_baselines_and_judges_are_named_by_parameters():

@@ -18,10 +18,9 @@ import pytest
 from workbench import serve as module
 from workbench.__main__ import main
 from workbench.inspect.rows import hash_rows
-from workbench.models import LocalModel, ModelError
+from workbench.models import ModelError
 from workbench.run import find_run, open_run, read_jsonl
 from workbench.serve import ServeError, check_port, choose_engine, serve
-from workbench.train.base_model import resolve_base_model
 
 SYSTEM = {"role": "system", "content": 'You sell "coffee".'}
 ROOT = Path(__file__).parents[1]
@@ -60,11 +59,16 @@ def engines(monkeypatch):
     return have
 
 
-@pytest.fixture
-def port():
+def find_port():
+    """A port of this machine that nobody listens on."""
     with socket.socket() as free:
         free.bind(("localhost", 0))
         return free.getsockname()[1]
+
+
+@pytest.fixture
+def port():
+    return find_port()
 
 
 def test_the_process_becomes_the_server_in_the_folder_of_the_run(run, engines, port):
@@ -184,19 +188,6 @@ def ask(client, messages, **options):
         model="model", messages=messages, temperature=0, **options
     )
     return answer.choices[0].message.content.strip()
-
-
-@pytest.mark.slow
-def test_a_plain_client_hears_what_the_model_says_here(tmp_path, port):
-    run = make_run(tmp_path / "runs")
-    shutil.copytree(resolve_base_model("tiny-random").folder, run.file("model"))
-    # a model of random weights writes on and on
-    n = 12
-    talk = [SYSTEM, {"role": "assistant", "content": "Hi."}, {"role": "user", "content": "Tea?"}]
-    with serving(run, port) as client:
-        for messages in (talk[:1], talk):
-            here = LocalModel(run.file("model")).reply([messages], n)[0].text
-            assert ask(client, messages, max_tokens=n) == here
 
 
 @pytest.mark.exhaustive

@@ -1,11 +1,10 @@
 """A real model behind a real server as a condition: the same words and scores as in process."""
 
 import shutil
-import socket
 
 import pytest
 from remote import BookReader, plan_customers
-from test_serve import make_run, serving
+from test_serve import SYSTEM, ask, find_port, make_run, serving
 
 from workbench.api.spending import tally_calls
 from workbench.domain import read_domain
@@ -15,6 +14,7 @@ from workbench.evaluate.judge import FILE, Judged
 from workbench.evaluate.judging import Scope, judge_run
 from workbench.evaluate.simulation import file_of, limit_replies
 from workbench.evaluate.stage import Condition, fit_recognizers, score_all, simulate_condition
+from workbench.models import LocalModel
 from workbench.run import find_run
 from workbench.sizes import size_of
 from workbench.synthesize.scenarios import Scenario
@@ -27,9 +27,15 @@ engines round differently, and its words are then others. A trained one is tried
 
 @pytest.fixture
 def port():
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        return free.getsockname()[1]
+    return find_port()
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory):
+    """A run whose model has random weights, the port where it is served, and a client."""
+    run, port = copy_model("tiny-random", tmp_path_factory.mktemp("runs")), find_port()
+    with serving(run, port, seconds=400) as client:
+        yield run, port, client
 
 
 @pytest.fixture
@@ -59,16 +65,23 @@ def said(talks):
 
 
 @pytest.mark.slow
-def test_a_served_model_says_and_scores_what_it_does_in_process(
-    tmp_path, port, reach, coffee_domain
-):
-    run = copy_model("tiny-random", tmp_path / "runs")
+def test_a_plain_client_hears_what_the_model_says_here(served):
+    run, _, client = served
+    talk = [SYSTEM, {"role": "assistant", "content": "Hi."}, {"role": "user", "content": "Tea?"}]
+    for messages in (talk[:1], talk):
+        # a model of random weights writes on and on
+        here = LocalModel(run.file("model")).reply([messages], 12)[0].text
+        assert ask(client, messages, max_tokens=12) == here
+
+
+@pytest.mark.slow
+def test_a_served_model_says_and_scores_what_it_does_in_process(served, reach, coffee_domain):
+    run, port, _ = served
     reach(port, "SERVED_")
     scenarios, reader = plan_customers(coffee_domain, 1)[:3], BookReader(coffee_domain)
     here = ModelAgent("compiled", run.file("model"), WORDS)
-    with serving(run, port, seconds=400):
-        there = open_baseline("served/model", run, coffee_domain, WORDS)
-        talks = [meet(run, coffee_domain, a, scenarios, reader) for a in (here, there)]
+    there = open_baseline("served/model", run, coffee_domain, WORDS)
+    talks = [meet(run, coffee_domain, a, scenarios, reader) for a in (here, there)]
     assert said(talks[0]) == said(talks[1])
     scores = [score_all(own, scenarios, coffee_domain) for own in talks]
     assert [s.measures for s in scores[0]] == [s.measures for s in scores[1]]

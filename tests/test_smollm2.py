@@ -24,9 +24,10 @@ def trained(base, tmp_path_factory):
     run = open_run("travel_booking", "few_steps", root=tmp_path_factory.mktemp("runs"))
     system = read_domain("travel_booking").system_prompt()
     messages = [{"role": "system", "content": system}, {"role": "assistant", "content": OPENING}]
-    run.write("rows/train.jsonl", [{"messages": messages}] * 48)
-    run.write("rows/valid.jsonl", [{"messages": messages}] * 2)
-    return run, train(run, "smollm2", epochs=1, learning_rate=5e-4, batch_size=4)
+    # more of the same in a step would teach nothing else
+    run.write("rows/train.jsonl", [{"messages": messages}] * 12)
+    run.write("rows/valid.jsonl", [{"messages": messages}])
+    return run, train(run, "smollm2", epochs=1, learning_rate=5e-4, batch_size=1)
 
 
 def test_its_source_quantization_and_checksum_are_known(base):

@@ -1,10 +1,13 @@
 """Writing: every scenario gets its conversation or is counted; a kill loses and doubles nothing."""
 
+import shutil
 from collections import Counter
+from pathlib import Path
 
 import pytest
-from conftest import edit
+from conftest import WordEncoder, edit
 
+from workbench import recognizer
 from workbench.conversation import Conversation
 from workbench.design.plan import PlannedPath, plan_paths
 from workbench.domain import read_domain
@@ -40,6 +43,22 @@ def written(run):
 @pytest.fixture
 def run(tmp_path, coffee_domain, word_encoder):
     return make_run(tmp_path, coffee_domain)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, coffee_domain):
+    """A run that was written to its end, and what was counted; `finished` is a copy to change."""
+    run, encoder = make_run(tmp_path_factory.mktemp("whole"), coffee_domain), WordEncoder(Path())
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(recognizer, "load_encoder", lambda: encoder)
+        return run, write_conversations(run, coffee_domain, 7, progress=False)
+
+
+@pytest.fixture
+def finished(whole, tmp_path, word_encoder):
+    """A copy of the run that was written, in its own place."""
+    copied = shutil.copytree(whole[0].folder, tmp_path / "any" / "finished")
+    return open_run(copied.parent.name, copied.name, tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -121,8 +140,8 @@ def test_scenarios_are_the_seed_s_and_all_different(tmp_path, domain):
     assert len({s.scenario_id for s in one}) == len(one)
 
 
-def test_every_scenario_but_those_for_tests_is_written_or_counted(run, coffee_domain):
-    counts = write_conversations(run, coffee_domain, 7, progress=False)
+def test_every_scenario_but_those_for_tests_is_written_or_counted(whole):
+    run, counts = whole
     wanted = {s.scenario_id for s in run.read("scenarios.jsonl", Scenario) if s.split != "test"}
     kept = Counter(talk.scenario_id for talk in written(run).values())
     assert set(kept) <= wanted
@@ -140,33 +159,29 @@ def test_what_is_kept_was_checked(run, coffee_domain, monkeypatch):
     assert reasons == {"planted": 60 * writing.MOST_TRIES, "given up": 60}
 
 
-def test_conversations_are_the_seed_s(tmp_path, coffee_domain, word_encoder):
-    runs = [make_run(tmp_path, coffee_domain, name) for name in "ab"]
-    for run in runs:
-        write_conversations(run, coffee_domain, 7, progress=False)
-    one, same = (run.file("conversations.jsonl").read_bytes() for run in runs)
+def test_conversations_are_the_seed_s(run, whole, coffee_domain):
+    write_conversations(run, coffee_domain, 7, progress=False)
+    one, same = (of.file("conversations.jsonl").read_bytes() for of in (run, whole[0]))
     assert one == same
 
 
 @pytest.mark.parametrize("n_left", [0, 1, 23])
-def test_a_killed_writing_resumes_to_the_same_set(run, coffee_domain, n_left):
-    counts = write_conversations(run, coffee_domain, 7, progress=False)
-    whole, file = written(run), run.file("conversations.jsonl")
+def test_a_killed_writing_resumes_to_the_same_set(whole, finished, coffee_domain, n_left):
+    file, counts = finished.file("conversations.jsonl"), whole[1]
     lines = file.read_bytes().splitlines(keepends=True)
     # killed while it wrote a line
     file.write_bytes(b"".join(lines[:n_left]) + lines[n_left][:40])
-    again = write_conversations(run, coffee_domain, 7, progress=False)
+    again = write_conversations(finished, coffee_domain, 7, progress=False)
     assert len(file.read_bytes().splitlines()) == len(lines)
-    assert written(run) == whole
+    assert written(finished) == written(whole[0])
     assert again | {"seconds": 0} == counts | {"seconds": 0}
 
 
-def test_a_finished_writing_is_not_begun_again(run, coffee_domain, monkeypatch):
-    write_conversations(run, coffee_domain, 7, progress=False)
-    before = run.file("conversations.jsonl").read_bytes()
+def test_a_finished_writing_is_not_begun_again(finished, coffee_domain, monkeypatch):
+    before = finished.file("conversations.jsonl").read_bytes()
     monkeypatch.setattr(writing, "write_talk", None)
-    write_conversations(run, coffee_domain, 7, progress=False)
-    assert run.file("conversations.jsonl").read_bytes() == before
+    write_conversations(finished, coffee_domain, 7, progress=False)
+    assert finished.file("conversations.jsonl").read_bytes() == before
 
 
 def test_training_says_no_test_wording(tmp_path, domain):

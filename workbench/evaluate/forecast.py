@@ -54,7 +54,7 @@ LETTERS = 4
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Outlay:
     """What one condition, or one judge, would take."""
 
     what: str
@@ -101,7 +101,7 @@ def forecast_evaluation(
     baseline: str = "",
     judge: str = "",
     root: str = "runs",
-) -> list[Forecast]:
+) -> list[Outlay]:
     """What baselines and judges of a run's evaluation would take; nothing is sent or kept.
 
     A run that does not exist yet has its customers planned for this alone. Talks that are on file
@@ -175,7 +175,7 @@ def _list_left(
     return [walks[key] for key in wanted if key not in done]
 
 
-def _forecast_baseline(name: str, domain: Domain, talks: Sequence[Simulated]) -> Forecast:
+def _forecast_baseline(name: str, domain: Domain, talks: Sequence[Simulated]) -> Outlay:
     way, _, model = name.partition("/")
     count = _Count()
     for talk in talks:
@@ -248,7 +248,7 @@ def _as_meant(talks: Sequence[Simulated]) -> Iterator[Simulated]:
     return (talk.model_copy(update={"condition": "walker/true_labels"}) for talk in talks)
 
 
-def _forecast_judge(name: str, domain: Domain, items: Sequence[Item]) -> Forecast:
+def _forecast_judge(name: str, domain: Domain, items: Sequence[Item]) -> Outlay:
     """Of a judge's answers nothing is known, so each is taken to use all its room."""
     rubric, count = Rubric(domain), _Count()
     for item in items:
@@ -258,7 +258,7 @@ def _forecast_judge(name: str, domain: Domain, items: Sequence[Item]) -> Forecas
     return _price(name, name.removeprefix("api/"), "judge", len(items), count)
 
 
-def _price(what: str, model: str, role: str, talks: int, count: _Count) -> Forecast:
+def _price(what: str, model: str, role: str, talks: int, count: _Count) -> Outlay:
     try:
         host = find_endpoint(role).host
         price = find_price(model, host)
@@ -270,4 +270,4 @@ def _price(what: str, model: str, role: str, talks: int, count: _Count) -> Forec
         Usage(count.prompt, count.reply),
     )
     costs = [price and price.cost(usage) for usage in usages]
-    return Forecast(what, talks, count.calls, count.prompt, count.cached, count.reply, *costs, note)
+    return Outlay(what, talks, count.calls, count.prompt, count.cached, count.reply, *costs, note)

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 from workbench.api.prices import dollars
-from workbench.evaluate.forecast import Forecast
+from workbench.evaluate.forecast import Outlay
 from workbench.show.table import table
 
 
-def describe_forecasts(found: Sequence[Forecast]) -> str:
+def describe_forecasts(found: Sequence[Outlay]) -> str:
     """A row for each condition and judge, and what all would cost together.
 
     Example: "... All together: 812 calls, about $1.20 where prompts are cached, else $4.71."
@@ -30,13 +30,13 @@ def describe_forecasts(found: Sequence[Forecast]) -> str:
     return "\n".join([str(table(rows)), "", *notes, _say_all(found)])
 
 
-def _say_cost(one: Forecast) -> str | None:
+def _say_cost(one: Outlay) -> str | None:
     if one.usd is None:
         return None
     return f"{dollars(one.usd)} cached, else {dollars(one.uncached_usd)}"
 
 
-def _say_all(found: Sequence[Forecast]) -> str:
+def _say_all(found: Sequence[Outlay]) -> str:
     calls = f"All together: {sum(one.calls for one in found):,} calls"
     explained = (
         "Tokens are counted off a scripted agent that walks the flowchart before the same"

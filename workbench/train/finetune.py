@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 from workbench.conversation import hash_text
 from workbench.decoding import find_uncomputed
-from workbench.inspect.reviews import check_honoured
 from workbench.inspect.rows import encode_row, hash_rows, mask_labels, read_system
 from workbench.models import describe_hardware, no_progress_bars, prepare_process
 from workbench.run import Run
@@ -127,8 +126,8 @@ def train(
     prepare_process()
     # before anything is on record that would have to be taken back
     _check(method, batch_size, max_minutes)
-    check_honoured(run)
     with _alone(run):
+        check_rows(run, overwrite)
         base = resolve_base_model(base_model)
         _refuse_uncomputed(base, max_length)
         parameters = {
@@ -251,7 +250,6 @@ def _alone(run: Run) -> Iterator[None]:
 def _claim(run: Run, parameters: dict[str, Any], base: BaseModel, overwrite: bool) -> None:
     if overwrite:
         shutil.rmtree(run.file("model"), ignore_errors=True)
-    check_rows(run)
     run.claim("train", **parameters, base_sha256=base.sha256, rows=hash_rows(run))
     run.file("model").mkdir(exist_ok=True)
 

@@ -3,20 +3,24 @@
 import shlex
 from collections import Counter
 
-from workbench.inspect.reviews import FILE, read_reviews
+from workbench.inspect.reviews import FILE, check_honoured, read_reviews
 from workbench.inspect.rows import hash_rows
 from workbench.run import STAGE_FILES, Run, RunError
 
 
-def check_rows(run: Run) -> None:
-    """Make sure that a training goes on with the rows that it was begun with.
+def check_rows(run: Run, overwrite: bool = False) -> None:
+    """Make sure that a training may begin with the rows as they are, or go on with them.
+
+    With `overwrite` they may be others than those that it was begun with.
 
     Raises:
+        ReviewError: verdicts were given that the rows do not have yet.
         RunError: they are others now; it says since when, why, and which command makes room.
     """
+    check_honoured(run)
     begun = run.manifest.get("train", {})
     known = begun.get("inputs", {}).get("rows")
-    if not run.file("model").exists() or known in (None, hash_rows(run)):
+    if overwrite or not run.file("model").exists() or known in (None, hash_rows(run)):
         return
     # what was measured of the older model would stop the evaluation, hours later
     names = STAGE_FILES["train"] + STAGE_FILES["evaluate"]
