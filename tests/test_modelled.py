@@ -42,11 +42,11 @@ def fitted(monkeypatch, word_encoder):
     """Checkers that know all wordings are fitted once for all tests."""
     fit = writing.fit_checker
 
-    def find(domain, scenarios, seed):
+    def find(domain, scenarios, seed, share):
         if domain.folder not in FITTED:
             paths = enumerate_paths(domain.flowchart)
             known = [plan_scenario(p, "train", domain, 7, n) for p in paths for n in range(6)]
-            FITTED[domain.folder] = fit(domain, known, seed)
+            FITTED[domain.folder] = fit(domain, known, seed, share)
         return FITTED[domain.folder]
 
     monkeypatch.setattr(writing, "fit_checker", find)

@@ -337,6 +337,14 @@ def test_one_spoilt_talk_of_each_stratum_is_shown(run, result, coffee_domain):
     assert "WRONG: customer reads as leave" in shown
 
 
+def test_a_run_whose_checkers_practised_less_says_so(run, result, coffee_domain):
+    write_report(run, coffee_domain, result)
+    assert "practised in" not in run.file("report.md").read_text()
+    run.record("synthesize", practice=0.5)
+    write_report(run, coffee_domain, result)
+    assert "practised in 50 % of the rounds" in run.file("report.md").read_text()
+
+
 def test_people_keep_to_rules_less_than_always(result):
     lines = tabulate_humans(result).markdown.split("\n")
     assert lines[2:] == [

@@ -15,6 +15,7 @@ from workbench.synthesize.scenarios import plan_scenario
 from workbench.synthesize.talk import hold_talk, open_talk
 from workbench.synthesize.teacher import PhraseBookAgent
 from workbench.synthesize.writing import write_talk
+from workbench.templates import TemplateReader
 
 
 @pytest.fixture(scope="module", params=list_domains())
@@ -43,6 +44,26 @@ def test_no_wording_of_its_agent_brings_in_a_value_or_a_number_of_its_own(shippe
         text = re.sub(r"\{\w+\}", "…", wording.text)
         assert shipped.find_values(text) == {}, text
         assert find_quantities(text, shipped.units) == [], text
+
+
+def test_no_value_makes_the_patterns_of_its_wordings_long(shipped):
+    # of which a million letters take seconds to compile
+    parts = [part for t in TemplateReader(shipped).templates for part in t.parts]
+    words = [part for part in parts if not isinstance(part, str)]
+    after = [after for part in words for _, after in part.large]
+    assert sum(map(len, [*(part.pattern for part in words), *after])) < 5_000_000
+
+
+def test_every_fact_is_stated_by_some_scenario(shipped, paths):
+    left, number = set(shipped.facts), 0
+    while left and number < 1500:
+        # who is difficult asks more
+        path, stratum = paths[number % len(paths)], ("plain", "difficult")[number % 2]
+        scenario = plan_scenario(path, "train", shipped, 7, number, stratum)
+        for label in write_talk(scenario, shipped, None, scenario.seed).agent_labels():
+            left -= {*label.facts, *shipped.citable(label.facts)}
+        number += 1
+    assert left == set()
 
 
 def test_nobody_who_reports_a_loss_is_cheered_at():

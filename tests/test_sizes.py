@@ -24,6 +24,11 @@ def test_each_size_does_at_least_as_much_as_the_one_before():
         assert all(getattr(smaller, name) <= getattr(larger, name) for name in numbers)
 
 
+def test_only_the_smallest_size_practises_less_than_there_is():
+    practice = {name: size.practice for name, size in SIZES.items()}
+    assert practice == {"smoke": 0.5, "demo": 1, "full": 1}
+
+
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

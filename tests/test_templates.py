@@ -6,8 +6,9 @@ from workbench.conversation import Label
 from workbench.design.paths import enumerate_paths
 from workbench.evaluate.conditions import Walker
 from workbench.evaluate.simulation import limit_replies, list_customers, simulate
-from workbench.recognizer import AgentRecognizer
+from workbench.recognizer import AgentRecognizer, split_pairs
 from workbench.synthesize.scenarios import plan_scenario
+from workbench.synthesize.writing import write_practice
 from workbench.templates import TemplateReader, tag_sentences
 
 
@@ -94,3 +95,18 @@ def test_of_a_book_only_the_wordings_that_are_looked_for_are_compiled(coffee_dom
     assert reader.read("Thanks, here you are. Enjoy it.") is not None
     n_compiled = sum("compiled" in vars(part) for part in words)
     assert 0 < n_compiled < len(words) / 2
+
+
+@pytest.mark.parametrize("name", ["coffee_domain", "travel"])
+def test_a_value_matched_by_itself_is_read_as_within_its_wording(name, request, monkeypatch):
+    domain = request.getfixturevalue(name)
+    paths = enumerate_paths(domain.flowchart)[::24]
+    plans = [plan_scenario(path, "train", domain, 7, 0) for path in paths]
+    texts, _ = split_pairs("assistant", write_practice(domain, plans, 7))
+    within = TemplateReader(domain)
+    monkeypatch.setattr("workbench.templates.LARGE", 1)
+    apart = TemplateReader(domain)
+    assert any(p.large for t in apart.templates for p in t.parts if not isinstance(p, str))
+    found = [(within.read(text), tag_sentences(within, text)) for text in texts]
+    assert [(apart.read(text), tag_sentences(apart, text)) for text in texts] == found
+    assert sum(bool(read) for read, _ in found) > 0.8 * len(texts)

@@ -256,11 +256,11 @@ def test_checkers_hear_customers_in_more_rounds_the_more_wordings_there_are(
     monkeypatch.setattr(writing, "AgentRecognizer", Heard)
     monkeypatch.setattr(writing, "CustomerRecognizer", Heard)
     monkeypatch.setattr(writing, "Checker", lambda domain, agent, customer: (agent, customer))
-    for book, rounds in ((coffee_domain, 1), (travel, 2)):
-        scenarios = make_run(tmp_path / book.flowchart.name, book, n=40).read(
+    for book, share, rounds in ((coffee_domain, 1, 1), (travel, 1, 2), (travel, 0.5, 1)):
+        scenarios = make_run(tmp_path / f"{book.flowchart.name}{share}", book, n=40).read(
             "scenarios.jsonl", Scenario
         )
-        checkers = writing.fit_checkers(book, scenarios[:20], seed=3, most=10)
+        checkers = writing.fit_checkers(book, scenarios[:20], 3, share, most=10)
         for agent, customer in checkers:
             # the same scenarios in other words, of both other folds each time
             assert len(agent) == 2 * 10

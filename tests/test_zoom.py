@@ -4,9 +4,11 @@ import pytest
 from conftest import DOMAINS
 from customers import plan_customers
 
+from workbench.conversation import Act
 from workbench.design.paths import sample_paths
 from workbench.domain import read_domain
 from workbench.phrases import find_placeholders
+from workbench.synthesize.scenarios import plan_scenario
 
 
 @pytest.fixture(scope="module")
@@ -49,3 +51,18 @@ def test_who_has_an_error_code_is_told_what_it_means(zoom, split):
         assert [f"rror code {code} " in meaning for meaning in meanings] == [True]
     said = [w for w in zoom.agent.wordings("triage.ready_for_solutions") if w.split == split]
     assert any("reason" in wording.placeholders for wording in said)
+
+
+def test_customers_ask_in_between_for_what_no_step_and_no_offer_states(zoom):
+    assert {"lock_time", "voice_speed"} <= {*zoom.told_if_asked} <= {*zoom.askable}
+    assert not {"callback", "join_audio", "unmute_permission"} & {*zoom.told_if_asked}
+    plans = [plan_scenario(p, "train", zoom, 7, 0) for p in sample_paths(zoom.flowchart, 60, 7)]
+    visits = [turn for plan in plans for own in plan.plan.values() for turn in own]
+    acts = [Act.parse(act) for turn in visits for act in turn]
+    asked = [act.target for act in acts if act.kind == "ask"]
+    assert len(asked) > 5
+    assert {*asked} <= {*zoom.told_if_asked}
+
+
+def test_where_a_route_leads_on_a_question_paths_have_questions_of_their_own(travel):
+    assert travel.told_if_asked == []

@@ -92,6 +92,21 @@ class Domain:
         return [fact for fact in self.facts if f"ask({fact})" in self.customer]
 
     @cached_property
+    def told_if_asked(self) -> list[str]:
+        """Facts that no step and no offer states, where no route leads on a question for them.
+
+        Where one does, paths have questions in them; here customers ask in between, or never.
+        """
+        chart = self.flowchart
+        led = {act for node in chart.nodes.values() for r in node.routes.values() for act in r.acts}
+        if "ask" in led or not any("ask" in trip.acts for trip in chart.anywhere.values()):
+            return []
+        stated = {cite for step in chart.steps for cite in self.cites(step)}
+        texts = [text for offer in self.offers.values() for text in offer.fields().values()]
+        stated |= {fact for text in texts for fact in find_placeholders(text)}
+        return [fact for fact in self.askable if fact not in stated]
+
+    @cached_property
     def asides(self) -> list[str]:
         """Customer acts that only cause a side trip and are trained on, e.g. "chat"; no questions.
 

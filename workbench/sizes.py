@@ -49,6 +49,10 @@ class Size:
     """Times that each recognizer's sentence encoder goes over the sentences it learns from; at size
     smoke it does not, and is used as it comes."""
 
+    practice: float
+    """Share of the rounds in which those who check conversations practise. With fewer they are
+    ready sooner, and reject more that is sound."""
+
 
 SIZES = {
     size.name: size
@@ -67,6 +71,7 @@ SIZES = {
             repeats=2,
             max_new_tokens=24,
             recognizer_epochs=0,
+            practice=0.5,
         ),
         Size(
             name="demo",
@@ -82,6 +87,7 @@ SIZES = {
             repeats=4,
             max_new_tokens=160,
             recognizer_epochs=3,
+            practice=1.0,
         ),
         Size(
             name="full",
@@ -97,6 +103,7 @@ SIZES = {
             repeats=8,
             max_new_tokens=160,
             recognizer_epochs=3,
+            practice=1.0,
         ),
     )
 }

@@ -7,7 +7,7 @@ A message that no sequence of wordings makes up, or that several readings fit, h
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 from workbench.conversation import Label
 from workbench.domain import Domain
@@ -19,6 +19,10 @@ NUMBER = r"\d(?:[\d.,]*\d)?"
 
 _NESTED = re.compile(r"\{(answer|pending|reason)\}")
 _FIELD = re.compile(r"\{(\w+)\}")
+
+LARGE = 50_000
+"""Characters from which a value's pattern is compiled once and matched by itself. Put into each
+wording that has it, one of a million took two seconds for each of 78 wordings."""
 
 MOST_READINGS = 20
 """Ways to split one message that are looked at."""
@@ -53,10 +57,46 @@ class _Words:
     it is first looked for, and most never are."""
 
     pattern: str
+    large: tuple[tuple[str, str], ...] = ()
+    """Large patterns after it, each with the pattern of the words that follow it."""
 
     @cached_property
     def compiled(self) -> re.Pattern[str]:
         return re.compile(self.pattern)
+
+    @cached_property
+    def _compiled_large(self) -> list[tuple[re.Pattern[str], re.Pattern[str]]]:
+        return [(_compile_large(large), re.compile(after)) for large, after in self.large]
+
+    def match(self, text: str, at: int) -> tuple[int, str] | None:
+        """Where the words end that stand at a place, and the questions among them."""
+        found = [self.compiled.match(text, at)]
+        for large, after in self._compiled_large:
+            if found[-1]:
+                found += _match_large(large, after, text, found[-1].end())
+        if not found[-1]:
+            return None
+        asks = (match.groupdict().get("asks") for match in found)
+        return found[-1].end(), next(filter(None, asks), "")
+
+
+def _match_large(
+    large: re.Pattern[str], after: re.Pattern[str], text: str, at: int
+) -> list[re.Match[str] | None]:
+    """Matches of a large pattern at a place and of what follows it; the last is None if there is
+    none."""
+    if not after.pattern:
+        return [large.match(text, at)]
+    # what follows is easily found, and says where the large one must end
+    for end in after.finditer(text, at):
+        if found := large.fullmatch(text, at, end.start()):
+            return [found, end]
+    return [None]
+
+
+@lru_cache(maxsize=16)
+def _compile_large(pattern: str) -> re.Pattern[str]:
+    return re.compile(pattern)
 
 
 @dataclass(frozen=True)
@@ -158,12 +198,12 @@ class TemplateReader:
             target = self.domain.flowchart.step_target(template.tag.split("|")[0])
             for pending in self.pending.get(f"pending/{target}", []):
                 yield from self._match(pending, 0, text, at)
-        elif found := part.compiled.match(text, at):
-            asks = self._list_asks(found.groupdict().get("asks") or "")
+        elif found := part.match(text, at):
+            end, asked = found
+            asks = self._list_asks(asked)
             asks = asks or ((template.slot,) if template.slot and n == 0 else ())
             step = template.tag if template.is_step and n == 0 else ""
-            piece = Piece(template.tag, found.group().strip(), step, asks, template.slot)
-            yield found.end(), (piece,)
+            yield end, (Piece(template.tag, text[at:end].strip(), step, asks, template.slot),)
 
     def _match_answers(self, text: str, at: int) -> Iterator[Match]:
         """One answer, or several on end."""
@@ -300,6 +340,14 @@ def _fill(text: str, values: dict[str, str]) -> str:
 def _cut(text: str, values: dict[str, str]) -> tuple[_Words | str, ...]:
     """The parts of a wording. Example: "Well: {answer} So?" -> ("Well: ", "answer", " So?")"""
     parts = _NESTED.split(text)
-    cut = [part if n % 2 else _Words(_fill(part, values)) for n, part in enumerate(parts)]
+    cut = [part if n % 2 else _read_words(part, values) for n, part in enumerate(parts)]
     # an empty first part stays: it carries the step
-    return (cut[0], *(p for p in cut[1:] if isinstance(p, str) or p.pattern))
+    return (cut[0], *(p for p in cut[1:] if isinstance(p, str) or p.pattern or p.large))
+
+
+def _read_words(text: str, values: dict[str, str]) -> _Words:
+    """A stretch without nested wordings, cut where a large value stands in it."""
+    names = [name for name in _FIELD.findall(text) if len(values.get(name, "")) >= LARGE]
+    parts = re.split("|".join(rf"\{{{name}\}}" for name in names) or "(?!)", text)
+    first, *rest = (_fill(part, values) for part in parts)
+    return _Words(first, tuple((values[n], r) for n, r in zip(names, rest, strict=True)))

@@ -509,12 +509,22 @@ def _summarize(run: Run, result: dict[str, Any]) -> str:
     return (
         f"Base model: {base['source']}, weights quantized before: {base['quantization']}."
         f" Conversations: {counts['train']} for training, by the teacher {result['teacher']}"
-        f"{_TERMS.get(result['teacher'], '')}."
+        f"{_TERMS.get(result['teacher'], '')}.{_say_practice(run.manifest.get('synthesize', {}))}"
         f"{_say_start(run.manifest['train'])}"
         f" Trained {train['steps']} steps, {train['tokens']:,} tokens"
         f" at {train['tokens_per_s']:,.0f} a second, held-out loss {held_out}."
         f" Hardware: {result['hardware']}. Minutes: {minutes}.{only}"
     )
+
+
+def _say_practice(synthesize: dict[str, Any]) -> str:
+    """That those who checked the conversations practised less than they would; "" if they did not.
+
+    Runs of earlier versions do not say: theirs did not.
+    """
+    share = synthesize.get("practice", 1.0)
+    less = f" To be quick, those who checked them practised in {100 * share:.0f} % of the rounds"
+    return f"{less} that other sizes have: they reject more that is sound." if share < 1 else ""
 
 
 def _say_start(train: dict[str, Any]) -> str:

@@ -26,6 +26,9 @@ SIDE_TRIPS = {
 take over). There are more to learn from than will be met: each kind is rare, and comes in as many
 words as any other."""
 
+QUESTION_SHARE = 0.5
+"""Share of side trips of their own that are questions, where a fact is told to those alone who ask
+for it."""
 
 MOST_PLANS = 50
 """Plans drawn for one path before it is given up."""
@@ -382,6 +385,8 @@ def strew_side_trip(scenario: Scenario, domain: Domain, rng: random.Random) -> S
     place = rng.randrange(len(plan[hub]))
     causes = {c for route in domain.flowchart.nodes[hub].routes.values() for c in route.acts}
     if not any(cause.startswith("slots_") for cause in causes):
+        if domain.told_if_asked and rng.random() < QUESTION_SHARE:
+            kind = str(Act("ask", rng.choice(domain.told_if_asked)))
         plan[hub].insert(place, [kind])
     elif kind != "silence" and all(act.startswith("give") for act in plan[hub][place]):
         plan[hub][place].append(kind)

@@ -224,12 +224,13 @@ def write_conversations(
     progress: bool = True,
     cast: Cast | None = None,
     watcher: Watcher | None = None,
+    practice: float = 1.0,
 ) -> dict[str, Any]:
     """Write the conversations of all training and validation scenarios; returns the counts.
 
     Appends as it goes; stopped at any moment, a second call writes only what is missing. Test
     scenarios get no conversation here: their customers talk to the models later. Who watches is
-    shown each conversation.
+    shown each conversation. `practice` is the share of the rounds in which checkers practise.
 
     Raises:
         StoppedError: a model's provider is down or refuses, or (CapError) the cap is reached; what
@@ -245,13 +246,14 @@ def write_conversations(
         unanswered: list[str] = []
         log = WritingLog(run, len(scenarios), progress, watcher)
         try:
-            unanswered = _write(run, domain, seed, cast, scenarios, left, log, progress)
+            unanswered = _write(run, domain, seed, cast, scenarios, left, log, progress, practice)
         finally:
             counts = count_written(run, len(scenarios))
             if left:
                 # of the last call that wrote something
                 counts["seconds"] = round(time.perf_counter() - begun_s, 1)
             speakers = {"teacher": cast.teacher.name, "customer": cast.customer.name}
+            speakers["practice"] = practice
             run.record("synthesize", **speakers, unanswered=len(unanswered), **counts)
             log.end(counts)
     if unanswered:
@@ -269,6 +271,7 @@ def _write(
     left: list[Scenario],
     log: WritingLog,
     progress: bool,
+    practice: float,
 ) -> list[str]:
     """Write what is left; why scenarios are to be tried another time."""
     if not left:
@@ -276,9 +279,9 @@ def _write(
     models = cast.open_models(run, progress)
     checkers: list[Checker] = []
     if cast.needs_phrases:
-        checkers = fit_checkers(domain, scenarios, seed)
+        checkers = fit_checkers(domain, scenarios, seed, practice)
     elif domain.has_phrases:
-        checkers = [fit_checker(domain, scenarios, seed)]
+        checkers = [fit_checker(domain, scenarios, seed, practice)]
     modelled = [s for s in left if cast.has_model(seed, s.scenario_id)]
     scripted = [s for s in left if not cast.has_model(seed, s.scenario_id)]
     _write_scripted(run, domain, seed, checkers, scripted, log)
@@ -393,16 +396,16 @@ def write_practice(
 
 
 def fit_checkers(
-    domain: Domain, scenarios: list[Scenario], seed: int, most: int = 320
+    domain: Domain, scenarios: list[Scenario], seed: int, share: float = 1.0, most: int = 320
 ) -> list[Checker]:
     """For each fold of the customers' wordings a checker that has learnt from the others only.
 
     All read the teacher's words by what the other folds than the teacher's own have taught. The
     customer's words are practised in further rounds, `MOST_ROUNDS` at most, until each wording
     is heard about once: what a checker never heard it often takes for something else. The agent
-    has fewer.
+    has fewer. `share` is that of the rounds which are held, one at least.
     """
-    sample, rounds = _plan_practice(domain, scenarios, most)
+    sample, rounds = _plan_practice(domain, scenarios, share, most)
     spoken = [
         [write_practice(domain, sample, seed + n, fold) for fold in range(FOLDS)]
         for n in range(rounds)
@@ -417,22 +420,24 @@ def fit_checkers(
     ]
 
 
-def fit_checker(domain: Domain, scenarios: list[Scenario], seed: int, most: int = 320) -> Checker:
+def fit_checker(
+    domain: Domain, scenarios: list[Scenario], seed: int, share: float = 1.0, most: int = 320
+) -> Checker:
     """A checker that has learnt from all training wordings: for words that are none of them."""
-    sample, rounds = _plan_practice(domain, scenarios, most)
+    sample, rounds = _plan_practice(domain, scenarios, share, most)
     first, *further = (write_practice(domain, sample, seed + n) for n in range(rounds))
     agent = AgentRecognizer(domain).learn(first)
     return Checker(domain, agent, CustomerRecognizer(domain).learn([*first, *chain(*further)]))
 
 
 def _plan_practice(
-    domain: Domain, scenarios: list[Scenario], most: int
+    domain: Domain, scenarios: list[Scenario], share: float, most: int
 ) -> tuple[list[Scenario], int]:
     """The scenarios that are practised, and in how many rounds."""
     sample = scenarios[:: max(1, len(scenarios) // most)]
     wordings = sum(len(domain.customer.wordings(key)) for key in domain.customer.keys)
     rounds = round(min(2 * most, wordings // 10) / len(sample))
-    return sample, min(MOST_ROUNDS, max(1, rounds))
+    return sample, max(1, round(share * min(MOST_ROUNDS, max(1, rounds))))
 
 
 def _try_all(
