@@ -9,7 +9,7 @@ from workbench.run import open_run
 from workbench.train.base_model import hash_weights
 from workbench.train.continuing import Start, choose_start, pick_rows
 from workbench.train.finetune import train
-from workbench.train.progress import TrainError
+from workbench.train.progress import TrainError, TrainingLog
 
 OLD = [talk(number) for number in range(20)]
 
@@ -146,3 +146,25 @@ def test_training_goes_on_from_the_older_model_or_keeps_it(tmp_path):
     assert "| starts from | the model of older:" in run.file("model/README.md").read_text()
     assert hash_weights(older.file("model")) == weights
     assert train(run, "tiny-random", **settings, since="older", budget=0.5) == result
+
+
+def log_losses(folder, losses):
+    log = TrainingLog(folder / "log.jsonl", [1] * len(losses), 0)
+    log.begin(0)
+    for step, loss in enumerate(losses, start=1):
+        log.add(step, loss, 1e-4)
+    log.end()
+
+
+def test_a_model_that_has_learnt_may_rise_a_little_before_it_falls(tmp_path):
+    # as after a whole training, of which the last losses were 0.005
+    log_losses(tmp_path, [0.005] * 20 + [0.05] * 40)
+    with pytest.raises(TrainError, match="training has come apart"):
+        log_losses(tmp_path, [0.005] * 20 + [1.5] * 40)
+    with pytest.raises(TrainError, match="training has come apart"):
+        log_losses(tmp_path, [2.0] * 20 + [4.5] * 40)
+
+
+def test_from_an_older_model_less_is_moved_at_each_step(older):
+    assert Start("base", "", older).ease(4e-4) == 4e-4
+    assert Start("older", "", older, 0.2).ease(4e-4) == pytest.approx(1e-4)

@@ -26,6 +26,10 @@ MOST_REPEATS = 3
 REPLAY_SHARE = 1 / 3
 """Of what is trained, rows that the older model knows. Our choice; nothing was measured."""
 
+RATE_SHARE = 0.25
+"""Of the highest learning rate of a whole training, what one from an older model takes: it is to
+learn a little, and to leave the rest where it is. Our choice; nothing was measured."""
+
 BUDGETS = {False: 0.2, True: 0.4}
 """Rows trained, repeats counted, as a share of all; more where walks have changed."""
 
@@ -54,6 +58,10 @@ class Start:
         if self.older is None:
             raise TrainError("the run goes on from no other; set since")
         return self.older.file("model")
+
+    def ease(self, learning_rate: float) -> float:
+        """The highest learning rate from here on; `learning_rate` is that of a whole training."""
+        return learning_rate * RATE_SHARE if self.is_older else learning_rate
 
     def list_inputs(self) -> dict[str, Any]:
         """What a training is known by again; nothing for a run that goes on from no other."""
