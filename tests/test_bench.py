@@ -4,11 +4,19 @@ import json
 import shutil
 import subprocess
 import sys
+from argparse import Namespace
+from importlib import import_module
 from pathlib import Path
 
 import pytest
+from conftest import COFFEE, edit
+from scripted import make_run
 from test_finetune import talk
 
+from workbench.design.changes import compare_domains
+from workbench.domain import read_domain
+from workbench.evaluate.conditions import Walker
+from workbench.evaluate.simulation import Simulated
 from workbench.run import open_run
 
 BENCH = Path(__file__).parent / "bench" / "bench_training.py"
@@ -50,3 +58,46 @@ def test_clicks_are_measured_in_a_browser(part):
     found = json.loads(told.splitlines()[-1])
     assert {*found} == MEASURED[part]
     assert min(second for seconds in found.values() for second in seconds) > 0
+
+
+@pytest.mark.slow
+def test_a_recompiled_model_is_measured_on_what_changed_and_on_the_rest(
+    tmp_path, copy, monkeypatch, word_encoder
+):
+    monkeypatch.syspath_prepend(BENCH.parent)
+    bench = import_module("bench_recompile")
+    older = make_run(tmp_path / "runs", "old", COFFEE)
+    edit(copy, "facts.yaml", "value: 3", "value: 4")
+    edit(copy, "facts.yaml", "costs 3 euros", "costs 4 euros")
+    new, files = make_run(tmp_path / "runs", "new", copy), hash_files(older.folder)
+    taught = {"new": copy, "old": COFFEE}
+
+    def open_scripted(name, *given):
+        return Walker(read_domain(taught[name.rpartition("/")[2]]), name, has_true_ears=True)
+
+    monkeypatch.setattr(bench, "open_baseline", open_scripted)
+    given = Namespace(size="smoke", seed=7, changed=5, unchanged=2, strata=("seen", "unseen"))
+    found = bench.measure(new, older, copy, True, given)
+    assert found["talks"] == 2 * (5 + 2)
+    assert found["changed: ending_correct"].endswith("n 10")
+    assert found["points more: ending_correct"].endswith("n 4")
+    assert found["stated"].startswith("new ")
+    stated = bench.count_old_values(bench_changes(copy), new.read(f"{TALKS}new.jsonl", Simulated))
+    assert stated.new == stated.could > 0
+    assert stated.old == 0
+    # who learnt the old price states it
+    taught["new"] = COFFEE
+    new.file(f"{TALKS}new.jsonl").unlink()
+    assert f"new 0, old {stated.could} of" in bench.measure(new, older, copy, True, given)["stated"]
+    assert hash_files(older.folder) == files
+
+
+def bench_changes(folder):
+    return compare_domains(read_domain(COFFEE), read_domain(folder))
+
+
+def hash_files(folder):
+    return {file: file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+TALKS = "simulated/local_coffee%2F"

@@ -181,7 +181,8 @@ def choose_customers(
         more = plan_more(run, every, domain, before, sort, given.changed - len(own), given.seed)
         chosen += [*own, *more]
         kinds |= {s.scenario_id: "changed" for s in more}
-    limit = limit_replies([s for s in [*every, *chosen] if s.split == "test"])
+    # as in the run's evaluation, whoever is planned beside
+    limit = limit_replies([s for s in every if s.split == "test"])
     return Customers(chosen, kinds, limit)
 
 
@@ -287,19 +288,19 @@ def minutes_of(run: Run, *stages: str) -> float:
     return round(sum(run.manifest[stage].get("seconds", 0.0) for stage in stages) / 60, 1)
 
 
-def compile_edit(older: Run, folder: Path, name: str, given: argparse.Namespace, since: str) -> Run:
-    """A run of the edited domain by the notebooks 1 to 4, with the older run's numbers."""
-    asked = older.manifest["synthesize"]["inputs"]
+def compile_edit(first: Run, folder: Path, name: str, given: argparse.Namespace, since: str) -> Run:
+    """A run of the edited domain by the notebooks 1 to 4, with the numbers of the first run."""
+    asked = first.manifest["synthesize"]["inputs"]
     parameters = {n: str(asked[n]) for n in ("conversations", "test_scenarios")}
-    trained = older.manifest["train"]["inputs"]
+    trained = first.manifest["train"]["inputs"]
     if since:
         parameters |= {"since": since, "start_from": given.start_from, "budget": str(given.budget)}
     rate = given.learning_rate if since else trained["learning_rate"]
     parameters |= {"learning_rate": str(rate)}
     parameters |= {n: str(trained[n]) for n in ("base_model", "epochs", "batch_size")}
-    root = older.folder.parent.parent
+    root = first.folder.parent.parent
     run_notebooks(str(folder), name, given.size, given.seed, parameters, [1, 2, 3, 4], root)
-    return open_run(older.domain, name, root)
+    return open_run(first.domain, name, root)
 
 
 def describe(edit: str, way: str, run: Run, whole: Run) -> dict:
@@ -377,7 +378,7 @@ def main() -> None:
         edit_copy(find_copy(older) or ROOT / "domains" / first.domain, folder, apply)
         ways = {"since": older.name} | ({} if given.no_scratch else {"scratch": ""})
         runs = {
-            way: compile_edit(older, folder, f"{first.name}-{row}{way}-{slug}", given, since)
+            way: compile_edit(first, folder, f"{first.name}-{row}{way}-{slug}", given, since)
             for way, since in ways.items()
         }
         whole = runs.get("scratch", first)
