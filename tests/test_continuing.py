@@ -7,7 +7,7 @@ from workbench.inspect.reviews import Review
 from workbench.inspect.rows import hash_rows
 from workbench.run import open_run
 from workbench.train.base_model import hash_weights
-from workbench.train.continuing import Start, choose_start, pick_rows
+from workbench.train.continuing import Start, choose_start, pick_rows, share_out
 from workbench.train.finetune import train
 from workbench.train.progress import TrainError, TrainingLog
 
@@ -51,6 +51,14 @@ def test_no_more_rows_are_trained_than_the_budget_has(older, n_changed, budget):
     picked = pick(older, n_changed, budget)
     assert 0 < len(picked.rows) <= round(budget * 20) + 1
     assert picked.n_trained <= n_changed
+
+
+@pytest.mark.parametrize("n_changed", [1, 3, 8, 15, 20])
+def test_what_is_forecast_is_what_is_picked(older, n_changed):
+    picked = pick(older, n_changed, 0.4)
+    n_own, repeats, n_replayed = share_out(0.4, 20, n_changed)
+    assert (picked.n_trained, picked.repeats) == (n_own, repeats)
+    assert picked.n_replayed == min(n_replayed, 20 - n_changed)
 
 
 def test_from_the_base_all_rows_are_trained(older):

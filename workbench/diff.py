@@ -15,7 +15,7 @@ from workbench.show import Panel, draw_changes, escape, table, tabulate_changes
 from workbench.show.picture import make_bundle
 from workbench.source import find_place, read_source
 from workbench.synthesize.redoing import COUNTED, Agenda, make_agenda
-from workbench.train.continuing import BUDGETS, MOST_REPEATS, REPLAY_SHARE
+from workbench.train.continuing import BUDGETS, share_out
 
 SAME, CHANGED = 0, 3
 """Exit codes: nothing is to be redone; something is. 1 and 2 are failures, as everywhere."""
@@ -127,8 +127,11 @@ class Diff:
             return 1.0
         if not n_changed:
             return 0.0
-        most = BUDGETS[self.agenda.are_walks_changed]
-        return min(most, MOST_REPEATS * n_changed / (1 - REPLAY_SHARE) / n_rows)
+        n_changed = min(n_changed, n_rows)
+        n, repeats, n_replayed = share_out(
+            BUDGETS[self.agenda.are_walks_changed], n_rows, n_changed
+        )
+        return (repeats * n + min(n_replayed, n_rows - n_changed)) / n_rows
 
     def _say(self) -> list[str]:
         """What stands between the tables, a line each."""

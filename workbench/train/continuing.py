@@ -177,9 +177,17 @@ def pick_rows(start: Start, rows: Sequence[dict[str, Any]], seed: int) -> Picked
     if not changed:
         return Picked([], 0, 0, 1, 0)
     rng = random.Random(hash_text(seed, "rows to train again"))
-    room = max(1, round(start.budget * len(rows) * (1 - REPLAY_SHARE)))
-    repeats = max(1, min(MOST_REPEATS, room // len(changed)))
-    own = changed if len(changed) <= room else rng.sample(changed, room)
-    n_replayed = round(repeats * len(own) * REPLAY_SHARE / (1 - REPLAY_SHARE))
+    n_own, repeats, n_replayed = share_out(start.budget, len(rows), len(changed))
+    own = changed if n_own == len(changed) else rng.sample(changed, n_own)
     replayed = rng.sample(kept, min(len(kept), n_replayed))
     return Picked([*own * repeats, *replayed], len(changed), len(own), repeats, len(replayed))
+
+
+def share_out(budget: float, n_rows: int, n_changed: int) -> tuple[int, int, int]:
+    """How many changed rows are trained, how often each, and how many others among them.
+
+    Example: share_out(0.2, 1_000, 60) is (60, 2, 60)
+    """
+    room = max(1, round(budget * n_rows * (1 - REPLAY_SHARE)))
+    n_own, repeats = min(room, n_changed), max(1, min(MOST_REPEATS, room // n_changed))
+    return n_own, repeats, round(repeats * n_own * REPLAY_SHARE / (1 - REPLAY_SHARE))
