@@ -20,7 +20,7 @@ What was done is not done again, so it may be stopped and given again. The run i
 The edits are of the travel domain, so the run must be. From scratch takes as long as the run took,
 for each edit; `--only price,opening` takes the edits with these words, `--no-scratch` goes on only
 and compares with the run's own minutes, `--no-evaluation` lets nobody meet the model. With
-`--in-a-row` each edit is made on top of those before it, and goes on from the run before it.
+`--in-a-row` each of ten edits is made on top of those before it, and goes on from the run before.
 """
 
 import argparse
@@ -34,7 +34,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from edits import TRAVEL, Files  # noqa: E402
+from edits import TEN, TRAVEL, Files  # noqa: E402
 
 from workbench.adapting import Adaptation  # noqa: E402
 from workbench.batch import run_notebooks  # noqa: E402
@@ -370,7 +370,8 @@ def main() -> None:
     parser.add_argument("--strata", default="seen,unseen,difficult", type=read_strata)
     given = parser.parse_args()
     first, words = find_run(given.run), [w for w in given.only.split(",") if w]
-    edits = {n: e for n, e in TRAVEL.items() if not words or any(w in n for w in words)}
+    every = TEN if given.in_a_row else TRAVEL
+    edits = {n: e for n, e in every.items() if not words or any(w in n for w in words)}
     older, took, found = first, [], []
     for edit, apply in edits.items():
         slug, row = edit.replace(" ", "-"), "row-" * given.in_a_row
