@@ -1,5 +1,7 @@
 """Going on from an older run's model: which rows, from where, and what is said about it."""
 
+import shutil
+
 import pytest
 from test_finetune import talk
 
@@ -132,7 +134,7 @@ def test_a_model_without_an_end_is_not_gone_on_from(tmp_path, older):
 
 
 @pytest.mark.slow
-def test_training_goes_on_from_the_older_model_or_keeps_it(tmp_path):
+def test_training_goes_on_from_the_older_model_or_keeps_it(tmp_path, monkeypatch):
     settings = {"epochs": 1, "batch_size": 4}
     older = make_run(tmp_path, "older", OLD)
     before = train(older, "tiny-random", **settings)
@@ -143,6 +145,28 @@ def test_training_goes_on_from_the_older_model_or_keeps_it(tmp_path):
     assert hash_weights(same.file("model")) == weights
     assert kept["ended"] == "no row has changed: the model of older is kept"
     assert same.manifest["train"]["start"]["n_changed"] == 0
+
+    # stopped before the weights are there, it has none, and goes on
+    def stop(file, target):
+        if file.suffix == ".safetensors":
+            raise KeyboardInterrupt
+        copy(file, target)
+
+    stopped, copy = make_run(tmp_path, "stopped", OLD), shutil.copy2
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copy2", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(stopped, "tiny-random", **settings, since="older")
+    assert not stopped.file("model/model.safetensors").exists()
+    assert "result" not in stopped.manifest["train"]
+    assert train(stopped, "tiny-random", **settings, since="older") == kept
+    assert hash_weights(stopped.file("model")) == weights
+
+    # from one that was taken over it goes on as from any other
+    third = make_run(tmp_path, "third", [*OLD[:19], talk(72)], since="same")
+    train(third, "tiny-random", **settings, since="same", budget=0.5)
+    assert third.manifest["train"]["start"]["n_changed"] == 1
+    assert hash_weights(third.file("model")) != weights
 
     run = make_run(tmp_path, "newer", [*OLD[:18], talk(70), talk(71)])
     result = train(run, "tiny-random", **settings, since="older", budget=0.5)
