@@ -101,3 +101,38 @@ def hash_files(folder):
 
 
 TALKS = "simulated/local_coffee%2F"
+
+
+@pytest.mark.parametrize("options", [[], ["--in-a-row"], ["--no-scratch"]])
+def test_each_edit_is_compiled_both_ways_and_told(tmp_path, monkeypatch, capsys, options):
+    monkeypatch.syspath_prepend(BENCH.parent)
+    bench = import_module("bench_recompile")
+    compiled = []
+
+    def compile_edit(first, folder, name, given, since):
+        run = make_run(tmp_path / "runs", name, folder)
+        start = {"from": "older", "n_trained": int("3" not in (folder / "facts.yaml").read_text())}
+        own = {"start": start} if since else {}
+        run.record("train", result={"tokens": 10 if since else 100}, rows=2, seconds=60, **own)
+        compiled.append((name, since))
+        return run
+
+    edits = {"a price": lambda files: files.replace("facts.yaml", "3", "4"), "none": lambda _: None}
+    for name in ("TRAVEL", "TEN"):
+        monkeypatch.setattr(bench, name, edits)
+    monkeypatch.setattr(bench, "compile_edit", compile_edit)
+    monkeypatch.setattr(bench, "measure", lambda run, *_: {"talks": f"with {run.name}"})
+    first = make_run(tmp_path / "runs", "old", COFFEE)
+    first.record("train", result={"tokens": 200}, rows=9, seconds=600)
+    monkeypatch.setattr(sys, "argv", ["bench", str(first.folder), *options])
+    bench.main()
+    said, row = capsys.readouterr().out, "row-" * ("--in-a-row" in options)
+    before = "old-row-since-a-price" if row else "old"
+    wanted = [(f"old-{row}since-a-price", "old"), (f"old-{row}since-none", before)]
+    assert [(name, since) for name, since in compiled if since] == wanted
+    assert ("the run itself" in said) == ("--no-scratch" in options)
+    assert (f"old-{row}scratch-a-price" in str(compiled)) == ("--no-scratch" not in options)
+    assert f"with old-{row}since-a-price" in said
+    # an edit that changes nothing keeps the model, and nobody need meet it
+    if not row:
+        assert "none, the model is that of old as it is" in said
