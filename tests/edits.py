@@ -42,6 +42,17 @@ def change_deposit(files: Files) -> None:
     files.replace("facts.yaml", "A deposit of 20 %", "A deposit of 25 %")
 
 
+def change_another_price(files: Files) -> None:
+    """Another trip costs less."""
+    files.replace("facts.yaml", "price: 640, nights: 5", "price: 615, nights: 5")
+
+
+def change_fee(files: Files) -> None:
+    """A fact that some customers ask for."""
+    files.replace("facts.yaml", "changes: {value: 25,", "changes: {value: 35,")
+    files.replace("facts.yaml", "a fee of 25 euros", "a fee of 35 euros")
+
+
 def reword_opening(files: Files) -> None:
     """The node says something else, and so do the wordings that are said most."""
     files.replace(
@@ -228,6 +239,9 @@ TRAVEL: dict[str, Callable[[Files], None]] = {
     "comments and order": comment_and_reorder,
 }
 """Edits of the travel domain, by what they are."""
+
+TEN = TRAVEL | {"another changed price": change_another_price, "a changed fee": change_fee}
+"""Edits that can be made one on top of the other, in this order."""
 
 STORM = "storm damage"
 

@@ -1,5 +1,7 @@
 """Going on from an older run's model: which rows, from where, and what is said about it."""
 
+import shutil
+
 import pytest
 from test_finetune import talk
 
@@ -7,9 +9,9 @@ from workbench.inspect.reviews import Review
 from workbench.inspect.rows import hash_rows
 from workbench.run import open_run
 from workbench.train.base_model import hash_weights
-from workbench.train.continuing import Start, choose_start, pick_rows
+from workbench.train.continuing import Start, choose_start, pick_rows, share_out
 from workbench.train.finetune import train
-from workbench.train.progress import TrainError
+from workbench.train.progress import TrainError, TrainingLog
 
 OLD = [talk(number) for number in range(20)]
 
@@ -51,6 +53,14 @@ def test_no_more_rows_are_trained_than_the_budget_has(older, n_changed, budget):
     picked = pick(older, n_changed, budget)
     assert 0 < len(picked.rows) <= round(budget * 20) + 1
     assert picked.n_trained <= n_changed
+
+
+@pytest.mark.parametrize("n_changed", [1, 3, 8, 15, 20])
+def test_what_is_forecast_is_what_is_picked(older, n_changed):
+    picked = pick(older, n_changed, 0.4)
+    n_own, repeats, n_replayed = share_out(0.4, 20, n_changed)
+    assert (picked.n_trained, picked.repeats) == (n_own, repeats)
+    assert picked.n_replayed == min(n_replayed, 20 - n_changed)
 
 
 def test_from_the_base_all_rows_are_trained(older):
@@ -124,7 +134,7 @@ def test_a_model_without_an_end_is_not_gone_on_from(tmp_path, older):
 
 
 @pytest.mark.slow
-def test_training_goes_on_from_the_older_model_or_keeps_it(tmp_path):
+def test_training_goes_on_from_the_older_model_or_keeps_it(tmp_path, monkeypatch):
     settings = {"epochs": 1, "batch_size": 4}
     older = make_run(tmp_path, "older", OLD)
     before = train(older, "tiny-random", **settings)
@@ -136,6 +146,28 @@ def test_training_goes_on_from_the_older_model_or_keeps_it(tmp_path):
     assert kept["ended"] == "no row has changed: the model of older is kept"
     assert same.manifest["train"]["start"]["n_changed"] == 0
 
+    # stopped before the weights are there, it has none, and goes on
+    def stop(file, target):
+        if file.suffix == ".safetensors":
+            raise KeyboardInterrupt
+        copy(file, target)
+
+    stopped, copy = make_run(tmp_path, "stopped", OLD), shutil.copy2
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "copy2", stop)
+        with pytest.raises(KeyboardInterrupt):
+            train(stopped, "tiny-random", **settings, since="older")
+    assert not stopped.file("model/model.safetensors").exists()
+    assert "result" not in stopped.manifest["train"]
+    assert train(stopped, "tiny-random", **settings, since="older") == kept
+    assert hash_weights(stopped.file("model")) == weights
+
+    # from one that was taken over it goes on as from any other
+    third = make_run(tmp_path, "third", [*OLD[:19], talk(72)], since="same")
+    train(third, "tiny-random", **settings, since="same", budget=0.5)
+    assert third.manifest["train"]["start"]["n_changed"] == 1
+    assert hash_weights(third.file("model")) != weights
+
     run = make_run(tmp_path, "newer", [*OLD[:18], talk(70), talk(71)])
     result = train(run, "tiny-random", **settings, since="older", budget=0.5)
     start = run.manifest["train"]["start"]
@@ -146,3 +178,25 @@ def test_training_goes_on_from_the_older_model_or_keeps_it(tmp_path):
     assert "| starts from | the model of older:" in run.file("model/README.md").read_text()
     assert hash_weights(older.file("model")) == weights
     assert train(run, "tiny-random", **settings, since="older", budget=0.5) == result
+
+
+def log_losses(folder, losses):
+    log = TrainingLog(folder / "log.jsonl", [1] * len(losses), 0)
+    log.begin(0)
+    for step, loss in enumerate(losses, start=1):
+        log.add(step, loss, 1e-4)
+    log.end()
+
+
+def test_a_model_that_has_learnt_may_rise_a_little_before_it_falls(tmp_path):
+    # as after a whole training, of which the last losses were 0.005
+    log_losses(tmp_path, [0.005] * 20 + [0.05] * 40)
+    with pytest.raises(TrainError, match="training has come apart"):
+        log_losses(tmp_path, [0.005] * 20 + [1.5] * 40)
+    with pytest.raises(TrainError, match="training has come apart"):
+        log_losses(tmp_path, [2.0] * 20 + [4.5] * 40)
+
+
+def test_from_an_older_model_less_is_moved_at_each_step(older):
+    assert Start("base", "", older).ease(4e-4) == 4e-4
+    assert Start("older", "", older, 0.2).ease(4e-4) == pytest.approx(1e-4)

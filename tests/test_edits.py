@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 from conftest import DOMAINS
-from edits import INSURANCE, TRAVEL, Files
+from edits import INSURANCE, TEN, TRAVEL, Files
 
 from workbench.design.changes import compare_domains
 from workbench.design.older import Older
@@ -87,6 +87,20 @@ def check_apart(since, planned, agenda):
     sides = {path.path_id: path.split for path in planned}
     assert all(sides[s.path_id] == s.split for s in agenda.scenarios)
     assert len({s.scenario_id for s in agenda.scenarios}) == len(agenda.scenarios)
+
+
+@pytest.mark.slow
+def test_ten_edits_can_be_made_one_on_top_of_the_other(tmp_path):
+    folder = shutil.copytree(DOMAINS / "travel_booking", tmp_path / "travel_booking")
+    assert len(TEN) == 10
+    before = read_domain(folder)
+    for name, edit in TEN.items():
+        edit(Files(folder))
+        today = read_domain(folder)
+        changes = compare_domains(before, today)
+        assert bool(changes) == (name != "comments and order"), name
+        assert changes.is_something_gone == (name == "a removed ending")
+        before = today
 
 
 @pytest.mark.exhaustive

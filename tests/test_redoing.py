@@ -11,7 +11,7 @@ from workbench.conversation import Conversation
 from workbench.design.plan import PlannedPath, plan_paths
 from workbench.domain import WORDS, hash_prompts, read_domain
 from workbench.inspect.overlap import find_leaks
-from workbench.run import RunError, UnknownRunError, open_run
+from workbench.run import Run, RunError, UnknownRunError, open_run
 from workbench.source import FOLDER
 from workbench.synthesize import writing
 from workbench.synthesize.dealing import house_voice
@@ -204,6 +204,40 @@ def test_a_killed_stage_goes_on_to_the_same_conversations(runs, copy, n_left):
     # killed while it wrote a line
     run.file("conversations.jsonl").write_bytes(b"".join(content[:n_left]) + content[n_left][:40])
     assert sorted(lines_of(go_on(runs, domain))) == whole
+
+
+@pytest.mark.slow
+def test_stopped_before_any_write_it_goes_on_to_the_same_and_the_older_run_stays(
+    runs, copy, monkeypatch
+):
+    domain = read_domain(edit(copy, "facts.yaml", "value: 3", "value: 4"))
+    before = fingerprint(runs / "coffee" / "older")
+    whole = go_on(runs, domain)
+    n_writes = n_stopped = 0
+
+    def stop_at(method):
+        def write(run, *given, **facts):
+            nonlocal n_writes
+            n_writes += 1
+            if n_writes == n_stopped:
+                raise KeyboardInterrupt
+            return method(run, *given, **facts)
+
+        return write
+
+    # what is planned and carried over, and the first conversations
+    for n_stopped in range(1, 15):
+        name, n_writes = f"stopped-{n_stopped}", 0
+        with monkeypatch.context() as patch:
+            for own in ("write", "append", "_put"):
+                patch.setattr(Run, own, stop_at(getattr(Run, own)))
+            with pytest.raises(KeyboardInterrupt):
+                go_on(runs, domain, name)
+        run = go_on(runs, domain, name)
+        for file in ("paths.jsonl", "scenarios.jsonl", "conversations.jsonl"):
+            assert sorted(lines_of(run, file)) == sorted(lines_of(whole, file)), (n_stopped, file)
+        assert count(run) == count(whole)
+    assert fingerprint(runs / "coffee" / "older") == before
 
 
 def test_what_was_given_up_is_not_tried_again(tmp_path, coffee_domain, monkeypatch):

@@ -50,6 +50,28 @@ def test_an_old_price_is_found_in_every_conversation_that_states_it(look, copy):
     assert (stale.untested, stale.shared, stale.routes) == ([], [], [])
 
 
+def test_an_old_price_is_found_however_it_is_spelled(copy):
+    edit(copy, "facts.yaml", "value: 3", "value: 4")
+    edit(copy, "facts.yaml", "costs 3 euros", "costs 4 euros")
+    changes = compare_domains(read_domain(COFFEE), read_domain(copy))
+    stale = compare_values(changes).stale
+
+    def find(text):
+        return [found.said for found in find_values(say(text), changes, stale)]
+
+    for text in ("3.00 euros", "€3.00", "three euros", "That makes 3.00.", "3 EUROS", "€ 3"):
+        assert find(text) == ["3 euro"], text
+    for text in ("30 euros", "3.50 euros", "4.00 euros", "€ 1,003.00"):
+        assert find(text) == [], text
+
+
+def test_a_price_that_is_but_spelled_otherwise_is_not_stale(copy):
+    edit(copy, "facts.yaml", "value: 3", 'value: "3.00"')
+    edit(copy, "facts.yaml", "costs 3 euros", "costs 3.00 euros")
+    changes = compare_domains(read_domain(COFFEE), read_domain(copy))
+    assert compare_values(changes).stale == {}
+
+
 def test_a_model_that_states_the_new_price_has_nothing_old_in_it(look, copy):
     edit(copy, "facts.yaml", "value: 3", "value: 4")
     edit(copy, "facts.yaml", "costs 3 euros", "costs 4 euros")

@@ -1,8 +1,10 @@
 """What has changed since a run was made, what of it still holds, and what the rest will take."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from workbench.api.spending import tally_calls
 from workbench.design.changes import Changes, compare_domains
@@ -15,7 +17,7 @@ from workbench.show import Panel, draw_changes, escape, table, tabulate_changes
 from workbench.show.picture import make_bundle
 from workbench.source import find_place, read_source
 from workbench.synthesize.redoing import COUNTED, Agenda, make_agenda
-from workbench.train.continuing import BUDGETS, MOST_REPEATS, REPLAY_SHARE
+from workbench.train.continuing import BUDGETS, share_out
 
 SAME, CHANGED = 0, 3
 """Exit codes: nothing is to be redone; something is. 1 and 2 are failures, as everywhere."""
@@ -94,7 +96,6 @@ class Diff:
         written, trained = manifest.get("synthesize", {}), manifest.get("train", {})
         asked = written.get("asked") or 0
         calls, usd = _count_calls(self.older.run, asked)
-        seconds = written.get("seconds")
         n_rows = manifest.get("inspect", {}).get("train") or 0
         share = self._share_to_train(n_write, n_rows)
         start = "base" if self.changes.is_something_gone else "older model"
@@ -103,7 +104,7 @@ class Diff:
                 "stage": "conversations",
                 "to do": n_write,
                 "of": asked or None,
-                "minutes": round(seconds * n_write / asked / 60, 1) if seconds and asked else None,
+                "minutes": _forecast_minutes(written, n_write),
                 "calls": round(calls * n_write),
                 "dollars": None if usd is None else round(usd * n_write, 2),
             },
@@ -127,8 +128,11 @@ class Diff:
             return 1.0
         if not n_changed:
             return 0.0
-        most = BUDGETS[self.agenda.are_walks_changed]
-        return min(most, MOST_REPEATS * n_changed / (1 - REPLAY_SHARE) / n_rows)
+        n_changed = min(n_changed, n_rows)
+        n, repeats, n_replayed = share_out(
+            BUDGETS[self.agenda.are_walks_changed], n_rows, n_changed
+        )
+        return (repeats * n + min(n_replayed, n_rows - n_changed)) / n_rows
 
     def _say(self) -> list[str]:
         """What stands between the tables, a line each."""
@@ -231,6 +235,15 @@ def _compare(run: Run, today: Domain) -> Diff:
         return Diff(older, planned, None, lacking)
     numbers = (made["conversations"], made["test_scenarios"], made["seed"])
     return Diff(older, planned, make_agenda(whole, older, planned, *numbers))
+
+
+def _forecast_minutes(written: Mapping[str, Any], n: int) -> float | None:
+    """What n conversations will take: some of it, what reads them, is the same for few and many."""
+    seconds, asked = written.get("seconds"), written.get("asked")
+    if not seconds or not asked:
+        return None
+    fitting = written.get("fitting_seconds", 0.0)
+    return round((fitting + (seconds - fitting) * n / asked) / 60, 1) if n else 0.0
 
 
 def _count_calls(run: Run, n_conversations: int) -> tuple[float, float | None]:

@@ -46,7 +46,18 @@ def iterate_quantities(
         number = match["number"].lower().replace(",", "")
         number = str(WORDS.index(number) + 1) if number in WORDS else number
         unit = (match["unit"] or ("€" if match.group().startswith("€") else "")).lower()
+        number = _trim(number, bool(unit))
         yield match, (number, "euro" if unit == "€" else units.get(unit, unit))
+
+
+def _trim(number: str, has_unit: bool) -> str:
+    """The number in its shortest form. Example: "120.00" -> "120", "12.50" -> "12.5"
+
+    Without a unit it may be a version, and 1.20 is none of 1.2; only whole prices are shortened.
+    """
+    if has_unit and "." in number:
+        return number.rstrip("0").rstrip(".")
+    return number.removesuffix(".00")
 
 
 @cache

@@ -49,6 +49,7 @@ from workbench.run import Run, RunError
 from workbench.sizes import Size
 from workbench.source import hash_domain
 from workbench.synthesize.scenarios import Scenario
+from workbench.synthesize.writing import write_practice
 from workbench.train.base_model import BaseModel, resolve_base_model
 from workbench.train.card import hash_model
 from workbench.train.export import write_quantized
@@ -128,24 +129,33 @@ _FITTED: dict[str, tuple[AgentRecognizer, CustomerRecognizer]] = {}
 def _fit(
     run: Run, domain: Domain, epochs: int, progress: bool
 ) -> tuple[AgentRecognizer, CustomerRecognizer]:
-    from workbench.synthesize.writing import write_practice
-
-    talks = [t for t in run.read("conversations.jsonl", Conversation) if t.split == "train"]
-    scenarios = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "train"]
-    # some of every sort: the last ones are the longest walks
-    scenarios = scenarios[:: max(1, len(scenarios) // FIT_CONVERSATIONS)]
-    talks = talks[:: max(1, len(talks) // FIT_CONVERSATIONS)]
-    practice = write_practice(domain, scenarios, seed=1)
     kept = {role: run.file(f"{role}_encoder.safetensors") for role in ("agent", "customer")}
     customer = CustomerRecognizer(domain, Adaptation(epochs, kept["customer"], progress))
-    customer.learn([*talks, *practice])
-    agent = AgentRecognizer(domain, Adaptation(epochs, kept["agent"], progress))
+    talks, scenarios = _read_lessons(run)
+    customer.learn([*talks, *write_practice(domain, scenarios, seed=1)])
+    return fit_agent(run, domain, Adaptation(epochs, kept["agent"], progress)), customer
+
+
+def fit_agent(run: Run, domain: Domain, adaptation: Adaptation) -> AgentRecognizer:
+    """A reader of the agent's words alone, for who measures talks and no customers."""
+    talks, scenarios = _read_lessons(run)
     # the teacher has one wording for each thing, so most of what is learnt is practice
-    practice += write_practice(domain, scenarios, seed=3)
+    practice = [t for seed in (1, 3) for t in write_practice(domain, scenarios, seed)]
+    agent = AgentRecognizer(domain, adaptation)
     agent.learn([*talks[::2], *practice, *write_faulty_practice(domain, scenarios, seed=2)])
     # fitted now, not in the time of the first condition that is read
     _ = agent.tagger
-    return agent, customer
+    return agent
+
+
+def _read_lessons(run: Run) -> tuple[list[Conversation], list[Scenario]]:
+    """Some conversations and scenarios of every sort: the last ones are the longest walks."""
+    talks = [t for t in run.read("conversations.jsonl", Conversation) if t.split == "train"]
+    scenarios = [s for s in run.read("scenarios.jsonl", Scenario) if s.split == "train"]
+    return (
+        talks[:: max(1, len(talks) // FIT_CONVERSATIONS)],
+        scenarios[:: max(1, len(scenarios) // FIT_CONVERSATIONS)],
+    )
 
 
 def evaluate(

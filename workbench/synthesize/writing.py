@@ -278,10 +278,13 @@ def _write(
         return []
     models = cast.open_models(run, progress)
     checkers: list[Checker] = []
+    begun_s = time.perf_counter()
     if cast.needs_phrases:
         checkers = fit_checkers(domain, scenarios, seed, practice)
     elif domain.has_phrases:
         checkers = [fit_checker(domain, scenarios, seed, practice)]
+    # however few are written: a forecast must know
+    run.record("synthesize", fitting_seconds=round(time.perf_counter() - begun_s, 1))
     modelled = [s for s in left if cast.has_model(seed, s.scenario_id)]
     scripted = [s for s in left if not cast.has_model(seed, s.scenario_id)]
     _write_scripted(run, domain, seed, checkers, scripted, log)

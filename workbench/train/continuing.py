@@ -26,6 +26,10 @@ MOST_REPEATS = 3
 REPLAY_SHARE = 1 / 3
 """Of what is trained, rows that the older model knows. Our choice; nothing was measured."""
 
+RATE_SHARE = 0.25
+"""Of the highest learning rate of a whole training, what one from an older model takes: it is to
+learn a little, and to leave the rest where it is. Our choice; nothing was measured."""
+
 BUDGETS = {False: 0.2, True: 0.4}
 """Rows trained, repeats counted, as a share of all; more where walks have changed."""
 
@@ -54,6 +58,10 @@ class Start:
         if self.older is None:
             raise TrainError("the run goes on from no other; set since")
         return self.older.file("model")
+
+    def ease(self, learning_rate: float) -> float:
+        """The highest learning rate from here on; `learning_rate` is that of a whole training."""
+        return learning_rate * RATE_SHARE if self.is_older else learning_rate
 
     def list_inputs(self) -> dict[str, Any]:
         """What a training is known by again; nothing for a run that goes on from no other."""
@@ -169,9 +177,17 @@ def pick_rows(start: Start, rows: Sequence[dict[str, Any]], seed: int) -> Picked
     if not changed:
         return Picked([], 0, 0, 1, 0)
     rng = random.Random(hash_text(seed, "rows to train again"))
-    room = max(1, round(start.budget * len(rows) * (1 - REPLAY_SHARE)))
-    repeats = max(1, min(MOST_REPEATS, room // len(changed)))
-    own = changed if len(changed) <= room else rng.sample(changed, room)
-    n_replayed = round(repeats * len(own) * REPLAY_SHARE / (1 - REPLAY_SHARE))
+    n_own, repeats, n_replayed = share_out(start.budget, len(rows), len(changed))
+    own = changed if n_own == len(changed) else rng.sample(changed, n_own)
     replayed = rng.sample(kept, min(len(kept), n_replayed))
     return Picked([*own * repeats, *replayed], len(changed), len(own), repeats, len(replayed))
+
+
+def share_out(budget: float, n_rows: int, n_changed: int) -> tuple[int, int, int]:
+    """How many changed rows are trained, how often each, and how many others among them.
+
+    Example: share_out(0.2, 1_000, 60) is (60, 2, 60)
+    """
+    room = max(1, round(budget * n_rows * (1 - REPLAY_SHARE)))
+    n_own, repeats = min(room, n_changed), max(1, min(MOST_REPEATS, room // n_changed))
+    return n_own, repeats, round(repeats * n_own * REPLAY_SHARE / (1 - REPLAY_SHARE))

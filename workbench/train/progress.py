@@ -31,6 +31,10 @@ STEPS_TO_JUDGE = 20
 COMES_APART = 2.0
 """It has, when their average is so many times that of the first steps."""
 
+APART_FROM = 0.5
+"""Under that average it has not: who goes on from a model that has learnt begins at a hundredth of
+it, and rises a little before it falls."""
+
 STOP = "stop"
 """Name of a file beside the log; while it is there, training ends after the step it is at."""
 
@@ -187,7 +191,8 @@ class TrainingLog:
         """End a training that makes the model worse than it was."""
         losses = [line["loss"] for line in self.lines if "loss" in line]
         first, last = losses[:STEPS_TO_JUDGE], losses[-STEPS_TO_JUDGE:]
-        has_risen = len(losses) >= 2 * STEPS_TO_JUDGE and sum(last) > COMES_APART * sum(first)
+        most = max(COMES_APART * sum(first), APART_FROM * STEPS_TO_JUDGE)
+        has_risen = len(losses) >= 2 * STEPS_TO_JUDGE and sum(last) > most
         if has_risen or not math.isfinite(losses[-1]):
             raise TrainError(
                 f"the loss is {losses[-1]:.3g} at step {step} and was {losses[0]:.3g} at the first:"
