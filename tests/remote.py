@@ -65,7 +65,7 @@ def hold(run: Run, domain: Domain, name: str, usd: float = 0.0, at_once: int = 8
     agent.model.at_once, agent.model.patience = at_once, QUICK
     scenarios = plan_customers(domain, times)
     limit, condition = limit_replies(scenarios), Condition(agent, scenarios, STRATA)
-    return simulate_condition(run, condition, domain, BookReader(domain), limit, progress=False)
+    return [*simulate_condition(run, condition, domain, BookReader(domain), limit, progress=False)]
 
 
 def count_customers(domain: Domain, times: int = 1) -> int:

@@ -4,6 +4,7 @@ import json
 import multiprocessing
 import random
 import sqlite3
+import weakref
 from collections import Counter
 from contextlib import closing
 from itertools import pairwise
@@ -27,6 +28,7 @@ from workbench.api.spending import CapError, open_spending
 from workbench.chat_format import JOINING
 from workbench.conformance import Aligner
 from workbench.conversation import Message
+from workbench.evaluate import side_by_side, stage
 from workbench.evaluate.baselines import BaselineError, name_baselines, open_baseline
 from workbench.evaluate.metrics import average_scores, score_conversation
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
@@ -292,6 +294,30 @@ def test_a_talk_that_has_no_answer_is_unscored_and_tried_again(run, serve, coffe
     assert [talk.conversation_id for talk in run.read(file_of("in_context/toy"), Simulated)] == [
         talk.conversation_id for talk in talks
     ]
+
+
+def test_as_many_talks_are_open_as_are_held_at_once_and_none_that_has_ended_stays(
+    run, serve, coffee_domain, monkeypatch
+):
+    serve()
+    n_begun, ended, begin = Counter(), [], side_by_side.begin_talk
+
+    def count(*given):
+        n_begun.update(["talk"])
+        return begin(*given)
+
+    def watch(*given):
+        for talk in side_by_side.hold_side_by_side(*given):
+            ended.append(weakref.ref(talk))
+            assert n_begun["talk"] - len(ended) <= 4
+            # this one, and those before it that loops have in their hands still
+            assert sum(one() is not None for one in ended) <= 3
+            yield talk
+
+    monkeypatch.setattr(side_by_side, "begin_talk", count)
+    monkeypatch.setattr(stage, "hold_side_by_side", watch)
+    talks = hold(run, coffee_domain, "in_context/toy", at_once=4, times=2)
+    assert len(ended) == len(talks) == n_begun["talk"] > 30
 
 
 def asked_twice(run):

@@ -153,7 +153,7 @@ def test_talks_that_had_ended_are_kept_when_an_evaluation_is_interrupted(
 
     def meet(agent):
         condition = Condition(agent, scenarios, ("seen", "difficult"))
-        return simulate_condition(run, condition, travel, MuteRecognizer(), 50, progress=False)
+        return [*simulate_condition(run, condition, travel, MuteRecognizer(), 50, progress=False)]
 
     with pytest.raises(KeyboardInterrupt):
         meet(BrokenWalker(travel, has_true_ears=True))

@@ -148,6 +148,12 @@ class Recognizer:
         """Vectors of the texts with names and numbers masked, of shape (messages, width)."""
         return self.encoder.encode_messages([self.domain.mask(text) for text in texts])
 
+    def prepare(self, texts: Iterable[str]) -> None:
+        """Encode the sentences of many messages at once; reading them is then quick."""
+        sentences = {s for text in texts for s in split_sentences(self.domain.mask(text))}
+        if sentences:
+            self.encoder.encode(sorted(sentences))
+
     def fit(self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]) -> None:
         """Learn each head's labels. Both have one item per message."""
         rows = {
