@@ -336,11 +336,40 @@ def read_jsonl(file: Path, model: type[BaseModel] | None = None) -> list:
 
 def iterate_jsonl(file: Path, model: type[BaseModel] | None = None) -> Iterator:
     """The same, one after the other."""
+    for number, _, line in _iterate_lines(file):
+        yield _parse(line, model, f"{file}, line {number}")
+
+
+def find_records(file: Path, name: str) -> dict[Any, int]:
+    """Where each record of a JSONL file begins, in bytes, by a field; of the same the last.
+
+    Example: {"3f2a": 0, "9c01": 5120}
+
+    Raises:
+        RunError: a line is not a record; the message gives its number.
+    """
+    return {
+        _parse(line, None, f"{file}, line {number}")[name]: start
+        for number, start, line in _iterate_lines(file)
+    }
+
+
+def read_record(file: Path, start: int, model: type[BaseModel]) -> Any:
+    """The record that begins there: see `find_records`."""
+    with file.open("rb") as lines:
+        lines.seek(start)
+        return _parse(lines.readline().rstrip(b"\n"), model, f"{file}, byte {start}")
+
+
+def _iterate_lines(file: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Of each record the number of its line, where that begins in the file, and what it says."""
+    start = 0
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             is_whole = line.endswith(b"\n") or _is_record(line)
             if is_whole and line.strip():
-                yield _parse(line.rstrip(b"\n"), model, f"{file}, line {number}")
+                yield number, start, line.rstrip(b"\n")
+            start += len(line)
 
 
 def append_jsonl(file: Path, records: Iterable[Any]) -> None:
@@ -379,11 +408,8 @@ def reorder_jsonl(file: Path, places: Sequence[int]) -> None:
     Raises:
         RunError: the disk is full; the old file is still there.
     """
-    starts, end = [], 0
+    starts = [start for _, start, _ in _iterate_lines(file)]
     with file.open("rb") as lines:
-        for line in lines:
-            starts += [end] if line.strip() else []
-            end += len(line)
 
         def read_at(place: int) -> bytes:
             lines.seek(starts[place])

@@ -8,8 +8,9 @@ import numpy as np
 
 from workbench.conversation import seeded
 from workbench.domain import Domain
+from workbench.evaluate.kept import KeptTalks
 from workbench.evaluate.metrics import Score
-from workbench.evaluate.simulation import KeptTalks, Simulated
+from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import average
 from workbench.recognizer import CustomerRecognizer, split_pairs
 from workbench.synthesize.checking import DETAILS, misread_customer

@@ -27,10 +27,11 @@ from workbench.evaluate.breakdown import (
 )
 from workbench.evaluate.faults import is_measured, measure_detection
 from workbench.evaluate.humans import find_cases, measure_humans
+from workbench.evaluate.kept import KeptTalks
 from workbench.evaluate.metrics import Score, average_scores, compare_scores
 from workbench.evaluate.reading_error import measure_recognizer, measure_recognizer_by_condition
 from workbench.evaluate.repeats import measure_pass_k
-from workbench.evaluate.simulation import KeptTalks, Simulated
+from workbench.evaluate.simulation import Simulated
 from workbench.models import describe_hardware
 from workbench.recognizer import AgentRecognizer, CustomerRecognizer
 from workbench.run import Run

@@ -1,8 +1,8 @@
 """Customers of the test split talk to an agent, all talks a message at a time, in large batches."""
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Literal
 from urllib.parse import quote
 
@@ -14,7 +14,6 @@ from workbench.domain import Domain
 from workbench.evaluate.conditions import Agent, Key, Reply
 from workbench.phrases import Voice
 from workbench.recognizer import AgentRecognizer
-from workbench.run import Run
 from workbench.synthesize.scenarios import Scenario
 from workbench.synthesize.talk import Ears, Talk, open_talk, true_ears
 
@@ -93,30 +92,6 @@ def file_of(condition: str) -> str:
     # a folder's whole path may be longer than a name can be
     name = name if len(name) <= 200 else f"{name[:180]}_{hash_text(condition)}"
     return f"simulated/{name}.jsonl"
-
-
-@dataclass(frozen=True)
-class KeptTalks:
-    """The talks of some conditions that are on file, in their order.
-
-    Whoever goes through them, as often as wanted, has one after the other: all of them together may
-    be more than memory takes.
-    """
-
-    run: Run
-    conditions: Sequence[str]
-    has_broken: bool = False
-    """Whether those that were broken off are among them."""
-
-    def __iter__(self) -> Iterator[Simulated]:
-        for condition in self.conditions:
-            for talk in self.run.iterate(file_of(condition), Simulated, missing_ok=True):
-                if self.has_broken or not talk.failure:
-                    yield talk
-
-    def only(self, is_wanted: Callable[[str], bool]) -> "KeptTalks":
-        """Those of the conditions whose names are wanted."""
-        return replace(self, conditions=[name for name in self.conditions if is_wanted(name)])
 
 
 def limit_replies(scenarios: Iterable[Scenario]) -> int:

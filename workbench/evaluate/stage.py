@@ -29,6 +29,7 @@ from workbench.evaluate.baselines import (
 from workbench.evaluate.breakdown import AS_BASELINES, MARGIN, PROMPTED, measure_forgiveness
 from workbench.evaluate.conditions import Agent, Key, ModelAgent, Walker
 from workbench.evaluate.faults import is_measured, make_instruments, write_faulty_practice
+from workbench.evaluate.kept import KeptTalks
 from workbench.evaluate.metrics import Score, score_conversation
 from workbench.evaluate.orchestrated import OrchestratedAgent
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
@@ -36,7 +37,6 @@ from workbench.evaluate.result import Evaluated, build_result
 from workbench.evaluate.side_by_side import RemoteAgent, hold_side_by_side
 from workbench.evaluate.simulation import (
     STRATA,
-    KeptTalks,
     Simulated,
     file_of,
     limit_replies,
