@@ -13,7 +13,7 @@ from zlib import crc32
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from provider import PASSING, kill_after
+from provider import PASSING, check_paid_once, kill_after
 from remote import (
     BookReader,
     count_customers,
@@ -24,6 +24,7 @@ from remote import (
 
 from workbench.api.breaker import Patience, StoppedError
 from workbench.api.endpoint import EndpointError
+from workbench.api.ledger import LedgerError
 from workbench.api.spending import CapError, open_spending
 from workbench.chat_format import JOINING
 from workbench.conformance import Aligner
@@ -381,6 +382,26 @@ def test_talks_of_two_providers_are_not_mixed(run, serve, coffee_domain):
     assert other.n_requests == 0
 
 
+def test_talks_at_two_prices_are_not_mixed(run, serve, coffee_domain, tmp_path):
+    serve(lambda n, body: "good" if n < 15 else "bad_key")
+    with pytest.raises(StoppedError):
+        hold(run, coffee_domain, "in_context/toy")
+    prices = tmp_path / "prices.yaml"
+    prices.write_text(prices.read_text().replace("output: 1000", "output: 2000"))
+    with pytest.raises(LedgerError, match="put the old price back"):
+        hold(run, coffee_domain, "in_context/toy")
+
+
+def test_customers_of_another_seed_are_another_set(run, serve, coffee_domain):
+    serve()
+    first = hold(run, coffee_domain, "in_context/toy")
+    second = hold(run, coffee_domain, "in_context/toy", seed=8)
+    ids = [{talk.scenario_id for talk in talks} for talks in (first, second)]
+    assert len(first) == len(second)
+    assert ids[0].isdisjoint(ids[1])
+    assert run.read(file_of("in_context/toy"), Simulated) == second
+
+
 def test_who_answered_and_how_is_on_record(run, serve, coffee_domain):
     serve(lambda n, body: "bad_heat" if "temperature" in body else "good")
     hold(run, coffee_domain, "in_context/toy")
@@ -459,14 +480,7 @@ def test_whenever_it_is_killed_the_same_talks_come_and_no_reply_is_asked_for_twi
     straight = hold(again, coffee_domain, way, times=3)
     assert [talk.conversation_id for talk in talks] == [t.conversation_id for t in straight]
     assert words(talks) == words(straight)
-    rows = sqlite3.connect(run.file("calls.sqlite")).execute(
-        "SELECT call_id, state FROM calls ORDER BY call_id, attempt"
-    )
-    attempts = rows.fetchall()
-    answered = Counter(call for call, state in attempts if state == "answered")
-    assert set(answered.values()) == {1}
-    # after an answer there is no further attempt
-    assert {dict(attempts)[call] for call in answered} == {"answered"}
+    check_paid_once(run, provider, 500)
 
 
 def test_talks_that_are_all_on_file_need_no_provider(run, serve, coffee_domain, monkeypatch):
