@@ -159,14 +159,15 @@ def measure_talks(n_calls: int, n_rounds: int) -> None:
 def measure_talks_memory(n_talks: int) -> bool:
     """Print the most memory of processes that hold and score few talks and many; whether it stays.
 
-    Each holds a whole condition of an evaluation, files included.
+    Each holds a whole condition of an evaluation, files included. All have the records of as many
+    customers, who are there before they talk.
     """
     process, url = start_provider(0.0)
     counts, held, scored = sorted({min(100, n_talks), n_talks}), [], []
     for n in counts:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        context.Process(target=hold_condition, args=(theirs, url, n), daemon=True).start()
+        context.Process(target=hold_condition, args=(theirs, url, n, n_talks), daemon=True).start()
         for found in (held, scored):
             found.append(ours.recv())
         print(f"{n:>6} talks{held[-1]:8.1f} MB held, {scored[-1]:.1f} MB scored too")
@@ -177,7 +178,7 @@ def measure_talks_memory(n_talks: int) -> bool:
     return held[-1] <= held[0] * MOST_GROWTH
 
 
-def hold_condition(pipe, url: str, n_talks: int) -> None:
+def hold_condition(pipe, url: str, n_talks: int, n_customers: int) -> None:
     """Hold a condition's talks, then score them; sends the most memory so far after each."""
     from remote import COFFEE, BookReader
 
@@ -186,8 +187,8 @@ def hold_condition(pipe, url: str, n_talks: int) -> None:
     from workbench.evaluate.stage import Condition, score_all, simulate_condition
 
     run, domain = open_toy(url).line.spending.ledger.run, read_domain(COFFEE)
-    scenarios = plan_talks(domain, n_talks, 0)
-    condition = Condition(open_baseline_toy(run, domain), scenarios, ("unseen",))
+    scenarios = plan_talks(domain, n_customers, 0)
+    condition = Condition(open_baseline_toy(run, domain), scenarios[:n_talks], ("unseen",))
     reader, limit = BookReader(domain), limit_replies(scenarios)
     talks = simulate_condition(run, condition, domain, reader, limit, progress=False)
     pipe.send(find_peak())
