@@ -475,12 +475,12 @@ def test_whenever_it_is_killed_the_same_talks_come_and_no_reply_is_asked_for_twi
     start(provider, way).join(100)
     assert (tmp_path / "done").exists()
     run = open_run("coffee", "calls", tmp_path / "runs")
+    check_paid_once(run, provider, 500)
     talks = run.read(file_of(way), Simulated)
     again = open_run("coffee", "straight", tmp_path / "runs")
     straight = hold(again, coffee_domain, way, times=3)
     assert [talk.conversation_id for talk in talks] == [t.conversation_id for t in straight]
     assert words(talks) == words(straight)
-    check_paid_once(run, provider, 500)
 
 
 def test_talks_that_are_all_on_file_need_no_provider(run, serve, coffee_domain, monkeypatch):

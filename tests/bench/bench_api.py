@@ -167,9 +167,11 @@ def measure_talks_memory(n_talks: int) -> bool:
     for n in counts:
         context = multiprocessing.get_context("spawn")
         ours, theirs = context.Pipe()
-        context.Process(target=hold_condition, args=(theirs, url, n, n_talks), daemon=True).start()
+        child = context.Process(target=hold_condition, args=(theirs, url, n, n_talks), daemon=True)
+        child.start()
         for found in (held, scored):
             found.append(ours.recv())
+        child.join()
         print(f"{n:>6} talks{held[-1]:8.1f} MB held, {scored[-1]:.1f} MB scored too")
     process.kill()
     for what, found in (("holding", held), ("scoring too", scored)):
