@@ -182,15 +182,17 @@ def check_paid_once(run, provider: Provider, cap_usd: float) -> None:
     """Make sure that a run's ledger has all that was paid, and nothing that was paid for twice."""
     with closing(sqlite3.connect(run.file("calls.sqlite"))) as ledger:
         attempts = ledger.execute(
-            "SELECT call_id, state, cost_usd FROM calls ORDER BY call_id, attempt"
+            "SELECT call_id, state, cost_usd, reserved_usd FROM calls ORDER BY call_id, attempt"
         ).fetchall()
-    states = Counter(state for _, state, _ in attempts)
+    states = Counter(state for _, state, *_ in attempts)
     assert "reserved" not in states
     # after an answer there is no further attempt
-    last = {call_id: state for call_id, state, _ in attempts}
+    last = {call_id: state for call_id, state, *_ in attempts}
     assert set(last.values()) == {"answered"}
     assert states["answered"] == len(last)
     # what was answered more than once are replies that were on their way to a killed process
     assert provider.behaved["good"] - len(last) <= states["unknown"]
+    # and each of them counts as all that was set aside for it
+    assert all(cost == most for _, state, cost, most in attempts if state == "unknown")
     charged = sum(provider.charged.values()) / 1000
-    assert charged <= sum(cost or 0 for _, _, cost in attempts) <= cap_usd
+    assert charged <= sum(cost or 0 for *_, cost, _ in attempts) <= cap_usd

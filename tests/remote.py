@@ -24,9 +24,9 @@ QUICK = Patience(timeout_s=4, outage_s=0.4, first_delay_s=0.01, longest_delay_s=
 STRATA = ("seen", "unseen")
 
 
-def plan_customers(domain: Domain, times: int = 2) -> list:
+def plan_customers(domain: Domain, times: int = 2, seed: int = 7) -> list:
     paths = enumerate_paths(domain.flowchart)
-    return [plan_scenario(p, "test", domain, 7, n) for p in paths for n in range(times)]
+    return [plan_scenario(p, "test", domain, seed, n) for p in paths for n in range(times)]
 
 
 class BookReader:
@@ -59,13 +59,21 @@ def speak_by_the_book(domain: Domain):
     return answer
 
 
-def hold(run: Run, domain: Domain, name: str, usd: float = 0.0, at_once: int = 8, times: int = 1):
+def hold(
+    run: Run,
+    domain: Domain,
+    name: str,
+    usd: float = 0.0,
+    at_once: int = 8,
+    times: int = 1,
+    seed: int = 7,
+):
     """The condition's talks with all customers of the toy domain."""
     agent = open_baseline(name, run, domain, 24, usd)
     agent.model.at_once, agent.model.patience = at_once, QUICK
-    scenarios = plan_customers(domain, times)
+    scenarios = plan_customers(domain, times, seed)
     limit, condition = limit_replies(scenarios), Condition(agent, scenarios, STRATA)
-    return simulate_condition(run, condition, domain, BookReader(domain), limit, progress=False)
+    return [*simulate_condition(run, condition, domain, BookReader(domain), limit, progress=False)]
 
 
 def count_customers(domain: Domain, times: int = 1) -> int:

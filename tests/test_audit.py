@@ -52,8 +52,8 @@ def reader(coffee_domain, word_encoder):
 class SureReader(CustomerRecognizer):
     """Knows one sentence, and is sure what it says."""
 
-    def vectors(self, texts):
-        return None
+    def prepare(self, texts):
+        self.prepared = [*texts]
 
     def contradicts(self, texts, labels):
         known = {"What does a cup cost?": {"acts": Reading(("ask(cup_price)",), 0.9)}}
@@ -86,8 +86,9 @@ def talks():
 
 
 def test_swapped_words_are_those_of_another_act(talks, coffee_domain):
-    swapped, at = swap_words(talks, SureReader(coffee_domain), coffee_domain)
-    said = {talk.conversation_id: talk.conversation.messages for talk in swapped}
+    swapped = [*swap_words(talks, SureReader(coffee_domain), coffee_domain)]
+    said = {talk.conversation_id: talk.conversation.messages for talk, _ in swapped}
+    at = {talk.conversation_id: i for talk, i in swapped}
     assert at == {"a": 1, "b": 0}
     assert [said[name][i].content for name, i in at.items()] == [
         "What does a cup cost?",
@@ -100,7 +101,7 @@ def test_what_is_swapped_does_not_depend_on_the_order_of_the_talks(coffee_domain
     acts = ["confirm", "leave", "ask(cup_price)", "chat", "why"]
     talks = [simulated(f"{i}", (f"{i} {acts[i % 5]}!", [acts[i % 5]])) for i in range(20)]
     first, again = (
-        swap_words(given, SureReader(coffee_domain), coffee_domain)[0]
+        [talk for talk, _ in swap_words(given, SureReader(coffee_domain), coffee_domain)]
         for given in (talks, talks[::-1])
     )
     assert sorted(first, key=lambda t: t.conversation_id) == sorted(
@@ -111,17 +112,18 @@ def test_what_is_swapped_does_not_depend_on_the_order_of_the_talks(coffee_domain
 
 def test_words_are_swapped_within_a_stratum(talks, coffee_domain):
     alone = simulated("d", ("Yes, do.", ["confirm"]), stratum="difficult")
-    assert "d" not in swap_words([*talks, alone], SureReader(coffee_domain), coffee_domain)[1]
+    swapped = swap_words([*talks, alone], SureReader(coffee_domain), coffee_domain)
+    assert "d" not in {talk.conversation_id for talk, _ in swapped}
 
 
 def test_questions_are_swapped_and_acts_that_cause_one_route_are_not(travel):
     reader = SureReader(travel)
     for acts in (["ask(visa)", "ask(deposit)"], ["vague(dates)", "vague(budget)"], ["no", "leave"]):
         talks = [simulated(act, (f"I {act}.", [act])) for act in acts]
-        assert len(swap_words(talks, reader, travel)[1]) == 2
+        assert len([*swap_words(talks, reader, travel)]) == 2
     alike = next(k for s in travel.flowchart.steps if len(k := travel.causes(s) - DETAILS) > 1)
     talks = [simulated(kind, (f"I {kind}.", [kind])) for kind in alike]
-    assert swap_words(talks, reader, travel) == ([], {})
+    assert [*swap_words(talks, reader, travel)] == []
 
 
 def test_what_is_heard_instead_is_waived_only_where_all_of_it_causes_the_route(travel):

@@ -65,7 +65,8 @@ def test_fitness_is_told_for_each_kind_that_is_not_forgiven():
     scores = [make_score(i, forgiven_kinds={"side_trips": 1 + i}) for i in range(2)]
     scores += [make_score(i, stratum="unseen") for i in range(2)]
     strict = [score.model_copy(update={"measures": {"fitness": 0.5}}) for score in scores]
-    found = measure_forgiveness(scores, {"silent": scores, "all": strict})["compiled"]
+    unforgiven = [(kind, s) for kind, own in (("silent", scores), ("all", strict)) for s in own]
+    found = measure_forgiveness(scores, unforgiven)["compiled"]
     assert found["seen"]["forgiven"] == {"side_trips": 1.5}
     assert found["unseen"]["forgiven"] == {}
     means = {kind: metric.mean for kind, metric in found["unseen"]["fitness_without"].items()}
@@ -80,16 +81,16 @@ def test_scores_with_less_forgiven_are_there_one_at_a_time():
             assert sum(one() is not None for one in begun) <= 1
             score = make_score(number)
             begun.append(weakref.ref(score))
-            yield score
+            yield "silent", score
 
-    found = measure_forgiveness([make_score(0)], {"silent": score_strictly()})
+    found = measure_forgiveness([make_score(0)], score_strictly())
     assert found["compiled"]["seen"]["fitness_without"]["silent"].n == len(begun) == 9
 
 
 def test_what_is_forgiven_in_a_talk_is_over_those_that_were_aligned():
     broken = make_score(2).model_copy(update={"measures": {"fitness": None}})
     scores = [make_score(0, forgiven_kinds={"silent": 3}), broken]
-    assert measure_forgiveness(scores, {})["compiled"]["seen"]["forgiven"] == {"silent": 3}
+    assert measure_forgiveness(scores, ())["compiled"]["seen"]["forgiven"] == {"silent": 3}
 
 
 def test_decisions_are_counted_hub_by_hub():

@@ -89,3 +89,13 @@ def test_apart_a_vector_does_not_depend_on_what_else_is_encoded():
     with pytest.raises(KeyError), encoder.apart():
         raise KeyError
     assert encoder.encode(["dddd", "eeeee"]).tolist() == [[4, 5], [5, 5]]
+
+
+def test_of_sentences_without_end_only_so_many_are_remembered(monkeypatch):
+    monkeypatch.setattr("workbench.encoder.MOST_KNOWN", 3)
+    encoder = PaddedEncoder(Path())
+    assert encoder.encode(["a", "bb", "ccc", "dddd"]).shape == (4, 2)
+    for _ in range(2):
+        for number in range(20):
+            assert encoder.encode([f"{number:05}"]).tolist() == [[5, 5]]
+            assert len(encoder._known) <= 3

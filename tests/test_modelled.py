@@ -3,6 +3,7 @@
 import random
 import time
 import traceback
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -22,7 +23,7 @@ from workbench.design.plan import plan_paths
 from workbench.domain import DomainError, read_domain, read_spoken
 from workbench.inspect.rejections import tabulate_rejections
 from workbench.run import RunError, open_run
-from workbench.synthesize import modelled, writing
+from workbench.synthesize import drafting, modelled, writing
 from workbench.synthesize.forecast import describe_checks
 from workbench.synthesize.natural import list_unnatural
 from workbench.synthesize.rejections import GIVEN_UP, list_done, read_rejections
@@ -315,6 +316,30 @@ def test_interrupted_nobody_goes_on_talking_and_no_reply_is_paid_for_twice(
     counts = write(run, coffee_domain)
     assert counts["kept"] + counts["given_up"] == 12
     assert provider.behaved["good"] == sum(t.states["answered"] for t in tally_calls(run))
+
+
+def test_as_many_conversations_are_open_as_are_written_at_once_and_none_that_is_kept_stays(
+    serve, plan, coffee_domain, monkeypatch
+):
+    monkeypatch.setattr(modelled, "AT_ONCE", 3)
+    n_begun, ended, draft = Counter(), [], drafting._Draft
+
+    def begin(*given):
+        n_begun.update(["talk"])
+        return draft(*given)
+
+    class Watcher:
+        def show(self, log):
+            if log.n_done and not log.is_over:
+                ended.append(weakref.ref(log.talk))
+                assert n_begun["talk"] - log.n_done <= 3
+                assert len({id(one()) for one in ended if one() is not None}) <= 3
+
+    monkeypatch.setattr(drafting, "_Draft", begin)
+    run = plan(12)
+    serve()
+    write_conversations(run, coffee_domain, 7, progress=False, cast=MODELS, watcher=Watcher())
+    assert n_begun["talk"] == len(ended) == 12
 
 
 def test_what_the_cast_or_the_price_has_begun_no_other_goes_on_with(

@@ -10,29 +10,21 @@ from workbench.recognizer import AgentRecognizer
 LEAVE, PAY = "No problem at all, goodbye.", "That makes 3 euros, please."
 
 
-class SureRecognizer:
-    """Takes every message for a goodbye."""
-
-    def __init__(self, domain):
-        self.expected = AgentRecognizer(domain).expected
-
-    def label(self, texts):
-        return [Label(steps=["settle.leave"] if text else []) for text in texts]
-
-
 def make_talk(condition, texts, true_labels=None):
+    """A talk in which every message was taken for a goodbye, unless it was empty."""
     messages = [Message(role="assistant", content=text) for text in texts]
+    read = [Label(steps=["settle.leave"] if text else []) for text in texts]
     own = {"scenario_id": "s", "path_id": "p", "conversation_id": condition}
-    talk = Conversation(**own, split="test", teacher="", messages=messages, labels=[])
+    talk = Conversation(**own, split="test", teacher="", messages=messages, labels=read)
     return Simulated(
         **own, condition=condition, stratum="seen", conversation=talk, true_labels=true_labels
     )
 
 
 @pytest.fixture
-def measure(coffee_domain):
+def measure(coffee_domain, word_encoder):
     def measure(*talks):
-        return measure_recognizer_by_condition(talks, SureRecognizer(coffee_domain), coffee_domain)
+        return measure_recognizer_by_condition(talks, AgentRecognizer(coffee_domain), coffee_domain)
 
     return measure
 
@@ -65,9 +57,9 @@ def test_slots_asked_for_count_too(measure):
     assert measure(make_talk("walker", [LEAVE], truth))["walker"].alike.mean == 0
 
 
-def test_the_one_figure_is_of_the_walker_on_true_labels(coffee_domain):
+def test_the_one_figure_is_of_the_walker_on_true_labels(coffee_domain, word_encoder):
     talks = [
         make_talk(condition, [LEAVE], [Label(steps=[step])])
         for condition, step in (("walker/true_labels", "pay"), ("walker", "settle.leave"))
     ]
-    assert measure_recognizer(talks, SureRecognizer(coffee_domain)).mean == 0
+    assert measure_recognizer(talks, AgentRecognizer(coffee_domain)).mean == 0

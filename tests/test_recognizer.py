@@ -69,6 +69,14 @@ def test_texts_are_read_apart_as_they_are_together_and_each_by_itself(agent, pra
     assert set(agent._known_apart) == set(texts)
 
 
+def test_of_messages_without_end_only_so_many_are_remembered(agent, monkeypatch):
+    monkeypatch.setattr("workbench.recognizer.MOST_KNOWN", 3)
+    for read in (agent.label, agent.label_apart):
+        for number in range(20):
+            assert len(read([f"Never mind, until another {number} days."])) == 1
+    assert max(len(agent._known), len(agent._known_apart)) <= 3
+
+
 def test_steps_that_cannot_be_told_apart_are_joined(agent):
     assert agent.label(["Never mind, until another day."])[0].steps == [SHARED]
     assert agent.expected(Label(steps=["settle.leave"]))["steps"] == (SHARED,)

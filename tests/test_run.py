@@ -92,6 +92,14 @@ def test_records_are_read_one_after_the_other(run):
     assert [*run.iterate("q.jsonl", missing_ok=True)] == []
 
 
+def test_records_are_put_in_another_order_as_they_stand(run):
+    run.file("p.jsonl").write_bytes(b'{"a": 1}\n\n{"a":2}\n{"a": 3}')
+    run.reorder("p.jsonl", [2, 0])
+    assert run.file("p.jsonl").read_bytes() == b'{"a": 3}\n{"a": 1}\n'
+    run.reorder("p.jsonl", [])
+    assert run.read("p.jsonl") == []
+
+
 def test_a_record_that_does_not_fit_the_model_names_line_and_field(run):
     run.file("m.jsonl").write_text('{"role": "agent", "content": "hi"}\n')
     with pytest.raises(RunError, match=r"m\.jsonl, line 1: role: "):

@@ -57,7 +57,7 @@ def copy_model(name, folder):
 
 def meet(run, domain, agent, scenarios, reader, strata=("unseen",)):
     condition, limit = Condition(agent, scenarios, strata), limit_replies(scenarios)
-    return simulate_condition(run, condition, domain, reader, limit, progress=False)
+    return [*simulate_condition(run, condition, domain, reader, limit, progress=False)]
 
 
 def said(talks):

@@ -9,6 +9,7 @@ from test_breakdown import make_talk
 from test_simulation import MuteRecognizer
 
 from workbench.design.paths import enumerate_paths
+from workbench.domain import read_domain
 from workbench.evaluate import stage
 from workbench.evaluate.baselines import name_baselines
 from workbench.evaluate.conditions import Walker
@@ -120,6 +121,35 @@ def test_a_run_that_is_not_trained_is_refused(travel, tmp_path):
         stage.evaluate(run, travel, size_of("smoke"))
 
 
+def test_what_was_begun_with_another_flowchart_model_or_size_is_not_gone_on_with(
+    copy, coffee_domain, tmp_path, monkeypatch
+):
+    run = open_run("coffee", "stage", tmp_path / "runs")
+    run.record("train", inputs={"base_model": "base"}, result={"loss": 1.0})
+    monkeypatch.setattr(stage, "resolve_base_model", lambda name: None)
+
+    def begin(domain=coffee_domain, **changed):
+        with pytest.raises(KeyboardInterrupt):
+            stage.evaluate(run, domain, size_of("smoke", **changed))
+
+    def break_off(*given):
+        run.append("simulated/walker.jsonl", [{}])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(stage, "_simulate_all", break_off)
+    begin()
+    begin()
+    file = copy / "flowchart.yaml"
+    file.write_text(file.read_text().replace("Hand over the coffee.", "Hand the coffee over."))
+    with pytest.raises(RunError, match="begun with other inputs: data was"):
+        begin(read_domain(copy))
+    with pytest.raises(RunError, match="begun with other inputs: test_scenarios was"):
+        begin(test_scenarios=99)
+    run.record("train", result={"loss": 0.9})
+    with pytest.raises(RunError, match="begun with other inputs: model was"):
+        begin()
+
+
 def test_only_the_model_with_the_procedure_in_its_prompt_sees_it(conditions, travel):
     assert travel.flowchart.nodes["finalize"].say in conditions["in_context/base"].agent.system
     assert conditions["compiled"].agent.system == conditions["floor/base"].agent.system == ""
@@ -153,7 +183,7 @@ def test_talks_that_had_ended_are_kept_when_an_evaluation_is_interrupted(
 
     def meet(agent):
         condition = Condition(agent, scenarios, ("seen", "difficult"))
-        return simulate_condition(run, condition, travel, MuteRecognizer(), 50, progress=False)
+        return [*simulate_condition(run, condition, travel, MuteRecognizer(), 50, progress=False)]
 
     with pytest.raises(KeyboardInterrupt):
         meet(BrokenWalker(travel, has_true_ears=True))

@@ -20,9 +20,13 @@ SHA256 = "b9a0018dff090c14865aa0996a89997e34aeadf10e400e766cb961230c58fa54"
 
 MAX_TOKENS = 128
 
+MOST_KNOWN = 20_000
+"""Sentences that are remembered, at 1.7 KB each. A phrase book has fewer; a large model never says
+the same again, and ten thousand of its conversations must take no more memory than a thousand."""
+
 
 class SentenceEncoder:
-    """Encodes sentences; each one is encoded once and remembered."""
+    """Encodes sentences; each one is encoded once and remembered, as long as they are not many."""
 
     def __init__(self, folder: Path, model=None):
         prepare_process()
@@ -99,7 +103,10 @@ class SentenceEncoder:
             with torch.inference_mode():
                 vectors = self.embed(self._model, batch).numpy()
             self._known.update(zip(batch, vectors, strict=True))
-        return np.stack([self._known[sentence] for sentence in sentences])
+        found = np.stack([self._known[sentence] for sentence in sentences])
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        return found
 
     def encode_messages(self, messages: Sequence[str]) -> np.ndarray:
         """One vector a message, of shape (messages, 1536), however many sentences it has.

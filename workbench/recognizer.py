@@ -19,7 +19,13 @@ import numpy as np
 from workbench.adapting import Adaptation
 from workbench.conversation import Conversation, Label
 from workbench.domain import Domain
-from workbench.encoder import SentenceEncoder, load_encoder, split_clauses, split_sentences
+from workbench.encoder import (
+    MOST_KNOWN,
+    SentenceEncoder,
+    load_encoder,
+    split_clauses,
+    split_sentences,
+)
 from workbench.tagging import SentenceTagger, log_odds
 
 ABSTAIN_BELOW = 0.2
@@ -141,6 +147,12 @@ class Recognizer:
     def vectors(self, texts: Sequence[str]) -> np.ndarray:
         """Vectors of the texts with names and numbers masked, of shape (messages, width)."""
         return self.encoder.encode_messages([self.domain.mask(text) for text in texts])
+
+    def prepare(self, texts: Iterable[str]) -> None:
+        """Encode the sentences of many messages at once; reading them is then quick."""
+        sentences = {s for text in texts for s in split_sentences(self.domain.mask(text))}
+        if sentences:
+            self.encoder.encode(sorted(sentences))
 
     def fit(self, texts: Sequence[str], labels: Sequence[dict[str, tuple[str, ...]]]) -> None:
         """Learn each head's labels. Both have one item per message."""
@@ -296,7 +308,10 @@ class AgentRecognizer(Recognizer):
             is_asking = any(self.domain.asks_for_slots(step) for step in walk)
             asks = ([slot] if slot else self.ear.hear(text, is_asking)) if is_asking else []
             self._known[text] = Label(steps=[*trips, *walk], asks=asks)
-        return [self._known[text] for text in texts]
+        found = [self._known[text] for text in texts]
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        return found
 
     def label_apart(self, texts: Sequence[str]) -> list[Label]:
         """The same, each text read by itself: whatever else is read, and in whatever order."""

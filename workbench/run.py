@@ -7,7 +7,7 @@ import os
 import platform
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -136,6 +136,11 @@ class Run:
         """Replace a JSONL file as a whole: `write_jsonl`."""
         self.check_open()
         write_jsonl(self.file(name), records)
+
+    def reorder(self, name: str, places: Sequence[int]) -> None:
+        """Put the records of a JSONL file in another order: `reorder_jsonl`."""
+        self.check_open()
+        reorder_jsonl(self.file(name), places)
 
     def write_text(self, name: str, text: str) -> Path:
         """Replace a text file as a whole, e.g. report.md, and say where it lies."""
@@ -331,11 +336,40 @@ def read_jsonl(file: Path, model: type[BaseModel] | None = None) -> list:
 
 def iterate_jsonl(file: Path, model: type[BaseModel] | None = None) -> Iterator:
     """The same, one after the other."""
+    for number, _, line in _iterate_lines(file):
+        yield _parse(line, model, f"{file}, line {number}")
+
+
+def find_records(file: Path, name: str) -> dict[Any, int]:
+    """Where each record of a JSONL file begins, in bytes, by a field; of the same the last.
+
+    Example: {"3f2a": 0, "9c01": 5120}
+
+    Raises:
+        RunError: a line is not a record; the message gives its number.
+    """
+    return {
+        _parse(line, None, f"{file}, line {number}")[name]: start
+        for number, start, line in _iterate_lines(file)
+    }
+
+
+def read_record(file: Path, start: int, model: type[BaseModel]) -> Any:
+    """The record that begins there: see `find_records`."""
+    with file.open("rb") as lines:
+        lines.seek(start)
+        return _parse(lines.readline().rstrip(b"\n"), model, f"{file}, byte {start}")
+
+
+def _iterate_lines(file: Path) -> Iterator[tuple[int, int, bytes]]:
+    """Of each record the number of its line, where that begins in the file, and what it says."""
+    start = 0
     with file.open("rb") as lines:
         for number, line in enumerate(lines, start=1):
             is_whole = line.endswith(b"\n") or _is_record(line)
             if is_whole and line.strip():
-                yield _parse(line.rstrip(b"\n"), model, f"{file}, line {number}")
+                yield number, start, line.rstrip(b"\n")
+            start += len(line)
 
 
 def append_jsonl(file: Path, records: Iterable[Any]) -> None:
@@ -362,7 +396,26 @@ def write_jsonl(file: Path, records: Iterable[Any]) -> None:
     Raises:
         RunError: the disk is full; the old file is still there.
     """
-    replace_file(file, b"".join(_to_line(record) for record in records))
+    _replace(file, map(_to_line, records))
+
+
+def reorder_jsonl(file: Path, places: Sequence[int]) -> None:
+    """Put the records of a JSONL file in another order, without reading all at once.
+
+    `places` are those that they have now, from 0; what is not among them goes. Example: of three
+    records [2, 0] leaves the last and the first, in this order.
+
+    Raises:
+        RunError: the disk is full; the old file is still there.
+    """
+    starts = [start for _, start, _ in _iterate_lines(file)]
+    with file.open("rb") as lines:
+
+        def read_at(place: int) -> bytes:
+            lines.seek(starts[place])
+            return lines.readline().rstrip(b"\n") + b"\n"
+
+        _replace(file, map(read_at, places))
 
 
 def replace_file(file: Path, content: bytes) -> None:
@@ -371,11 +424,15 @@ def replace_file(file: Path, content: bytes) -> None:
     Raises:
         RunError: the disk is full.
     """
+    _replace(file, [content])
+
+
+def _replace(file: Path, parts: Iterable[bytes]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     draft = file.with_name(f".{file.name}.{os.getpid()}.tmp")
     try:
         with draft.open("wb") as stream:
-            stream.write(content)
+            stream.writelines(parts)
             stream.flush()
             os.fsync(stream.fileno())
         draft.replace(file)

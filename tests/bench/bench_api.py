@@ -12,6 +12,7 @@ import asyncio
 import itertools
 import multiprocessing
 import os
+import resource
 import statistics
 import sys
 import tempfile
@@ -29,7 +30,7 @@ LEAST_SHARE = 0.9
 """Of the bare client's rate."""
 
 MOST_GROWTH = 1.1
-"""Of memory, from the tenth part of all calls or talks to all."""
+"""Of memory, from the tenth part of all calls to all, and from 100 talks to all."""
 
 
 def question(number: int) -> list[dict[str, str]]:
@@ -97,24 +98,37 @@ def measure_rates(n_calls: int, n_rounds: int) -> bool:
     return share >= LEAST_SHARE
 
 
+def open_baseline_toy(run, domain):
+    from workbench.evaluate.baselines import open_baseline
+
+    agent = open_baseline("in_context/toy", run, domain, 24)
+    agent.model.at_once = AT_ONCE
+    return agent
+
+
+def plan_talks(domain, n_talks: int, seed: int) -> list:
+    """So many customers, no two of whom say all alike."""
+    from remote import plan_customers
+
+    scenarios = itertools.cycle(plan_customers(domain, 1))
+    return [
+        s.model_copy(update={"seed": f"{seed}-{n}", "scenario_id": f"{seed}-{n}"})
+        for n, s in zip(range(n_talks), scenarios, strict=False)
+    ]
+
+
 def hold_talks(run, n_talks: int, seed: int):
     """So many talks of customers with the model, as they end."""
-    from remote import COFFEE, BookReader, plan_customers
+    from remote import COFFEE, BookReader
 
     from workbench.domain import read_domain
-    from workbench.evaluate.baselines import open_baseline
     from workbench.evaluate.side_by_side import hold_side_by_side
     from workbench.evaluate.simulation import limit_replies
 
     domain = read_domain(COFFEE)
-    scenarios = plan_customers(domain, 1)
-    agent = open_baseline("in_context/toy", run, domain, 24)
-    agent.model.at_once = AT_ONCE
-    customers = [
-        ("unseen", s.model_copy(update={"seed": f"{seed}-{n}", "scenario_id": f"{seed}-{n}"}))
-        for n, s in zip(range(n_talks), itertools.cycle(scenarios), strict=False)
-    ]
-    reader, limit = BookReader(domain), limit_replies(scenarios)
+    scenarios = plan_talks(domain, n_talks, seed)
+    agent, reader = open_baseline_toy(run, domain), BookReader(domain)
+    customers, limit = [("unseen", s) for s in scenarios], limit_replies(scenarios)
     return hold_side_by_side(agent, customers, domain, reader, limit, progress=False)
 
 
@@ -143,12 +157,52 @@ def measure_talks(n_calls: int, n_rounds: int) -> None:
 
 
 def measure_talks_memory(n_talks: int) -> bool:
-    """Whether memory stays while so many talks are held."""
+    """Print the most memory of processes that hold and score few talks and many; whether it stays.
+
+    Each holds a whole condition of an evaluation, files included. All have the records of as many
+    customers, who are there before they talk.
+    """
     process, url = start_provider(0.0)
-    run = open_toy(url).line.spending.ledger.run
-    stays = watch_memory(hold_talks(run, n_talks, 0), n_talks, "talks")
+    counts, held, scored = sorted({min(100, n_talks), n_talks}), [], []
+    for n in counts:
+        context = multiprocessing.get_context("spawn")
+        ours, theirs = context.Pipe()
+        child = context.Process(target=hold_condition, args=(theirs, url, n, n_talks), daemon=True)
+        child.start()
+        for found in (held, scored):
+            found.append(ours.recv())
+        child.join()
+        print(f"{n:>6} talks{held[-1]:8.1f} MB held, {scored[-1]:.1f} MB scored too")
     process.kill()
-    return stays
+    for what, found in (("holding", held), ("scoring too", scored)):
+        each_kb = (found[-1] - found[0]) / max(1, counts[-1] - counts[0]) * 2**10
+        print(f"{each_kb:.1f} KB a talk for {what}")
+    return held[-1] <= held[0] * MOST_GROWTH
+
+
+def hold_condition(pipe, url: str, n_talks: int, n_customers: int) -> None:
+    """Hold a condition's talks, then score them; sends the most memory so far after each."""
+    from remote import COFFEE, BookReader
+
+    from workbench.domain import read_domain
+    from workbench.evaluate.simulation import limit_replies
+    from workbench.evaluate.stage import Condition, score_all, simulate_condition
+
+    run, domain = open_toy(url).line.spending.ledger.run, read_domain(COFFEE)
+    scenarios = plan_talks(domain, n_customers, 0)
+    condition = Condition(open_baseline_toy(run, domain), scenarios[:n_talks], ("unseen",))
+    reader, limit = BookReader(domain), limit_replies(scenarios)
+    talks = simulate_condition(run, condition, domain, reader, limit, progress=False)
+    pipe.send(find_peak())
+    scores = score_all(talks, scenarios, domain)
+    assert len(scores) == n_talks
+    pipe.send(find_peak())
+
+
+def find_peak() -> float:
+    """The most memory that this process has had, in MB."""
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 2**20
 
 
 def measure_memory(n_calls: int) -> bool:

@@ -1,12 +1,14 @@
 """The simulated customers under test: do their words carry their acts, and are they like people?"""
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from workbench.conversation import seeded
 from workbench.domain import Domain
+from workbench.evaluate.kept import KeptTalks
 from workbench.evaluate.metrics import Score
 from workbench.evaluate.simulation import Simulated
 from workbench.evaluate.statistics import average
@@ -16,9 +18,15 @@ from workbench.synthesize.checking import DETAILS, misread_customer
 OFF_TALK = {"why", "ask"}
 """Acts that ask something back."""
 
+Reread = Collection[Simulated] | KeptTalks
+"""Talks that one can go through several times."""
+
+Marks = list[tuple[str, bool]]
+"""Of each talk its path and whether something is so."""
+
 
 def find_tainted(
-    talks: Iterable[Simulated], recognizer: CustomerRecognizer, domain: Domain
+    talks: Reread, recognizer: CustomerRecognizer, domain: Domain
 ) -> dict[str, dict[int, str]]:
     """Talks in which a customer's words do not carry its act: id to {message index: reason}.
 
@@ -26,74 +34,80 @@ def find_tainted(
     is its own mistake; `measure_swaps` says how much it misses. What is read as an act that the
     flowchart treats alike (two acts that cause one route) is no taint.
     """
-    talks = list(talks)
-    recognizer.vectors(split_pairs("user", [talk.conversation for talk in talks])[0] or [""])
+    recognizer.prepare(text for t in talks for text in split_pairs("user", [t.conversation])[0])
     groups, tainted = _list_groups(domain), dict[str, dict[int, str]]()
     for talk in talks:
-        for i, reason, reading in misread_customer(talk.conversation, recognizer, domain):
-            acts = recognizer.expected(talk.conversation.labels[i])["acts"]
-            if reading and _is_alike(acts, reading.labels, groups):
-                continue
-            tainted.setdefault(talk.conversation_id, {})[i] = reason
+        if found := _doubt(talk, recognizer, domain, groups):
+            tainted[talk.conversation_id] = found
     return tainted
+
+
+def _doubt(
+    talk: Simulated, recognizer: CustomerRecognizer, domain: Domain, groups: list[set[str]]
+) -> dict[int, str]:
+    """Index of each of the customer's messages that does not carry its act, and why not."""
+    return {
+        i: reason
+        for i, reason, reading in misread_customer(talk.conversation, recognizer, domain)
+        if not reading
+        or not _is_alike(
+            recognizer.expected(talk.conversation.labels[i])["acts"], reading.labels, groups
+        )
+    }
 
 
 def measure_taint(
     talks: Iterable[Simulated], tainted: Mapping[str, Any]
 ) -> dict[str, dict[str, float | int | None]]:
     """By stratum, the share of talks with a message that does not carry its act."""
+    marks: dict[str, Marks] = {}
+    for talk in talks:
+        own = marks.setdefault(talk.stratum, [])
+        own.append((talk.path_id, talk.conversation_id in tainted))
     return {
-        stratum: {
-            "tainted": sum(talk.conversation_id in tainted for talk in own),
-            **_share_of(own, [talk.conversation_id in tainted for talk in own]),
-        }
-        for stratum, own in _by_stratum(talks).items()
+        stratum: {"tainted": sum(is_so for _, is_so in own), **_share_of(own)}
+        for stratum, own in marks.items()
     }
 
 
 def swap_words(
-    talks: Iterable[Simulated], recognizer: CustomerRecognizer, domain: Domain
-) -> tuple[list[Simulated], dict[str, int]]:
+    talks: Reread, recognizer: CustomerRecognizer, domain: Domain
+) -> Iterator[tuple[Simulated, int]]:
     """The talks, each with the words of one message taken from a message of other acts.
 
-    And the index of that message by id. The words come from the same stratum; which acts is drawn
-    first, so that rare ones are tried too. Messages with details are neither given nor taken: those
-    are looked for as values, so a wrong one is found whatever the words. A talk that has nothing to
+    And the index of that message. The words come from the same stratum; which acts is drawn first,
+    so that rare ones are tried too. Messages with details are neither given nor taken: those are
+    looked for as values, so a wrong one is found whatever the words. A talk that has nothing to
     swap is left out.
     """
-    groups, swapped, at = _list_groups(domain), [], {}
-    for own in _by_stratum(talks).values():
-        words: dict[tuple[str, ...], set[str]] = {}
-        for talk in own:
-            for i, acts in _list_swappable(talk, recognizer):
-                words.setdefault(acts, set()).add(talk.conversation.messages[i].content)
-        for talk in own:
-            choices = [
-                (i, others)
-                for i, acts in _list_swappable(talk, recognizer)
-                for others in sorted(words)
-                if {*acts}.isdisjoint(others) and not _is_alike(acts, others, groups)
-            ]
-            if choices:
-                rng = seeded(0, "swap_words", talk.conversation_id)
-                i, others = rng.choice(choices)
-                swapped.append(_replace_words(talk, i, rng.choice(sorted(words[others]))))
-                at[talk.conversation_id] = i
-    return swapped, at
+    groups, said = _list_groups(domain), dict[str, dict[tuple[str, ...], set[str]]]()
+    for talk in talks:
+        words = said.setdefault(talk.stratum, {})
+        for i, acts in _list_swappable(talk, recognizer):
+            words.setdefault(acts, set()).add(talk.conversation.messages[i].content)
+    for talk in talks:
+        words = said[talk.stratum]
+        choices = [
+            (i, others)
+            for i, acts in _list_swappable(talk, recognizer)
+            for others in sorted(words)
+            if {*acts}.isdisjoint(others) and not _is_alike(acts, others, groups)
+        ]
+        if choices:
+            rng = seeded(0, "swap_words", talk.conversation_id)
+            i, others = rng.choice(choices)
+            yield _replace_words(talk, i, rng.choice(sorted(words[others]))), i
 
 
 def measure_swaps(
-    talks: Iterable[Simulated], recognizer: CustomerRecognizer, domain: Domain
+    talks: Reread, recognizer: CustomerRecognizer, domain: Domain
 ) -> dict[str, dict[str, float | int | None]]:
     """By stratum, the share of swapped messages that the check finds: `swap_words`."""
-    swapped, at = swap_words(talks, recognizer, domain)
-    tainted = find_tainted(swapped, recognizer, domain)
-    return {
-        stratum: _share_of(
-            own, [at[t.conversation_id] in tainted.get(t.conversation_id, {}) for t in own]
-        )
-        for stratum, own in _by_stratum(swapped).items()
-    }
+    groups, marks = _list_groups(domain), dict[str, Marks]()
+    for talk, i in swap_words(talks, recognizer, domain):
+        is_found = i in _doubt(talk, recognizer, domain, groups)
+        marks.setdefault(talk.stratum, []).append((talk.path_id, is_found))
+    return {stratum: _share_of(own) for stratum, own in marks.items()}
 
 
 def _list_groups(domain: Domain) -> list[set[str]]:
@@ -135,15 +149,8 @@ def _replace_words(talk: Simulated, i: int, text: str) -> Simulated:
     return talk.model_copy(update={"conversation": conversation})
 
 
-def _by_stratum(talks: Iterable[Simulated]) -> dict[str, list[Simulated]]:
-    groups: dict[str, list[Simulated]] = {}
-    for talk in talks:
-        groups.setdefault(talk.stratum, []).append(talk)
-    return groups
-
-
-def _share_of(talks: Sequence[Simulated], marks: Sequence[bool]) -> dict[str, float | int | None]:
-    share = average([float(mark) for mark in marks], [talk.path_id for talk in talks])
+def _share_of(marks: Marks) -> dict[str, float | int | None]:
+    share = average([float(is_so) for _, is_so in marks], [path for path, _ in marks])
     return {"n": share.n, "share": share.mean, "low": share.low, "high": share.high}
 
 
@@ -163,25 +170,41 @@ def describe_customers(talks: Iterable[Simulated], slots: Set[str]) -> dict[str,
     `volunteers` is the share of talks whose first message gives all of the slots, so that the step
     that asks for them is skipped.
     """
-    return {stratum: _describe(own, slots) for stratum, own in _by_stratum(talks).items()}
-
-
-def _describe(talks: list[Simulated], slots: Set[str]) -> dict[str, float]:
-    words, asking, talks_that_ask, volunteers = [], [], [], []
+    groups: dict[str, list[_Manner]] = {}
     for talk in talks:
-        texts, labels = split_pairs("user", [talk.conversation])
-        words += [len(text.split()) for text in texts]
-        asks = [bool({act.kind for act in label.parsed_acts()} & OFF_TALK) for label in labels]
-        asking += asks
-        talks_that_ask.append(any(asks))
-        first = labels[0].parsed_acts() if labels else []
-        volunteers.append(slots <= {act.target for act in first if act.kind == "give"})
+        groups.setdefault(talk.stratum, []).append(_observe(talk, slots))
+    return {stratum: _describe(own) for stratum, own in groups.items()}
+
+
+@dataclass(frozen=True)
+class _Manner:
+    """How one customer talks."""
+
+    words: list[int]
+    """Of each message."""
+    asks: list[bool]
+    """Whether each message asks something back."""
+    volunteers: bool
+
+
+def _observe(talk: Simulated, slots: Set[str]) -> _Manner:
+    texts, labels = split_pairs("user", [talk.conversation])
+    first = labels[0].parsed_acts() if labels else []
+    return _Manner(
+        [len(text.split()) for text in texts],
+        [bool({act.kind for act in label.parsed_acts()} & OFF_TALK) for label in labels],
+        slots <= {act.target for act in first if act.kind == "give"},
+    )
+
+
+def _describe(customers: Sequence[_Manner]) -> dict[str, float]:
+    words = [n for customer in customers for n in customer.words]
     low, middle, high = np.percentile(words, [10, 50, 90])
     return {
         "words_10": float(low),
         "words_50": float(middle),
         "words_90": float(high),
-        "asks_share_of_turns": float(np.mean(asking)),
-        "talks_that_ask": float(np.mean(talks_that_ask)),
-        "volunteers": float(np.mean(volunteers)),
+        "asks_share_of_turns": float(np.mean([a for c in customers for a in c.asks])),
+        "talks_that_ask": float(np.mean([any(customer.asks) for customer in customers])),
+        "volunteers": float(np.mean([customer.volunteers for customer in customers])),
     }

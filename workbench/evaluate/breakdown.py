@@ -265,12 +265,12 @@ def order_part(name: str) -> tuple[bool, str]:
 
 
 def measure_forgiveness(
-    scores: Iterable[Score], unforgiven: Mapping[str, Iterable[Score]]
+    scores: Iterable[Score], unforgiven: Iterable[tuple[str, Score]]
 ) -> dict[str, dict[str, Any]]:
     """By condition and stratum: fitness with less forgiven, and what is forgiven in a talk.
 
-    `unforgiven` are the scores of the same talks, by the kind that is not forgiven; one after the
-    other is looked at, so that they need not all be there at once. Example:
+    `unforgiven` are the scores of the same talks, each with the kind that is not forgiven; one
+    after the other is looked at, so that they need not all be there at once. Example:
     {"compiled": {"seen": {"fitness_without": {"side_trips": Metric}, "forgiven": {"silent": 0.4}}}}
     """
     found: dict[str, dict[str, Any]] = {}
@@ -284,14 +284,13 @@ def measure_forgiveness(
             "fitness_without": {},
             "forgiven": {kind: n / n_aligned for kind, n in kinds.items()},
         }
-    for kind, others in unforgiven.items():
-        groups: dict[tuple[str, str], tuple[list[float | None], list[str]]] = {}
-        for score in others:
-            values, paths = groups.setdefault((score.condition, score.stratum), ([], []))
-            values.append(score.measures["fitness"])
-            paths.append(score.path_id)
-        for (condition, stratum), (values, paths) in groups.items():
-            found[condition][stratum]["fitness_without"][kind] = average(values, paths)
+    groups: dict[tuple[str, str, str], tuple[list[float | None], list[str]]] = {}
+    for kind, score in unforgiven:
+        values, paths = groups.setdefault((score.condition, score.stratum, kind), ([], []))
+        values.append(score.measures["fitness"])
+        paths.append(score.path_id)
+    for (condition, stratum, kind), (values, paths) in groups.items():
+        found[condition][stratum]["fitness_without"][kind] = average(values, paths)
     return found
 
 
@@ -333,31 +332,42 @@ def measure_savings(
     By baseline and quantity: see `QUANTITIES`. Seconds, and tokens that no cache has, are compared
     only where both talks were begun with as many others.
     """
-    groups: dict[str, dict[tuple[str, str], Simulated]] = {}
+    groups: dict[str, dict[tuple[str, str], _Taken]] = {}
     for talk in talks:
-        if talk.is_counted:
-            groups.setdefault(talk.condition, {})[talk.stratum, talk.scenario_id] = talk
-    own, savings = groups.get(condition, {}), {}
+        is_asked = talk.condition == condition or talk.condition.partition("/")[0] in PROMPTED
+        if talk.is_counted and is_asked:
+            groups.setdefault(talk.condition, {})[talk.stratum, talk.scenario_id] = _take(talk)
+    own, savings = groups.pop(condition, {}), {}
     for other, theirs in groups.items():
-        pairs = [(theirs[key], own[key]) for key in own if key in theirs]
-        if other.partition("/")[0] in PROMPTED and pairs:
+        if pairs := [(theirs[key], own[key]) for key in own if key in theirs]:
             savings[other] = {quantity: _compare_cost(pairs, quantity) for quantity in QUANTITIES}
     return savings
 
 
-def _compare_cost(pairs: Sequence[tuple[Simulated, Simulated]], quantity: str) -> Ratio:
+@dataclass(frozen=True, slots=True)
+class _Taken:
+    """What a talk took, without its words."""
+
+    path_id: str
+    at_once: int
+    quantities: tuple[float, ...]
+    """In the order of `QUANTITIES`."""
+
+
+def _take(talk: Simulated) -> _Taken:
+    n_read = talk.prompt_tokens - talk.cached_tokens
+    found = (n_read if name == "tokens_read" else getattr(talk, name) for name in QUANTITIES)
+    return _Taken(talk.path_id, talk.at_once, tuple(found))
+
+
+def _compare_cost(pairs: Sequence[tuple[_Taken, _Taken]], quantity: str) -> Ratio:
     if quantity in BATCHED:
         # what a provider counts as cached does not depend on what is held here at once
         free = {0} if quantity == "tokens_read" else set()
         pairs = [(a, b) for a, b in pairs if a.at_once in {b.at_once, *free}]
+    place = [*QUANTITIES].index(quantity)
     return compare_ratio(
-        [_count(one, quantity) for one, _ in pairs],
-        [_count(other, quantity) for _, other in pairs],
+        [one.quantities[place] for one, _ in pairs],
+        [other.quantities[place] for _, other in pairs],
         [one.path_id for one, _ in pairs],
     )
-
-
-def _count(talk: Simulated, quantity: str) -> float:
-    if quantity == "tokens_read":
-        return talk.prompt_tokens - talk.cached_tokens
-    return getattr(talk, quantity)

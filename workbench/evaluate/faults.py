@@ -342,6 +342,11 @@ def is_instrument(condition: str) -> bool:
     return group == "faulty" or kind in HARMLESS
 
 
+def is_measured(condition: str) -> bool:
+    """Whether it is there to be measured."""
+    return not is_instrument(condition)
+
+
 def measure_detection(
     talks: Iterable[Simulated], scores: Iterable[Score]
 ) -> dict[str, dict[str, Metric]]:

@@ -18,7 +18,7 @@ from workbench.evaluate.agreement import (
     measure_repeatability,
 )
 from workbench.evaluate.defects import EDITS, NoOccasionError, plant
-from workbench.evaluate.faults import is_instrument
+from workbench.evaluate.faults import is_measured
 from workbench.evaluate.judge import (
     Item,
     Judge,
@@ -112,7 +112,7 @@ def judge_with(
     with run.lock():
         scores = run.read("scores.jsonl", Score)
         scenarios = {s.scenario_id: s for s in run.read("scenarios.jsonl", Scenario)}
-        files = sorted({file_of(score.condition) for score in scores})
+        files = sorted({file_of(s.condition) for s in scores if is_measured(s.condition)})
         talks = [t for file in files for t in run.read(file, Simulated) if not t.failure]
         sample = draw_sample(talks, scores, scenarios, domain, scope or Scope())
         items = [*sample.talks, *sample.again, *(item for twin in sample.twins for item in twin)]
@@ -151,7 +151,7 @@ def draw_sample(
     scope: Scope,
 ) -> Sample:
     """What is judged, the same each time; customers whom all conditions met come first."""
-    talks = [talk for talk in talks if not is_instrument(talk.condition)]
+    talks = [talk for talk in talks if is_measured(talk.condition)]
     met = Counter((talk.stratum, talk.scenario_id) for talk in talks)
 
     def rank(talk: Simulated) -> tuple[int, str]:

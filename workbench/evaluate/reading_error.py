@@ -1,10 +1,11 @@
 """How well the recognizer reads the agents' words, condition by condition.
 
 What a scripted agent means is known. A model's message has a certain reading only where it is made
-up wholly of the phrase book's wordings: there the recognizer is compared with that.
+up wholly of the phrase book's wordings: there the recognizer is compared with that. What it has
+read is in the talks; nothing is read again.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from workbench.conversation import Label
@@ -27,47 +28,52 @@ class ReadingError:
     """Share of all messages in which the recognizer hears no step and no side trip."""
 
 
+Row = tuple[str, float | None, bool, bool]
+"""Of a message: its path, whether it is read right (None: nobody knows), whether that is known, and
+whether nothing is heard in it."""
+
+
 def measure_recognizer(talks: Iterable[Simulated], recognizer: AgentRecognizer) -> Metric:
     """Share of the walker's messages read right, in wordings the recognizer never saw.
 
     Right means all steps, side trips and slots asked for.
     """
-    own = [t for t in talks if t.condition == "walker/true_labels" and t.true_labels is not None]
-    return _measure(own, recognizer, None).alike
+    own = (t for t in talks if t.condition == "walker/true_labels" and t.true_labels is not None)
+    return _measure([row for talk in own for row in _compare(talk, recognizer, None)]).alike
 
 
 def measure_recognizer_by_condition(
     talks: Iterable[Simulated], recognizer: AgentRecognizer, domain: Domain
 ) -> dict[str, ReadingError]:
     """By condition, how often recognizer and certain label are alike, and how many have one."""
-    reader, groups = TemplateReader(domain), dict[str, list[Simulated]]()
+    reader, rows = TemplateReader(domain), dict[str, list[Row]]()
     for talk in talks:
-        groups.setdefault(talk.condition, []).append(talk)
-    return {condition: _measure(own, recognizer, reader) for condition, own in groups.items()}
+        rows.setdefault(talk.condition, []).extend(_compare(talk, recognizer, reader))
+    return {condition: _measure(own) for condition, own in rows.items()}
 
 
-def _measure(
-    talks: Sequence[Simulated], recognizer: AgentRecognizer, reader: TemplateReader | None
-) -> ReadingError:
-    said = [
-        (talk, place, message.content)
-        for talk in talks
-        for place, message in enumerate(talk.conversation.messages)
-        if message.role == "assistant"
-    ]
-    truths = [
-        talk.true_labels[place] if talk.true_labels is not None else reader and reader.read(text)
-        for talk, place, text in said
-    ]
-    labels = recognizer.label([text for *_, text in said])
-    alike = [
-        None if truth is None else float(_is_alike(truth, read, recognizer))
-        for truth, read in zip(truths, labels, strict=True)
-    ]
-    paths = [talk.path_id for talk, *_ in said]
-    parsed = [float(truth is not None) for truth in truths]
-    empty = [float(not label.steps) for label in labels]
-    return ReadingError(average(alike, paths), average(parsed, paths), average(empty, paths))
+def _compare(
+    talk: Simulated, recognizer: AgentRecognizer, reader: TemplateReader | None
+) -> Iterator[Row]:
+    conversation = talk.conversation
+    for place, message in enumerate(conversation.messages):
+        if message.role == "assistant":
+            read = conversation.labels[place]
+            if talk.true_labels is not None:
+                truth = talk.true_labels[place]
+            else:
+                truth = reader and reader.read(message.content)
+            alike = None if truth is None else float(_is_alike(truth, read, recognizer))
+            yield talk.path_id, alike, truth is not None, not read.steps
+
+
+def _measure(rows: Sequence[Row]) -> ReadingError:
+    paths = [path for path, *_ in rows]
+    return ReadingError(
+        average([alike for _, alike, _, _ in rows], paths),
+        average([float(is_parsed) for _, _, is_parsed, _ in rows], paths),
+        average([float(is_empty) for *_, is_empty in rows], paths),
+    )
 
 
 def _is_alike(truth: Label, read: Label, recognizer: AgentRecognizer) -> bool:

@@ -1,7 +1,7 @@
 """The report of a run, in Markdown and as one page of HTML: a figure, then what it means."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from workbench.domain import Domain
@@ -15,6 +15,7 @@ from workbench.evaluate.curve import (
     read_curve,
 )
 from workbench.evaluate.faults import PRACTISED
+from workbench.evaluate.kept import TalksById
 from workbench.evaluate.metrics import ALL, HEADLINE, MEASURES, Score
 from workbench.evaluate.pairs import pick_pairs
 from workbench.evaluate.simulation import Simulated
@@ -104,11 +105,9 @@ def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
     return str(run.write_text("report.html", page(title, parts)))
 
 
-def read_simulated(run: Run) -> dict[str, Simulated]:
-    """All simulated conversations of a run by id."""
-    files = sorted(run.file("simulated").glob("*.jsonl"))
-    talks = [talk for file in files for talk in run.read(f"simulated/{file.name}", Simulated)]
-    return {talk.conversation_id: talk for talk in talks}
+def read_simulated(run: Run) -> Mapping[str, Simulated]:
+    """All simulated conversations of a run by id, each read when it is asked for."""
+    return TalksById(run)
 
 
 def read_sweep(run: Run) -> list[Point]:
@@ -239,7 +238,9 @@ def _show_parts(result: dict[str, Any]) -> Iterable[Part]:
     )
 
 
-def _show_pairs(domain: Domain, scores: list[Score], talks: dict[str, Simulated]) -> Iterable[Part]:
+def _show_pairs(
+    domain: Domain, scores: list[Score], talks: Mapping[str, Simulated]
+) -> Iterable[Part]:
     pairs = pick_pairs(scores)
     if pairs:
         yield "## The same customer, two answers"
@@ -322,7 +323,7 @@ def _show_instruments(result: dict[str, Any]) -> Iterable[Part]:
 
 
 def _show_customers(
-    domain: Domain, result: dict[str, Any], talks: dict[str, Simulated]
+    domain: Domain, result: dict[str, Any], talks: Mapping[str, Simulated]
 ) -> Iterable[Part]:
     if result.get("audit") or result.get("customers"):
         yield "## The customers"
@@ -355,7 +356,7 @@ def _show_customers(
 
 
 def _show_spoilt(
-    domain: Domain, result: dict[str, Any], talks: dict[str, Simulated]
+    domain: Domain, result: dict[str, Any], talks: Mapping[str, Simulated]
 ) -> Iterable[Part]:
     """One spoilt conversation of each stratum; the result names all."""
     spoilt: dict[str, str] = {}
@@ -392,7 +393,7 @@ def _show_seeded(points: Sequence[Point]) -> Iterable[Part]:
 
 
 def _show_faults(
-    domain: Domain, scores: list[Score], talks: dict[str, Simulated]
+    domain: Domain, scores: list[Score], talks: Mapping[str, Simulated]
 ) -> Iterable[Part]:
     yield "## Where conversations went wrong"
     yield FaultChart(domain.flowchart, scores, talks).still

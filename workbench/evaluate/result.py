@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
+from itertools import chain, groupby
 from typing import Any
 
 from pydantic import BaseModel as Record
@@ -24,8 +25,9 @@ from workbench.evaluate.breakdown import (
     count_endings,
     measure_savings,
 )
-from workbench.evaluate.faults import is_instrument, measure_detection
+from workbench.evaluate.faults import is_measured, measure_detection
 from workbench.evaluate.humans import find_cases, measure_humans
+from workbench.evaluate.kept import KeptTalks
 from workbench.evaluate.metrics import Score, average_scores, compare_scores
 from workbench.evaluate.reading_error import measure_recognizer, measure_recognizer_by_condition
 from workbench.evaluate.repeats import measure_pass_k
@@ -45,13 +47,13 @@ class Evaluated:
     """What an evaluation's simulations came to."""
 
     scenarios: Sequence[Scenario]
-    talks: Sequence[Simulated]
+    talks: KeptTalks
     scores: Sequence[Score]
     forgiveness: Mapping[str, Mapping[str, Any]]
     """What `measure_forgiveness` makes of the same conversations."""
     repeats: Sequence[Score]
     """Of the compiled model before repeated customers; they share their scenario's id."""
-    as_baselines: Sequence[Simulated]
+    as_baselines: Iterable[Simulated]
     """Of the compiled model before the prompted baselines' customers alone."""
     agent_reader: AgentRecognizer
     customer_reader: CustomerRecognizer
@@ -63,8 +65,8 @@ def build_result(
     run: Run, domain: Domain, base: BaseModel, found: Evaluated, margin: float
 ) -> dict[str, Any]:
     """All figures of an evaluation as plain values."""
-    measured = [talk for talk in found.talks if not is_instrument(talk.condition)]
-    scores = [score for score in found.scores if not is_instrument(score.condition)]
+    measured = found.talks.only(is_measured)
+    scores = [score for score in found.scores if is_measured(score.condition)]
     accuracy = measure_recognizer(found.talks, found.agent_reader)
     by_condition = measure_recognizer_by_condition(found.talks, found.agent_reader, domain)
     cases = find_cases()
@@ -94,9 +96,9 @@ def build_result(
         "forgiveness": found.forgiveness,
         "untrained_kinds": list_behaviours(domain, "untrained"),
         "pass_k": measure_pass_k(found.repeats, _list_ks(found.repeats)),
-        "savings": measure_savings([*measured, *found.as_baselines]),
+        "savings": measure_savings(chain(measured, found.as_baselines)),
         "broken_off": _count_broken(found.broken),
-        "cost": _cost_by_condition([*found.talks, *found.as_baselines]),
+        "cost": _cost_by_condition(chain(found.talks, found.as_baselines)),
         **_audit(measured, scores, found.customer_reader, domain),
         **({"humans": measure_humans(cases)} if cases else {}),
     }
@@ -138,7 +140,7 @@ def _list_ks(scores: Iterable[Score]) -> list[int]:
 
 
 def _audit(
-    talks: Sequence[Simulated],
+    talks: KeptTalks,
     scores: Sequence[Score],
     reader: CustomerRecognizer,
     domain: Domain,
@@ -148,7 +150,7 @@ def _audit(
     Tainted talks are those of any condition: each is scored without its own.
     """
     tainted = find_tainted(talks, reader, domain)
-    own = [talk for talk in talks if talk.condition == "compiled"]
+    own = talks.only("compiled".__eq__)
     return {
         "audit": measure_taint(own, tainted),
         "audit_swaps": measure_swaps(own, reader, domain),
@@ -164,12 +166,10 @@ def _audit(
 
 
 def _cost_by_condition(talks: Iterable[Simulated]) -> dict[str, dict[str, float]]:
-    groups: dict[str, list[Simulated]] = {}
-    for talk in talks:
-        # a provider that does not count its tokens has none that could be compared
-        if talk.is_counted:
-            groups.setdefault(talk.condition, []).append(talk)
-    return {name: average_cost(own) for name, own in groups.items()}
+    # a provider that does not count its tokens has none that could be compared
+    counted = (talk for talk in talks if talk.is_counted)
+    # a condition's talks stand together
+    return {name: average_cost(own) for name, own in groupby(counted, lambda t: t.condition)}
 
 
 def _count_broken(talks: Iterable[Simulated]) -> dict[str, dict[str, int]]:
@@ -180,26 +180,34 @@ def _count_broken(talks: Iterable[Simulated]) -> dict[str, dict[str, int]]:
     return found
 
 
-def average_cost(talks: Sequence[Simulated]) -> dict[str, float | None]:
+_COSTS = ("replies", "prompt_tokens", "cached_tokens", "reply_tokens", "seconds", "cost_usd")
+
+
+def average_cost(talks: Iterable[Simulated]) -> dict[str, float | None]:
     """Tokens and seconds of a condition's mean conversation, of the tested agent alone."""
-    n, replies = len(talks), max(1, sum(talk.replies for talk in talks))
-    seconds = sum(talk.seconds for talk in talks)
-    paid = [talk.cost_usd for talk in talks]
-    calls = [usage.calls for talk in talks for usage in talk.usage]
-    reading_s = sum(usage.reading_s for talk in talks for usage in talk.usage)
-    n_read = sum(talk.prompt_tokens for talk in talks)
-    if talks[0].condition != READING_WHOLE:
-        n_read -= sum(talk.cached_tokens for talk in talks)
+    costs: dict[str, list[Any]] = {name: [] for name in _COSTS}
+    calls, reading_s = [], []
+    for talk in talks:
+        for name, column in costs.items():
+            column.append(getattr(talk, name))
+        calls += [usage.calls for usage in talk.usage]
+        reading_s += [usage.reading_s for usage in talk.usage]
+    n, paid = len(costs["replies"]), costs.pop("cost_usd")
+    sums = {name: sum(column) for name, column in costs.items()}
+    replies, seconds, read_s = max(1, sums["replies"]), sums["seconds"], sum(reading_s)
+    n_read = sums["prompt_tokens"]
+    if talk.condition != READING_WHOLE:
+        n_read -= sums["cached_tokens"]
     return {
         "conversations": n,
         "replies": round(replies / n, 2),
-        "prompt_tokens": round(sum(talk.prompt_tokens for talk in talks) / n, 1),
-        "cached_tokens": round(sum(talk.cached_tokens for talk in talks) / n, 1),
-        "reply_tokens": round(sum(talk.reply_tokens for talk in talks) / n, 1),
+        "prompt_tokens": round(sums["prompt_tokens"] / n, 1),
+        "cached_tokens": round(sums["cached_tokens"] / n, 1),
+        "reply_tokens": round(sums["reply_tokens"] / n, 1),
         "seconds_per_reply": round(seconds / replies, 4),
         "seconds_per_conversation": round(seconds / n, 3),
         # what came over the network, or from earlier versions, does not say how long it read
-        "read_per_s": round(n_read / reading_s, 1) if reading_s else None,
+        "read_per_s": round(n_read / read_s, 1) if read_s else None,
         # talks of earlier versions do not say how often a model was asked
         "calls": round(sum(calls) / n, 2) if len(calls) == replies else None,
         "paid_usd": None if None in paid else round(sum(paid) / n, 6),

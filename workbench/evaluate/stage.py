@@ -3,9 +3,9 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workbench.adapting import Adaptation
@@ -28,7 +28,8 @@ from workbench.evaluate.baselines import (
 )
 from workbench.evaluate.breakdown import AS_BASELINES, MARGIN, PROMPTED, measure_forgiveness
 from workbench.evaluate.conditions import Agent, Key, ModelAgent, Walker
-from workbench.evaluate.faults import is_instrument, make_instruments, write_faulty_practice
+from workbench.evaluate.faults import is_measured, make_instruments, write_faulty_practice
+from workbench.evaluate.kept import KeptTalks
 from workbench.evaluate.metrics import Score, score_conversation
 from workbench.evaluate.orchestrated import OrchestratedAgent
 from workbench.evaluate.procedure_prompt import write_procedure_prompt
@@ -223,7 +224,7 @@ def count_seconds(run: Run) -> Iterator[None]:
 
 def _count_talks(run: Run) -> int:
     files = run.file("simulated").glob("*.jsonl")
-    return sum(len(run.read(f"simulated/{file.name}")) for file in files)
+    return sum(1 for file in files for _ in run.iterate(f"simulated/{file.name}"))
 
 
 def _simulate_all(
@@ -248,24 +249,20 @@ def _simulate_all(
     )
     limit = limit_replies(tests)
 
-    def meet(condition: Condition) -> list[Simulated]:
+    def meet(condition: Condition) -> KeptTalks:
         return simulate_condition(run, condition, domain, agent_reader, limit, progress)
 
-    talks: list[Simulated] = []
     for number, condition in enumerate(conditions, start=1):
         if progress:
             print(f"condition {number} of {len(conditions)}: {condition.agent.name}")
-        talks += meet(condition)
-    scores = score_all(talks, scenarios, domain)
+        meet(condition)
+    every = KeptTalks(run, [condition.agent.name for condition in conditions], has_broken=True)
+    talks = replace(every, has_broken=False)
+    scores = score_all(every, scenarios, domain)
     run.write("scores.jsonl", scores)
-    broken, talks = [t for t in talks if t.failure], [t for t in talks if not t.failure]
-    measured = [talk for talk in talks if not is_instrument(talk.condition)]
     forgiveness = measure_forgiveness(
-        [score for score in scores if not is_instrument(score.condition)],
-        {
-            kind: score_each(measured, scenarios, domain, forgiven)
-            for kind, forgiven in _LESS_FORGIVEN.items()
-        },
+        [score for score in scores if is_measured(score.condition)],
+        score_unforgiven(talks.only(is_measured), scenarios, domain),
     )
     model = run.file("model")
     prompted = [c.scenarios for c in conditions if c.agent.name.partition("/")[0] in PROMPTED]
@@ -283,10 +280,10 @@ def _simulate_all(
         scores,
         forgiveness,
         originals,
-        meet(Condition(as_baselines, prompted[0])) if prompted else [],
+        meet(Condition(as_baselines, prompted[0])) if prompted else (),
         agent_reader,
         customer_reader,
-        broken,
+        [talk for talk in every if talk.failure],
     )
 
 
@@ -416,13 +413,12 @@ def simulate_condition(
     recognizer: AgentRecognizer,
     limit: int,
     progress: bool = True,
-) -> list[Simulated]:
-    """The condition's talks, those that an interrupted evaluation has kept among them."""
+) -> KeptTalks:
+    """The condition's talks, once all are on file, in the order of its customers.
+
+    Those that an interrupted evaluation has kept are among them.
+    """
     agent, name = condition.agent, file_of(condition.agent.name)
-    kept = run.read(name, Simulated, missing_ok=True)
-    done = {_key(talk): talk for talk in kept}
-    customers = list_customers(condition.scenarios, condition.strata)
-    wanted = [(stratum, scenario.scenario_id) for stratum, scenario in customers]
     if left := _list_left(run, condition):
         is_remote = not isinstance(agent, Agent)
         if is_remote:
@@ -431,14 +427,16 @@ def simulate_condition(
         for talk in hold(agent, left, domain, recognizer, limit, progress):
             # a talk that has ended is kept, whatever happens to the others
             run.append(name, [talk])
-            kept.append(talk)
-            done[_key(talk)] = talk
         if is_remote:
             end_baseline(run, agent)
-    talks = [done[key] for key in wanted]
-    if [_key(talk) for talk in kept] != wanted:
-        run.write(name, talks)
-    return talks
+    customers = list_customers(condition.scenarios, condition.strata)
+    wanted = [(stratum, scenario.scenario_id) for stratum, scenario in customers]
+    kept = [_key(talk) for talk in run.iterate(name, Simulated, missing_ok=True)]
+    if kept != wanted:
+        # of a talk that was held again the last counts
+        places = {key: place for place, key in enumerate(kept)}
+        run.reorder(name, [places[key] for key in wanted])
+    return KeptTalks(run, [agent.name], has_broken=True)
 
 
 def _list_left(run: Run, condition: Condition) -> list[tuple[str, Scenario]]:
@@ -446,8 +444,7 @@ def _list_left(run: Run, condition: Condition) -> list[tuple[str, Scenario]]:
 
     They have what was answered from the ledger.
     """
-    kept = run.read(file_of(condition.agent.name), Simulated, missing_ok=True)
-    done = {_key(talk) for talk in kept if not talk.failure}
+    done = {_key(talk) for talk in KeptTalks(run, [condition.agent.name])}
     customers = list_customers(condition.scenarios, condition.strata)
     return [own for own in customers if (own[0], own[1].scenario_id) not in done]
 
@@ -462,18 +459,27 @@ def score_all(
     domain: Domain,
     forgiveness: Forgiveness = DEFAULT,
 ) -> list[Score]:
-    """Scores of all conversations: see `score_each`."""
-    return list(score_each(talks, scenarios, domain, forgiveness))
+    """Scores of all conversations; an agent heard by true ears is scored by true labels."""
+    return [score for _, score in _score(talks, scenarios, domain, {"": forgiveness})]
 
 
-def score_each(
+def score_unforgiven(
+    talks: Iterable[Simulated], scenarios: Iterable[Scenario], domain: Domain
+) -> Iterator[tuple[str, Score]]:
+    """One after the other each conversation's scores with less forgiven, and what is not."""
+    return _score(talks, scenarios, domain, _LESS_FORGIVEN)
+
+
+def _score(
     talks: Iterable[Simulated],
     scenarios: Iterable[Scenario],
     domain: Domain,
-    forgiveness: Forgiveness = DEFAULT,
-) -> Iterator[Score]:
-    """A score after the other; a scripted agent heard by true ears is scored by true labels."""
-    by_id, aligner = {s.scenario_id: s for s in scenarios}, Aligner(domain.flowchart, forgiveness)
+    ways: Mapping[str, Forgiveness],
+) -> Iterator[tuple[str, Score]]:
+    by_id = {scenario.scenario_id: scenario for scenario in scenarios}
+    aligners = {name: Aligner(domain.flowchart, way) for name, way in ways.items()}
     for talk in talks:
         labels = talk.true_labels if talk.condition == "walker/true_labels" else None
-        yield score_conversation(talk, by_id[talk.scenario_id], domain, aligner, labels)
+        for name, aligner in aligners.items():
+            scenario = by_id[talk.scenario_id]
+            yield name, score_conversation(talk, scenario, domain, aligner, labels)

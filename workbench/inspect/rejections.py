@@ -25,7 +25,7 @@ def tabulate_rejections(run: Run, domain: Domain) -> list[dict[str, Any]]:
     "set aside": 1, "rejected %": 9.8, "mostly": "agent reads as settle.leave (0.61)"}
     """
     taken: dict[str, int] = defaultdict(int)
-    for talk in run.read("conversations.jsonl", Conversation):
+    for talk in run.iterate("conversations.jsonl", Conversation):
         for label in talk.agent_labels():
             for step in label.steps:
                 taken[step] += 1

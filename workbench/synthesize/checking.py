@@ -41,8 +41,7 @@ class Checker:
     def prepare(self, talks: list[Conversation]) -> None:
         """Encode the sentences of many conversations at once; `problems` is then quick."""
         for recognizer, role in ((self.agent, "assistant"), (self.customer, "user")):
-            texts, _ = split_pairs(role, talks)
-            recognizer.vectors(texts)
+            recognizer.prepare(split_pairs(role, talks)[0])
         self.agent.ear.prepare(split_pairs("assistant", talks)[0])
 
     def problems(self, talk: Conversation, scenario: Scenario) -> list[tuple[str, str]]:
