@@ -97,7 +97,8 @@ class Diff:
         asked = written.get("asked") or 0
         calls, usd = _count_calls(self.older.run, asked)
         n_rows = manifest.get("inspect", {}).get("train") or 0
-        share = self._share_to_train(n_write, n_rows)
+        # some of the conversations are for validation, or were given up
+        share = self._share_to_train(round(n_write * n_rows / (asked or n_rows or 1)), n_rows)
         start = "base" if self.changes.is_something_gone else "older model"
         return [
             {
