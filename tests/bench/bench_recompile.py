@@ -27,7 +27,7 @@ import argparse
 import re
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,6 +44,7 @@ from workbench.domain import Domain, read_domain  # noqa: E402
 from workbench.evaluate.baselines import open_baseline  # noqa: E402
 from workbench.evaluate.checks import write_gap  # noqa: E402
 from workbench.evaluate.conditions import name_local  # noqa: E402
+from workbench.evaluate.kept import KeptTalks  # noqa: E402
 from workbench.evaluate.metrics import Score  # noqa: E402
 from workbench.evaluate.regression import (  # noqa: E402
     Before,
@@ -129,7 +130,7 @@ class Stated:
         return f"new {self.new}, old {self.old} of {self.could}"
 
 
-def count_old_values(changes: Changes, talks: list[Simulated]) -> Stated:
+def count_old_values(changes: Changes, talks: Iterable[Simulated]) -> Stated:
     """Replies that state an old value, those that state today's, and those that could."""
     found, values = Stated(), [*list_old_values(changes)]
     for talk in talks:
@@ -239,7 +240,7 @@ def measure(
     customers = choose_customers(run, domain, read_before(older, domain), given)
     reader = fit_reader(run, older, changes, size.recognizer_epochs)
 
-    def meet(model: Run, scenarios: list[Scenario]) -> tuple[list[Simulated], list[Score]]:
+    def meet(model: Run, scenarios: list[Scenario]) -> tuple[KeptTalks, list[Score]]:
         agent = open_baseline(name_local(model), run, domain, size.max_new_tokens)
         condition = Condition(agent, scenarios, given.strata)
         talks = simulate_condition(run, condition, domain, reader, customers.limit)
@@ -255,7 +256,7 @@ def measure(
     left = [s for s in customers.of_kind(is_unchanged=True) if s.scenario_id in unmet]
     if is_paired and left:
         known |= {(s.stratum, s.scenario_id): s for s in meet(older, left)[1]}
-    found: dict[str, object] = {"talks": len(talks)}
+    found: dict[str, object] = {"talks": len(scores)}
     for name, is_unchanged in (("changed", False), ("others", True)):
         own = {s.scenario_id for s in customers.of_kind(is_unchanged)}
         for measured in MEASURES:
