@@ -86,7 +86,7 @@ Part = Picture | Panel | str
 
 def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
     """Write `report.md` and the self-contained `report.html`; returns the path of the latter."""
-    scores, talks = run.read("scores.jsonl", Score), read_simulated(run)
+    scores, talks = run.read("scores.jsonl", Score), TalksById(run)
     parts = [
         *_show_outcome(run, result),
         *_show_comparison(result),
@@ -103,11 +103,6 @@ def write_report(run: Run, domain: Domain, result: dict[str, Any]) -> str:
     title = f"{domain.flowchart.title}: run {run.name}"
     run.write_text("report.md", "\n\n".join([f"# {title}", *map(_to_markdown, parts)]) + "\n")
     return str(run.write_text("report.html", page(title, parts)))
-
-
-def read_simulated(run: Run) -> Mapping[str, Simulated]:
-    """All simulated conversations of a run by id, each read when it is asked for."""
-    return TalksById(run)
 
 
 def read_sweep(run: Run) -> list[Point]:
@@ -152,12 +147,12 @@ def explain_words() -> Panel:
 def compare_conditions(run: Run, domain: Domain) -> Comparison:
     """Bars of an evaluated run to choose from, and the talks behind them, two at a time."""
     scenarios = run.read("scenarios.jsonl", Scenario)
-    return Comparison(domain, run.read("scores.jsonl", Score), read_simulated(run), scenarios)
+    return Comparison(domain, run.read("scores.jsonl", Score), TalksById(run), scenarios)
 
 
 def chart_faults(run: Run, domain: Domain) -> FaultChart:
     """The flowchart of an evaluated run with what went wrong on it, condition by condition."""
-    return FaultChart(domain.flowchart, run.read("scores.jsonl", Score), read_simulated(run))
+    return FaultChart(domain.flowchart, run.read("scores.jsonl", Score), TalksById(run))
 
 
 def pick_worst(scores: Iterable[Score], condition: str = "compiled") -> list[Score]:

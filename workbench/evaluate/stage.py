@@ -480,6 +480,6 @@ def _score(
     aligners = {name: Aligner(domain.flowchart, way) for name, way in ways.items()}
     for talk in talks:
         labels = talk.true_labels if talk.condition == "walker/true_labels" else None
+        scenario = by_id[talk.scenario_id]
         for name, aligner in aligners.items():
-            scenario = by_id[talk.scenario_id]
             yield name, score_conversation(talk, scenario, domain, aligner, labels)
