@@ -59,6 +59,13 @@ def test_a_labelled_file_is_scored_without_any_reading(write, tmp_path, capsys):
     assert [score["ending"] for score in found["scores"]] == ["served", "left"]
 
 
+def test_who_left_in_anger_was_not_served(write):
+    calm, angry = (FULL | {"has_left_in_anger": is_angry} for is_angry in (False, True))
+    scores = score_file(write(calm, angry, FULL), COFFEE).scores
+    assert [score.measures["ending_correct"] for score in scores] == [1, 0, 1]
+    assert [score.measures["left_in_anger"] for score in scores] == [0, 1, None]
+
+
 @pytest.mark.usefixtures("unread")
 def test_what_cannot_be_known_is_unscored_and_counted(write):
     bare = {name: part for name, part in FULL.items() if name != "endings"}

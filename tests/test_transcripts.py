@@ -107,6 +107,7 @@ def test_empty_lines_and_a_byte_order_mark_do_no_harm(read):
         ),
         ({"messages": [HELLO], "path_id": ["a"]}, '"path_id" is a list, but must be a text'),
         ({"messages": [HELLO], "is_overrun": 1}, '"is_overrun" is 1, but must be true or false'),
+        ({"messages": [HELLO], "has_left_in_anger": "no"}, '"has_left_in_anger" is "no", but must'),
         (b'{"messages": "\xff"}', "byte 15 is not UTF-8; save the file as UTF-8"),
     ],
 )

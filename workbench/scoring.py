@@ -150,6 +150,7 @@ def _score(transcript: Transcript, labels: list[Label], domain: Domain, aligner:
         aligner,
         transcript.endings,
         transcript.is_overrun,
+        transcript.has_left_in_anger,
         condition=transcript.condition,
     )
     # who labels the steps of a message but not what it asks for leaves open whether it asks again

@@ -9,7 +9,7 @@ class Size:
     """How much each stage does. Any number can be set by itself: see `size_of`."""
 
     name: str
-    """smoke (a minute, for tests), demo (minutes on a CPU) or full (paper-sized, a GPU)."""
+    """smoke (minutes, for tests), demo (hours on two cores) or full (paper-sized, a GPU)."""
 
     conversations: int
     """Conversations written for training, validation included."""

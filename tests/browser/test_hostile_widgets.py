@@ -68,7 +68,8 @@ def _labels(widget):
 
 
 def _write_chart(drawn):
-    state = {name: getattr(drawn, name) for name in ("svg", "alt", "names", "chosen", "here")}
+    names = ("svg", "looks", "alt", "names", "chosen", "here")
+    state = {name: getattr(drawn, name) for name in names}
     safe = json.dumps(state).replace("<", "\\u003c")
     return (
         f"<div class=chart></div><script type=module>{SCRIPT.read_text('utf-8')}"

@@ -364,9 +364,10 @@ def test_of_a_large_chart_a_chosen_node_can_be_read(page, tmp_path):
     assert page.evaluate(scale) < 0.5
 
 
-def test_nodes_of_a_large_chart_are_walked_to_and_their_letters_can_be_read(page, tmp_path):
-    drawn = chart_large()._widgets["chart"]
-    state = {name: getattr(drawn, name) for name in ("svg", "alt", "names", "chosen")}
+def show_nodes(page, tmp_path, drawn):
+    """The chart by itself on a page, with a kernel that answers nothing."""
+    names = ("svg", "looks", "alt", "names", "chosen")
+    state = {name: getattr(drawn, name) for name in names}
     script = SCRIPT.read_text("utf-8").replace("export default { render };", "")
     (tmp_path / "nodes.html").write_text(
         f"<!DOCTYPE html><meta charset=utf-8><div id=here></div><script>{script}"
@@ -378,6 +379,45 @@ def test_nodes_of_a_large_chart_are_walked_to_and_their_letters_can_be_read(page
         "utf-8",
     )
     page.goto((tmp_path / "nodes.html").as_uri())
+
+
+LOOKS = """(svg) => {
+    const drawn = svg ? new DOMParser().parseFromString(svg, "image/svg+xml") : document;
+    const names = ["fill", "stroke", "stroke-width"];
+    return [...drawn.querySelectorAll("g.node, g.edge")].map((part) => [
+        part.querySelector("title").textContent,
+        ...[...part.querySelectorAll("path, polygon, ellipse, rect, text")].map((shape) =>
+            names.map((name) => (shape.getAttribute(name) ?? "").toLowerCase()))]);
+}"""
+
+
+@pytest.mark.parametrize("n_steps", [0, 7, 30])
+def test_a_walk_looks_as_if_it_were_laid_out_for_itself(page, tmp_path, n_steps):
+    from workbench.design.paths import sample_paths
+    from workbench.show.flow import draw_flowchart
+    from workbench.show.nodes import Nodes
+
+    claims = read_domain(ROOT / "domains" / "insurance_claims")
+    walk = sample_paths(claims.flowchart, 1, 3)[0].steps[:n_steps]
+    chart = Nodes()
+    chart.show_walk(claims.flowchart, ["opening"])
+    svg = chart.svg
+    chart.show_walk(claims.flowchart, walk)
+    assert chart.svg is svg
+    show_nodes(page, tmp_path, chart)
+    shown, wanted = (
+        page.evaluate(LOOKS, svg) for svg in ("", draw_flowchart(claims.flowchart, walk=walk).svg)
+    )
+    assert len(shown) > len(claims.flowchart.nodes)
+    assert shown == wanted
+    jumped = [*walk, "opening"]
+    chart.show_walk(claims.flowchart, jumped, jumps=[n_steps])
+    assert (chart.looks, chart.svg == svg) == ({}, False)
+
+
+def test_nodes_of_a_large_chart_are_walked_to_and_their_letters_can_be_read(page, tmp_path):
+    drawn = chart_large()._widgets["chart"]
+    show_nodes(page, tmp_path, drawn)
     assert page.evaluate("document.querySelector('svg').getScreenCTM().a") >= 0.6
     nodes = page.locator("g[role=button]")
     assert nodes.count() == len(drawn.names)

@@ -55,7 +55,8 @@ class Transcript(BaseModel):
     """One per message."""
     endings: list[str] | None
     """Acceptable outcomes; None: not known."""
-    is_overrun: bool | None
+    is_overrun: bool | None = None
+    has_left_in_anger: bool | None = None
 
 
 def read_transcripts(file: str | Path, domain: Domain) -> list[Transcript]:
@@ -143,11 +144,6 @@ def _read_line(text: str, where: str, number: int, domain: Domain) -> Transcript
         raise TranscriptError(f"{where}: the agent (assistant) never speaks; leave the line out")
     own = _read_text(line, "conversation_id", where) or f"line {number}"
     scenario = _read_text(line, "scenario_id", where) or own
-    overrun = line.get("is_overrun")
-    if overrun is not None and not isinstance(overrun, bool):
-        raise TranscriptError(
-            f'{where}: "is_overrun" is {json.dumps(overrun)[:40]}, but must be true or false'
-        )
     return Transcript(
         conversation_id=own,
         scenario_id=scenario,
@@ -156,7 +152,8 @@ def _read_line(text: str, where: str, number: int, domain: Domain) -> Transcript
         messages=read,
         labels=_read_labels(line.get("labels"), read, where, domain),
         endings=_read_endings(line.get("endings"), where, domain),
-        is_overrun=overrun,
+        is_overrun=_read_flag(line, "is_overrun", where),
+        has_left_in_anger=_read_flag(line, "has_left_in_anger", where),
     )
 
 
@@ -184,6 +181,15 @@ def _read_text(line: dict, name: str, where: str) -> str:
     if found is None or isinstance(found, bool) or not isinstance(found, str | int):
         raise TranscriptError(f'{where}: "{name}" is {_name_kind(found)}, but must be a text')
     return str(found)
+
+
+def _read_flag(line: dict, name: str, where: str) -> bool | None:
+    found = line.get(name)
+    if found is not None and not isinstance(found, bool):
+        raise TranscriptError(
+            f'{where}: "{name}" is {json.dumps(found)[:40]}, but must be true or false'
+        )
+    return found
 
 
 def _read_endings(endings: Any, where: str, domain: Domain) -> list[str] | None:

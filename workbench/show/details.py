@@ -148,7 +148,7 @@ def tabulate_customers(result: dict[str, Any]) -> Panel:
     """How the simulated customers talk, beside people."""
     heads = (
         "words a turn (10 / 50 / 90 of 100)",
-        "turns that ask how or why",
+        "turns that ask how, why or about a rule",
         "talks that do",
         "talks that skip the first question",
     )

@@ -93,6 +93,23 @@ def draw_flowchart(
     return Picture(svg, f"{outline}\nwalk: {write_walk(walk, jumps)}" if walk else outline)
 
 
+def list_looks(flowchart: Flowchart, walk: Sequence[str]) -> dict[str, list[list[str | float]]]:
+    """How a walk without jumps changes the flowchart as `draw_flowchart` draws it for another walk.
+
+    By the title of a part of the drawing, of all that have it, in their order: fill, line, writing
+    (colours) and the line's width. Boxes stand where they stood, so nothing is laid out again.
+    """
+    trail = find_trail(flowchart, walk)
+    boxes, arrows = _list_parts(flowchart, choose_excerpt(flowchart, ""), None, None, trail)
+    looks: dict[str, list[list[str | float]]] = {
+        box.id: [[box.fill, box.stroke, box.ink, box.border]] for box in boxes
+    }
+    for arrow in arrows:
+        own = looks.setdefault(f"{arrow.start}->{arrow.to}", [])
+        own.append([arrow.color, arrow.color, arrow.ink, arrow.width])
+    return looks
+
+
 def _list_parts(
     flowchart: Flowchart, excerpt: Excerpt, coverage, faults, trail: Trail | None
 ) -> tuple[list[Box], list[Arrow]]:

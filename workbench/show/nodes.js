@@ -73,14 +73,39 @@ function render({ model, el }) {
     if (title) reach(title.parentNode);
   }
 
+  // an outline that is not filled stays so
+  function restyle() {
+    const looks = model.get("looks");
+    const met = new Map();
+    frame.querySelectorAll("g.node, g.edge").forEach((part) => {
+      const title = part.querySelector("title").textContent;
+      const place = met.get(title) ?? 0;
+      met.set(title, place + 1);
+      const look = Object.hasOwn(looks, title) && looks[title][place];
+      if (!look) return;
+      const [fill, stroke, ink, width] = look;
+      part.querySelectorAll("path, polygon, ellipse, rect").forEach((shape) => {
+        if (shape.getAttribute("fill") !== "none") shape.setAttribute("fill", fill);
+        shape.setAttribute("stroke", stroke);
+        shape.setAttribute("stroke-width", width);
+      });
+      part.querySelectorAll("text").forEach((text) => text.setAttribute("fill", ink));
+    });
+  }
+
+  function tell() {
+    frame.firstElementChild?.setAttribute("aria-label", model.get("alt"));
+  }
+
   function draw() {
     const drawn = new DOMParser().parseFromString(
       model.get("svg"), "image/svg+xml").documentElement;
     if (drawn.nodeName !== "svg") return;
     const svg = document.importNode(drawn, true);
     svg.setAttribute("role", "group");
-    svg.setAttribute("aria-label", model.get("alt"));
     frame.replaceChildren(svg);
+    tell();
+    restyle();
     fit();
     nodes.clear();
     const names = model.get("names");
@@ -106,9 +131,10 @@ function render({ model, el }) {
     requestAnimationFrame(reachHere);
   }
 
-  // two conditions may look the same and yet be called otherwise
   model.on("change:svg", draw);
-  model.on("change:alt", draw);
+  model.on("change:looks", restyle);
+  // two conditions may look the same and yet be called otherwise
+  model.on("change:alt", tell);
   model.on("change:chosen", mark);
   model.on("change:here", reachHere);
   draw();
