@@ -14,6 +14,12 @@ RUN ?= demo
 # what to add to pytest, e.g. PYTEST_ARGS="-n 2 -k flowchart"
 PYTEST_ARGS ?=
 
+# pages are looked at where there is a browser to look with, and they need JupyterLab
+BROWSER := $(shell command -v chromium || command -v chromium-browser || command -v google-chrome)
+FOR_TESTS := $(VENV)/.installed$(if $(BROWSER),-lab)
+# of what the browser showed
+export WORKBENCH_SCREENSHOTS ?= $(CURDIR)/build/screenshots
+
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
 
@@ -35,10 +41,10 @@ demo: $(VENV)/.installed
 lab: $(VENV)/.installed-lab
 	$(BIN)/jupyter lab --ServerApp.root_dir="$(CURDIR)" --LabApp.default_url=/lab/tree/notebooks/1_design.ipynb
 
-test: $(VENV)/.installed
+test: $(FOR_TESTS)
 	$(BIN)/python -m pytest -m "not exhaustive" $(PYTEST_ARGS)
 
-test-all: $(VENV)/.installed
+test-all: $(FOR_TESTS)
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
 check: $(VENV)/.installed

@@ -9,7 +9,7 @@ from go_templates import write_by_go
 from workbench.__main__ import main
 from workbench.inspect.rows import hash_rows
 from workbench.models import LocalModel
-from workbench.run import RunError, open_run
+from workbench.run import RunError, find_run, open_run
 from workbench.train import export as module
 from workbench.train.base_model import (
     CHAT_TEMPLATE,
@@ -292,6 +292,39 @@ def test_gguf_says_what_the_model_says_and_stops(tmp_path, request, monkeypatch,
     assert own.tolist() == others.tolist()
     assert any(ours.eos_token_id in answer for answer in own.tolist())
     assert len({tuple(answer) for answer in own.tolist()}) > 5
+
+
+@pytest.mark.exhaustive
+def test_gguf_of_a_compiled_model_serves_customers_as_it_does_and_stops_by_itself(tmp_path):
+    """Needs the run travel_booking/demo; 20 of its customers' talks, up to their second message."""
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from workbench.evaluate.simulation import Simulated
+
+    try:
+        run = find_run("travel_booking/demo")
+        talks = [*run.read("simulated/compiled.jsonl", Simulated)][::25][:20]
+    except (ValueError, OSError):
+        pytest.skip("there is no evaluated run travel_booking/demo")
+    tokenizer = load_tokenizer(run.file("model"))
+    folder, options = export(run, tmp_path / "taken", ["f16"]), {"dtype": torch.float32}
+    (file,) = folder.glob("*.gguf")
+    with reading_gguf():
+        other = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file.name, **options)
+    models = AutoModelForCausalLM.from_pretrained(run.file("model"), **options), other
+    for talk in talks:
+        asked = tokenizer.apply_chat_template(
+            [message.model_dump() for message in talk.conversation.messages[:4]],
+            add_generation_prompt=True,
+            return_tensors="pt",
+            return_dict=True,
+        )
+        own, theirs = (
+            model.generate(**asked, max_new_tokens=160, do_sample=False)[0] for model in models
+        )
+        assert own.tolist() == theirs.tolist()
+        assert own[-1] == tokenizer.eos_token_id
 
 
 @pytest.mark.exhaustive

@@ -2,9 +2,9 @@
 
 Run it with `python tests/bench/bench_api.py`. The provider is a process of its own on this machine
 that answers after 200 ms. Both ways of asking take turns, 64 calls in flight. Whole talks of an
-evaluation take part too, with simulated customers of the toy domain who know the phrase book by
-heart: what a recognizer takes to read a message comes on top of that. It fails where calls are
-slower, or take more memory the more there are, than they may be.
+evaluation take part too (printed, not judged), with simulated customers of the toy domain who know
+the phrase book by heart: what a recognizer takes to read a message comes on top of that. It fails
+where calls are slower, or take more memory the more there are, than they may be.
 """
 
 import argparse

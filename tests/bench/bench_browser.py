@@ -8,10 +8,11 @@ run. Exits with 1 if the middle of anything takes longer than its bar.
 On a page by itself: "first picture" is from the call that draws the chart to its boxes, "click"
 from the press on a node to its open card. In JupyterLab, "picture" is from the start of notebook
 1's cell to the boxes, and "click" the same as before. What follows there is answered by the kernel:
-"node" is from a press on a node of the chart of faults to the list of what went wrong at it,
-"talk" from another of 10,000 conversations (copies of those of a run) being chosen to its words and
-its way through the chart, "filter" from a word typed over them to the list that follows, "path" the
-same for steps in their order, and "page" for the number of another page of the list.
+"node" is from a press on a node of the chart of faults to the list of what went wrong at it, "talk"
+from another of 10,000 conversations (20 of the phrase book, again and again under other names)
+being chosen to its words and its way through the chart, "filter" from a word typed over them to the
+list that follows, "path" the same for steps in their order, and "page" for the number of another
+page of the list.
 """
 
 import argparse

@@ -6,6 +6,10 @@ from collections.abc import Iterable, Sequence
 from workbench.conversation import Message
 from workbench.domain import Domain, fill_prompt
 from workbench.flowchart import Node
+from workbench.synthesize.fencing import MOST_FACT, shorten
+
+MOST_SAID = 10_000
+"""Characters of a message that a router is shown; hardly anybody says more at a time."""
 
 SPEAKERS = {"assistant": "Agent", "user": "Customer"}
 
@@ -29,6 +33,8 @@ def route_conditions(domain: Domain, hub: Node, has_side_trips: bool) -> dict[st
 def router_prompt(conditions: Iterable[str], history: Sequence[Message]) -> Message:
     """Asks which condition is met; they are lettered from A.
 
+    Each message stands on a line of its own, so that none can write lines of another speaker.
+
     Raises:
         ValueError: there are more conditions than letters.
     """
@@ -38,7 +44,9 @@ def router_prompt(conditions: Iterable[str], history: Sequence[Message]) -> Mess
     lettered = zip(string.ascii_uppercase, conditions, strict=False)
     return _system(
         "orchestrator_router",
-        conversation="\n".join(f"{SPEAKERS[m.role]}: {m.content}" for m in history),
+        conversation="\n".join(
+            f"{SPEAKERS[m.role]}: {shorten(m.content, MOST_SAID)}" for m in history
+        ),
         conditions="\n".join(f"{letter}: {condition}" for letter, condition in lettered),
     )
 
@@ -70,7 +78,7 @@ def list_facts(domain: Domain, step: str, history: Sequence[Message]) -> list[st
         lines += list_offers(domain, history)
     if domain.asks_for_slots(step):
         lines += [slot.ask for slot in domain.flowchart.slots.values()]
-    return lines
+    return [shorten(line, MOST_FACT) for line in lines]
 
 
 def list_offers(domain: Domain, history: Sequence[Message]) -> list[str]:
