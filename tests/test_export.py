@@ -314,8 +314,10 @@ def test_gguf_of_a_compiled_model_serves_customers_as_it_does_and_stops_by_itsel
         other = AutoModelForCausalLM.from_pretrained(folder, gguf_file=file.name, **options)
     models = AutoModelForCausalLM.from_pretrained(run.file("model"), **options), other
     for talk in talks:
+        messages = [message.model_dump() for message in talk.conversation.messages]
+        turns = [n for n, message in enumerate(messages) if message["role"] == "user"]
         asked = tokenizer.apply_chat_template(
-            [message.model_dump() for message in talk.conversation.messages[:4]],
+            messages[: turns[:2][-1] + 1],
             add_generation_prompt=True,
             return_tensors="pt",
             return_dict=True,
