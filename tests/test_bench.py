@@ -24,7 +24,7 @@ BENCH = Path(__file__).parent / "bench" / "bench_training.py"
 IN_BROWSER = BENCH.with_name("bench_browser.py")
 MEASURED = {
     "chart": {"first picture", "click"},
-    "notebook": {"picture in JupyterLab", "click in JupyterLab"},
+    "notebook": {"picture after Run All", "picture in JupyterLab", "click in JupyterLab"},
     "answers": {"node", "talk", "filter", "path", "page"},
 }
 
