@@ -304,9 +304,11 @@ def test_gguf_of_a_compiled_model_serves_customers_as_it_does_and_stops_by_itsel
 
     try:
         run = find_run("travel_booking/demo")
-        talks = [*run.read("simulated/compiled.jsonl", Simulated)][::25][:20]
+        run.file("simulated/compiled.jsonl").stat()
     except (ValueError, OSError):
         pytest.skip("there is no evaluated run travel_booking/demo")
+    talks = [*run.read("simulated/compiled.jsonl", Simulated)][::25][:20]
+    assert len(talks) == 20
     tokenizer = load_tokenizer(run.file("model"))
     folder, options = export(run, tmp_path / "taken", ["f16"]), {"dtype": torch.float32}
     (file,) = folder.glob("*.gguf")

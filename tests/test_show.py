@@ -3,6 +3,7 @@
 import base64
 import math
 import re
+import shutil
 import sys
 from collections import Counter
 from itertools import pairwise
@@ -25,6 +26,7 @@ from workbench.show.curves import CurvePoint, curves
 from workbench.show.dot import DotMissingError, render_svg
 from workbench.show.escape import escape, reveal
 from workbench.show.flow import Faults, draw_flowchart
+from workbench.show.nodes import Nodes
 from workbench.show.page import page
 from workbench.show.picture import MOST_ALT, Panel, Picture
 from workbench.show.table import table
@@ -520,3 +522,17 @@ def test_a_page_escapes_title_and_paragraphs():
     html = page(EVIL, [EVIL, f"## {EVIL}", f"- {EVIL}"])
     assert "<script" not in html
     assert html.encode()
+
+
+@pytest.mark.skipif(not shutil.which("dot"), reason="there is no Graphviz")
+def test_a_walk_is_shown_by_colours_alone_and_one_that_jumps_is_laid_out_anew(coffee):
+    chart, walk = Nodes(), ["opening", "take_order.missing"]
+    chart.show_walk(coffee, walk[:1])
+    svg, before = chart.svg, chart.looks
+    chart.show_walk(coffee, walk)
+    assert chart.svg is svg
+    here = [title for title, (look, *_) in chart.looks.items() if look[1] == HERE]
+    assert (len(here), chart.looks != before, {*chart.looks} == {*before}) == (1, True, True)
+    chart.show_walk(coffee, [*walk, "pay"], jumps=[2])
+    assert chart.looks == {}
+    assert "a jump" in chart.svg

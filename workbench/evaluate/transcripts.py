@@ -3,7 +3,8 @@
     {"messages": [{"role": "assistant", "content": "Hello!"}, ...],
      "labels": [{"steps": ["opening"]}, ...], "endings": ["success"], "path_id": "a"}
 
-Only `messages` must be there. What is not labelled is left to be read.
+Only `messages` must be there. What is not labelled is left to be read. `is_overrun` and
+`has_left_in_anger` say that a talk hit its limit, or that the customer lost patience and went.
 """
 
 import json
@@ -57,6 +58,7 @@ class Transcript(BaseModel):
     """Acceptable outcomes; None: not known."""
     is_overrun: bool | None = None
     has_left_in_anger: bool | None = None
+    """Whether the customer lost patience; None: not known. Who did was not served."""
 
 
 def read_transcripts(file: str | Path, domain: Domain) -> list[Transcript]:

@@ -93,6 +93,16 @@ function render({ model, el }) {
     });
   }
 
+  // colours that a walk has left are in the drawing alone
+  function recolour() {
+    if (!Object.keys(model.get("looks")).length) {
+      draw();
+      return;
+    }
+    restyle();
+    reachHere();
+  }
+
   function tell() {
     frame.firstElementChild?.setAttribute("aria-label", model.get("alt"));
   }
@@ -132,7 +142,7 @@ function render({ model, el }) {
   }
 
   model.on("change:svg", draw);
-  model.on("change:looks", restyle);
+  model.on("change:looks", recolour);
   // two conditions may look the same and yet be called otherwise
   model.on("change:alt", tell);
   model.on("change:chosen", mark);

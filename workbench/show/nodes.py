@@ -14,7 +14,7 @@ from workbench.show.trail import write_walk
 SCRIPT = Path(__file__).with_name("nodes.js")
 
 LAID_OUT = 'id="graph0"'
-"""Only what Graphviz has drawn has it; what is drawn without is quickly drawn again."""
+"""Only what Graphviz has drawn has it. What is drawn without has its labels apart: it is redrawn."""
 
 
 class Nodes(anywidget.AnyWidget):
@@ -36,7 +36,7 @@ class Nodes(anywidget.AnyWidget):
     def __init__(self, **state):
         super().__init__(**state)
         self._walked: tuple[Flowchart, str] | None = None
-        """The flowchart whose walks are shown, as it was drawn for the first of them."""
+        """The flowchart whose walks are shown, and how it is drawn before any step."""
 
     def show(self, picture: Picture, alt: str, here: str = "") -> None:
         """Draw a flowchart, and bring a node of it into sight."""

@@ -61,6 +61,6 @@ def choose_backend(choice: str = "auto") -> Backend:
         why = "an Apple GPU is there"
     else:
         ratio = bfloat16_speedup()
-        is_it = f"{ratio:.2g} times as fast as" if ratio > 1 else "no faster than"
-        why = f"there is no GPU; bfloat16 products are {is_it} float32 here"
+        pace = f"{ratio:.2g} times as fast as" if ratio >= 1.1 else "no faster than"
+        why = f"there is no GPU; bfloat16 products are {pace} float32 here"
     return Backend("transformers", why, device, dtype)
