@@ -14,7 +14,7 @@ from workbench.show.trail import write_walk
 SCRIPT = Path(__file__).with_name("nodes.js")
 
 LAID_OUT = 'id="graph0"'
-"""Only what Graphviz has drawn has it. What is drawn without has its labels apart: it is redrawn."""
+"""Only what Graphviz has drawn has it. What is drawn without has labels apart, and is redrawn."""
 
 
 class Nodes(anywidget.AnyWidget):
