@@ -89,7 +89,7 @@ def check_apart(since, planned, agenda):
     assert len({s.scenario_id for s in agenda.scenarios}) == len(agenda.scenarios)
 
 
-@pytest.mark.slow
+@pytest.mark.exhaustive
 def test_ten_edits_can_be_made_one_on_top_of_the_other(tmp_path):
     folder = shutil.copytree(DOMAINS / "travel_booking", tmp_path / "travel_booking")
     assert len(TEN) == 10

@@ -54,6 +54,7 @@ def test_no_value_makes_the_patterns_of_its_wordings_long(shipped):
     assert sum(map(len, [*(part.pattern for part in words), *after])) < 5_000_000
 
 
+@pytest.mark.slow
 def test_every_fact_is_stated_by_some_scenario(shipped, paths):
     left, number = set(shipped.facts), 0
     while left and number < 4000:
