@@ -99,7 +99,7 @@ def time_trl(rows: list[dict], valid: list[dict], base_model: str, steps: int, f
             save_strategy="no",
             # without a GPU it does not start otherwise
             use_cpu=not torch.cuda.is_available(),
-            # not where a processor only emulates it: the first step did not end in 22 minutes
+            # not where a processor only emulates it, which takes it many times as long
             bf16=device_and_dtype()[1] == "bfloat16",
         ),
         train_dataset=Dataset.from_list(rows),
