@@ -94,7 +94,7 @@ function render({ model, el }) {
   }
 
   // colours that a walk has left are in the drawing alone
-  function recolour() {
+  function changeLooks() {
     if (!Object.keys(model.get("looks")).length) {
       draw();
       return;
@@ -142,7 +142,7 @@ function render({ model, el }) {
   }
 
   model.on("change:svg", draw);
-  model.on("change:looks", recolour);
+  model.on("change:looks", changeLooks);
   // two conditions may look the same and yet be called otherwise
   model.on("change:alt", tell);
   model.on("change:chosen", mark);
